@@ -1,0 +1,37 @@
+# Every target makes .venv first if it is not there; only python3 and make are needed.
+PYTHON ?= python3
+VENV = .venv
+BIN = $(VENV)/bin
+INSTALLED = $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types imports docs
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(INSTALLED): setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED)  ## start the example app, send it everything, show what became of it
+	$(BIN)/python scripts/demo.py
+
+test: $(INSTALLED)  ## the whole test suite, with full branch coverage enforced
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage report
+
+lint: $(INSTALLED)  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)  ## mypy, strict
+	$(BIN)/mypy
+
+imports: $(INSTALLED)  ## import-linter: each room knows only those below it
+	$(BIN)/lint-imports
+
+docs: $(INSTALLED)  ## the documentation, in docs/_build/html
+	$(BIN)/sphinx-build --quiet -W -b html docs docs/_build/html

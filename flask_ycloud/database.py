@@ -1,0 +1,300 @@
+"""The tables of the inbox, opening them, and commits that are shared."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from .errors import ConfigurationError, InboxUnavailable
+
+T = TypeVar("T")
+
+SCHEMA_VERSION = 1
+_SCHEMA_LOCK = 0x59436C6F  # an advisory lock of our own in PostgreSQL
+_LARGEST_BATCH = 100
+
+metadata = sa.MetaData()
+
+schema = sa.Table(
+    "ycloud_schema", metadata, sa.Column("version", sa.Integer, primary_key=True)
+)
+
+#: ``due_at`` is when somebody must look at the event: 0 for at once, the time of the
+#: next try, or the end of its lease while it runs. NULL says nobody, ever; the indexes
+#: leave those rows out, so no claim meets an event that is done.
+events = sa.Table(
+    "ycloud_events",
+    metadata,
+    sa.Column(
+        "seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True
+    ),  # order of arrival
+    sa.Column("id", sa.String(128), nullable=False, unique=True),
+    sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("type", sa.String(128)),  # NULL: not understood
+    sa.Column("key", sa.String(32)),
+    sa.Column("received_at", sa.Double, nullable=False),
+    sa.Column("state", sa.String(8), nullable=False),
+    sa.Column("due_at", sa.Double),
+    sa.Column("attempt", sa.Integer, nullable=False),  # claims so far: the fencing token
+    sa.Column("crashes", sa.Integer, nullable=False),  # claims that nobody settled
+    sa.Column("settled_at", sa.Double),
+    sa.Column("reason", sa.Text),  # why it is a dead letter
+    sa.Column("body", sa.LargeBinary, nullable=False),  # last: reads of the rest skip it
+)
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> None:
+    sa.Index(
+        f"{'ux' if unique else 'ix'}_ycloud_events_{name}",
+        *(events.c[each] for each in columns),
+        unique=unique,
+        sqlite_where=sa.text(where),
+        postgresql_where=sa.text(where),
+    )
+
+
+_partial("due", "due_at", "seq", where="due_at IS NOT NULL")
+_partial("key", "key", "seq", where="due_at IS NOT NULL AND key IS NOT NULL")
+# The database itself holds that a conversation has one running event at most.
+_partial("running_key", "key", where="state = 'running'", unique=True)
+_partial("dead", "seq", where="state = 'dead'")
+_partial("done", "settled_at", where="state = 'done'")
+
+outcomes = sa.Table(
+    "ycloud_outcomes",
+    metadata,
+    sa.Column(
+        "event_seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True
+    ),
+    sa.Column("handler", sa.Text, primary_key=True),
+    sa.Column("state", sa.String(9), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_at", sa.Double),
+    sa.Column("updated_at", sa.Double, nullable=False),
+    sa.Column("error", sa.Text),
+    sqlite_with_rowid=False,
+)
+
+
+def open_engine(where: str | URL | Engine, folder: str | Path = ".") -> Engine:
+    """The engine for ``YCLOUD_INBOX_URL``. It connects at first use.
+
+    :param where: a database URL, or an engine that somebody else has made.
+    :param folder: what a relative path of SQLite starts from.
+    :raises ConfigurationError: if it is no database that can hold the inbox.
+    """
+    if isinstance(where, Engine):
+        _check(where.url)
+        return where
+    try:
+        url = sa.make_url(where)
+        _check(url)
+        if url.get_backend_name() == "sqlite":
+            # What is absolute already stays as it is.
+            url = url.set(database=str(Path(folder) / (url.database or "")))
+        # Errors must not show parameters: the body is one.
+        engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        # From None, and without the value: a URL may hold a password.
+        raise ConfigurationError(
+            f"YCLOUD_INBOX_URL, a {type(where).__name__}, is no database URL. It takes"
+            " sqlite:///path, postgresql+psycopg://user@host/database, or an Engine."
+        ) from None
+    except ModuleNotFoundError as missing:
+        raise ConfigurationError(
+            f"YCLOUD_INBOX_URL needs the module {missing.name!r}, which is not installed."
+            " For PostgreSQL: pip install 'flask-ycloud[postgresql]'."
+        ) from None
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _make_durable)
+    return engine
+
+
+def _check(url: URL) -> None:
+    backend = url.get_backend_name()
+    if backend not in {"sqlite", "postgresql"}:
+        raise ConfigurationError(
+            f"YCLOUD_INBOX_URL is a database of {backend!r}. It takes SQLite or PostgreSQL."
+        )
+    memory = ":memory:" in (url.database or ":memory:") or url.query.get("mode") == "memory"
+    if backend == "sqlite" and memory:
+        raise ConfigurationError(
+            "YCLOUD_INBOX_URL is an SQLite database in memory, which ends with the process."
+            " Give it a file; under app.testing leave it unset for a scratch one."
+        )
+
+
+def _make_durable(connection: Any, _: Any) -> None:
+    """WAL, and a commit that reaches the disk before it returns."""
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "fullfsync = ON",  # macOS: its fsync alone stops at the drive's cache
+        "busy_timeout = 5000",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+class Database:
+    """One database from one process: reads, and writes that share their commits.
+
+    It survives a fork: the child starts with connections and locks of its own.
+
+    :param engine: what :func:`open_engine` gave.
+    :param owned: whether nobody else uses that engine, so that it ends with this object.
+    """
+
+    def __init__(self, engine: Engine, *, owned: bool = False) -> None:
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        self._engine = engine
+        self._writing = engine.execution_options()
+        if self.is_sqlite:
+            # A transaction that reads before it writes could not wait for the lock.
+            sa.event.listen(self._writing, "begin", _begin_immediate)
+        self._start_afresh()
+        _databases.add(self)
+        if owned:
+            weakref.finalize(self, engine.dispose)
+
+    def _start_afresh(self) -> None:
+        self._ready = False
+        self._pen = threading.Lock()
+        self._waiting: deque[_Write[Any]] = deque()
+
+    def after_fork(self) -> None:
+        """Leave the parent's connections to the parent."""
+        self._engine.dispose(close=False)
+        self._start_afresh()
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Run reads in a transaction of their own.
+
+        :raises InboxUnavailable: if the database cannot be read.
+        """
+        try:
+            self._make_ready()
+            with self._engine.connect() as connection:
+                return work(connection)
+        except SQLAlchemyError as error:
+            raise _unavailable(error) from None
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run a write, in one commit with those of other threads that wait just now.
+
+        Whoever has the pen writes for all who wait. A lone write waits for nothing. What
+        it returns is durable. ``work`` may raise nothing but database errors, which fail
+        the whole batch, and may be undone with it.
+
+        :raises InboxUnavailable: if it was not stored.
+        """
+        mine = _Write(work)
+        self._waiting.append(mine)
+        with self._pen:
+            while not mine.ended:
+                self._write_batch()
+        return mine.result()
+
+    def write_alone(self, work: Callable[[Connection], T]) -> T:
+        """Run a write in a commit of its own, which may lose a race with others.
+
+        :raises InboxUnavailable: if it was not stored.
+        """
+        try:
+            self._make_ready()
+            with self._writing.begin() as connection:
+                return work(connection)
+        except SQLAlchemyError as error:
+            raise _unavailable(error) from None
+
+    def _write_batch(self) -> None:
+        count = min(len(self._waiting), _LARGEST_BATCH)
+        batch = [self._waiting.popleft() for _ in range(count)]
+        error: str | None = "The write was interrupted."
+        try:
+            self._make_ready()
+            with self._writing.begin() as connection:
+                for each in batch:
+                    each.value = each.work(connection)
+            error = None
+        except SQLAlchemyError as cause:
+            error = str(_unavailable(cause))
+        except InboxUnavailable as cause:
+            error = str(cause)
+        finally:  # whatever happened, nobody is left waiting
+            for each in batch:
+                each.error = error
+                each.ended = True
+
+    def _make_ready(self) -> None:
+        """Make the tables at the first use in this process."""
+        if self._ready:
+            return
+        path = self._engine.url.database
+        if self.is_sqlite and path:
+            try:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InboxUnavailable(f"{Path(path).parent}: {error.strerror}.") from None
+        with self._writing.begin() as connection:
+            if not self.is_sqlite:
+                # Two processes may start together; CREATE … IF NOT EXISTS can collide.
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+            metadata.create_all(connection)
+            version = connection.execute(sa.select(schema.c.version)).scalar()
+            if version is None:
+                connection.execute(schema.insert().values(version=SCHEMA_VERSION))
+            elif version != SCHEMA_VERSION:
+                raise InboxUnavailable(
+                    f"The inbox has tables of version {version}; this flask-ycloud knows"
+                    f" version {SCHEMA_VERSION}. Install the one that made them, or newer."
+                )
+        self._ready = True
+
+
+class _Write(Generic[T]):
+    """A write that waits for its commit."""
+
+    __slots__ = ("ended", "error", "value", "work")
+
+    def __init__(self, work: Callable[[Connection], T]) -> None:
+        self.work = work
+        self.value: T
+        self.error: str | None = None
+        self.ended = False
+
+    def result(self) -> T:
+        if self.error is not None:
+            raise InboxUnavailable(self.error)
+        return self.value
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _unavailable(error: SQLAlchemyError) -> InboxUnavailable:
+    # The driver's text may quote the row that it could not write, so only types.
+    cause = getattr(error, "orig", None) or error
+    detail = str(cause) if type(cause).__module__ == "sqlite3" else type(cause).__name__
+    return InboxUnavailable(f"The inbox's database failed: {detail}.")
+
+
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for each in list(_databases):
+        each.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch  (Windows has no fork)
+    os.register_at_fork(after_in_child=_after_fork)

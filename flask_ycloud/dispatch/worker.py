@@ -1,0 +1,136 @@
+"""``"worker"``: threads of the serving process handle, woken by each accept."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+import time
+import weakref
+
+from ..errors import InboxUnavailable, type_and_stack
+from ..processing import leases, process
+from ..runtime import Runtime
+
+_logger = logging.getLogger(__name__)
+
+#: Seconds after which an idle thread looks for what no one told it of: retries, and
+#: events of other processes.
+POLL_SECONDS = 1.0
+
+#: Seconds that running handlers get at the end of the process. Gunicorn gives 30.
+GRACE_SECONDS = 25.0
+
+
+class WorkerDispatcher:
+    """Threads that claim due events and handle them.
+
+    They start at the first request, so in the process that serves: threads do not
+    survive the fork of a preloading server.
+
+    :param runtime: the app's.
+    :param threads: how many handle at once.
+    """
+
+    def __init__(self, runtime: Runtime, *, threads: int) -> None:
+        self._runtime = runtime
+        self._count = threads
+        self._starting = threading.Lock()
+        self._pid: int | None = None
+
+    def start(self) -> None:
+        """Start the threads, if this process has none yet."""
+        if self._pid == os.getpid():
+            return
+        with self._starting:
+            if self._pid == os.getpid():
+                return
+            self._due = threading.Condition()
+            self._wakes = 0
+            self._stopping = False
+            self._troubled = False
+            self._threads = [
+                threading.Thread(target=self._work, name=f"ycloud-{number}", daemon=True)
+                for number in range(self._count)
+            ]
+            self._pid = os.getpid()
+            for thread in self._threads:
+                thread.start()
+            atexit.register(_stop, weakref.ref(self))
+
+    def wake(self, event_id: str) -> None:
+        """Have an idle thread look for due events now."""
+        self.start()
+        with self._due:
+            self._wakes += 1
+            self._due.notify()
+
+    def stop(self, grace: float = GRACE_SECONDS) -> None:
+        """Claim no more, let running handlers finish, and give back the rest.
+
+        :param grace: seconds that the handlers get.
+        """
+        if self._pid != os.getpid() or self._stopping:
+            return
+        with self._due:
+            self._stopping = True
+            self._due.notify_all()
+        until = time.monotonic() + grace
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        try:
+            leases.give_back(self._runtime.inbox)
+        except InboxUnavailable as error:
+            _logger.warning("Events were not given back; their leases run out: %s", error)
+
+    def drain(self) -> int:
+        """Handle, in this thread, what is due now; for ``flask ycloud worker --once``.
+
+        :returns: how many events were handled.
+        """
+        handled = 0
+        while self._handle_next():
+            handled += 1
+        return handled
+
+    def _work(self) -> None:
+        while not self._stopping:
+            seen = self._wakes
+            try:
+                idle = not self._handle_next()
+                self._troubled = False
+            except InboxUnavailable as error:
+                idle = True
+                if not self._troubled:  # once, not each second of an outage
+                    _logger.error("The worker waits for the inbox: %s", error)
+                self._troubled = True
+            except Exception as error:
+                idle = True
+                # The lease runs out, and the event is handled again.
+                _logger.error("The worker failed: %s", type_and_stack(error))
+            if idle:
+                self._wait(seen)
+
+    def _handle_next(self) -> bool:
+        claim = self._runtime.inbox.claim()
+        if claim is not None:
+            process(self._runtime, claim)
+        return claim is not None
+
+    def _wait(self, seen: int) -> None:
+        """Wait for a wake, or for the time of the next event, but not for long."""
+        timeout = POLL_SECONDS
+        if not self._troubled:
+            try:
+                timeout = min(timeout, self._runtime.inbox.next_due() or timeout)
+            except InboxUnavailable:
+                self._troubled = True
+        with self._due:
+            self._due.wait_for(lambda: self._stopping or self._wakes != seen, timeout)
+
+
+def _stop(worker: weakref.ref[WorkerDispatcher]) -> None:
+    running = worker()
+    if running is not None:
+        running.stop()

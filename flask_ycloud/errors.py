@@ -1,0 +1,130 @@
+"""Every error and warning of flask-ycloud.
+
+::
+
+    YCloudError
+    ├── ConfigurationError      a setting is missing or wrong
+    ├── SignatureError          a delivery is not authentic
+    │   ├── MissingSignature
+    │   ├── MalformedSignature
+    │   ├── SignatureMismatch
+    │   └── StaleSignature
+    ├── EventNotUnderstood      an authentic body is not a YCloud event
+    ├── InboxUnavailable        the inbox cannot be read or written now
+    ├── EventNotFound           the inbox has no event of that id
+    ├── EventRunning            that event is being handled at this moment
+    ├── Retry                   raised by a handler: run me again later
+    └── Discard                 raised by a handler: give up on this event
+"""
+
+from __future__ import annotations
+
+import traceback
+
+
+class YCloudError(Exception):
+    """Root of the errors of this package."""
+
+
+class ConfigurationError(YCloudError):
+    """A setting is missing or wrong. Its message names the key and the remedy."""
+
+
+class SignatureError(YCloudError):
+    """A delivery is not authentic: it was not signed, or not with our secret."""
+
+    #: A stable word for logs, counters and the ``delivery_rejected`` signal.
+    reason = "invalid"
+
+
+class MissingSignature(SignatureError):
+    """The delivery has no ``YCloud-Signature`` header."""
+
+    reason = "missing"
+
+
+class MalformedSignature(SignatureError):
+    """The header does not have the form ``t=<unix seconds>,s=<64 hex digits>``."""
+
+    reason = "malformed"
+
+
+class SignatureMismatch(SignatureError):
+    """No secret gives the signature in the header for this body."""
+
+    reason = "mismatch"
+
+
+class StaleSignature(SignatureError):
+    """The signature is right, but was made too long ago or too far ahead.
+
+    :param age: seconds between the signing and now; negative when it lies ahead.
+    :param tolerance: seconds that were allowed, both ways.
+    """
+
+    reason = "stale"
+
+    def __init__(self, age: float, tolerance: float) -> None:
+        super().__init__(
+            f"The signature was made {abs(age):.0f} s {'ahead' if age < 0 else 'ago'};"
+            f" at most {tolerance:.0f} s are allowed. If this delivery is genuine, check"
+            " this machine's clock."
+        )
+        self.age = age
+        self.tolerance = tolerance
+
+
+class EventNotUnderstood(YCloudError):
+    """An authentic body is not a YCloud event. The message says why, without values."""
+
+
+class InboxUnavailable(YCloudError):
+    """The inbox cannot be read or written now. Deliveries are answered 503 meanwhile."""
+
+
+class EventNotFound(YCloudError):
+    """The inbox has no event of that id."""
+
+
+class EventRunning(YCloudError):
+    """The event is being handled at this moment, so it cannot be replayed."""
+
+
+class Retry(YCloudError):
+    """Raise it in a handler to have that handler run again later.
+
+    It counts as an attempt: after the last of ``YCLOUD_RETRY_DELAYS`` the event
+    becomes a dead letter as with any other error.
+
+    :param after: seconds from now; zero or more.
+    """
+
+    def __init__(self, after: float) -> None:
+        if not after >= 0:
+            raise ValueError(f"Retry(after=…) takes seconds, zero or more; got {after!r}.")
+        super().__init__(f"retry after {after:g} s")
+        self.after = after
+
+
+class Discard(YCloudError):
+    """Raise it in a handler to give up on this event, in this handler, for good.
+
+    :param reason: kept in the inbox and shown there, so leave personal data out of it.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UnknownEventTypeWarning(UserWarning):
+    """A handler is subscribed to a type that the catalogue does not know."""
+
+
+def type_and_stack(error: BaseException) -> str:
+    """An error for the log: its type and where it was, without its message.
+
+    A message may quote what the program was given, which is no business of a log.
+    """
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{type(error).__qualname__}\n{frames}".rstrip()

@@ -1,0 +1,279 @@
+"""The catalogue: every event type that YCloud documents, and where its data is.
+
+Sources: the enum ``EventType`` of YCloud's OpenAPI document (YCloud-Developers/
+ycloud-sdk-go, ``api/openapi.yaml``), and the pages below
+https://docs.ycloud.com/en/api-reference/webhook-reference/overview. Event types are
+plain strings, never an enum: YCloud adds some, and a new one needs no release of ours.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.resources import files
+from typing import Any
+
+#: The properties that every event has beside its type's own.
+COMMON_PROPERTIES = frozenset({"id", "type", "apiVersion", "createTime"})
+
+
+@dataclass(frozen=True)
+class EventType:
+    """What is known of one event type.
+
+    :param name: for example ``"sms.message.updated"``.
+    :param meaning: when YCloud sends it.
+    :param properties: the event's property that holds its data. The first that is
+        there counts: some types carry one of two, or are seen under an older name.
+    :param key: the fields of the data that name the conversation. Events with equal
+        values are handled one at a time, in order of arrival. Empty: in any order.
+    """
+
+    name: str
+    meaning: str
+    properties: tuple[str, ...]
+    key: tuple[str, ...] = ()
+
+
+_INBOUND = ("from", "to")
+_STATUS = ("id",)
+_CALL = ("wacid",)
+_GROUP = ("whatsappGroup",)
+
+_DOCUMENTED = (
+    EventType(
+        "email.delivery.updated",
+        "An e-mail was delivered or has failed.",
+        ("emailDelivery",),
+        ("emailId",),
+    ),
+    EventType(
+        "sms.message.updated",
+        "An SMS was delivered or could not be.",
+        # Public receivers read smsMessage; the schema says sms.
+        ("sms", "smsMessage"),
+        _STATUS,
+    ),
+    EventType("sms.inbound.received", "A user answered by SMS.", ("smsInbound",), _INBOUND),
+    EventType(
+        "voice.message.updated",
+        "A voice message was delivered or could not be.",
+        ("voice",),
+        _STATUS,
+    ),
+    EventType(
+        "whatsapp.business_account.deleted",
+        "A WhatsApp Business Account was deleted.",
+        ("whatsappBusinessAccount",),
+    ),
+    EventType(
+        "whatsapp.business_account.reviewed",
+        "A WhatsApp Business Account was reviewed.",
+        ("whatsappBusinessAccount",),
+    ),
+    EventType(
+        "whatsapp.business_account.updated",
+        "A WhatsApp Business Account changed: a violation, a restriction, a ban.",
+        ("whatsappBusinessAccount",),
+    ),
+    EventType(
+        "whatsapp.inbound_message.received",
+        "A customer sent a WhatsApp message.",
+        ("whatsappInboundMessage",),
+        _INBOUND,
+    ),
+    EventType(
+        "whatsapp.message.updated",
+        "A WhatsApp message of yours was sent, delivered, read, or has failed.",
+        ("whatsappMessage",),
+        _STATUS,
+    ),
+    EventType(
+        "whatsapp.echo_message.created",
+        "An agent that was set up by API sent a WhatsApp message.",
+        ("whatsappMessage",),
+    ),
+    EventType(
+        "whatsapp.group.lifecycle_update",
+        "A WhatsApp group was created or deleted, or could not be.",
+        _GROUP,
+        ("groupId",),
+    ),
+    EventType(
+        "whatsapp.group.participants_update",
+        "Participants or join requests of a WhatsApp group changed.",
+        _GROUP,
+        ("groupId",),
+    ),
+    EventType(
+        "whatsapp.group.settings_update",
+        "Settings of a WhatsApp group changed, or could not be changed.",
+        _GROUP,
+        ("groupId",),
+    ),
+    EventType(
+        "whatsapp.group.status_update",
+        "A WhatsApp group was suspended, or its suspension ended.",
+        _GROUP,
+        ("groupId",),
+    ),
+    EventType(
+        "whatsapp.smb.history",
+        "The WhatsApp Business app shares a message of its history, or how far it is.",
+        # The event has phase and progress beside it, and at times nothing else.
+        ("whatsappInboundMessage", "whatsappMessage"),
+    ),
+    EventType(
+        "whatsapp.smb.message.created",
+        "A message was sent from the WhatsApp Business app.",
+        ("whatsappMessage",),
+    ),
+    EventType(
+        "whatsapp.smb.message.echoes",
+        "A message was sent from the WhatsApp Business app (the older name).",
+        ("whatsappMessage",),
+    ),
+    EventType(
+        "whatsapp.phone_number.deleted",
+        "A WhatsApp business phone number was deleted.",
+        ("whatsappPhoneNumber",),
+    ),
+    EventType(
+        "whatsapp.phone_number.name_updated",
+        "The display name of a phone number was approved or rejected.",
+        ("whatsappPhoneNumber",),
+    ),
+    EventType(
+        "whatsapp.phone_number.quality_updated",
+        "The quality rating or the messaging limit of a phone number changed.",
+        ("whatsappPhoneNumber",),
+    ),
+    EventType(
+        "whatsapp.phone_number.business_username_updated",
+        "The business username of a phone number changed.",
+        ("whatsappPhoneNumber",),
+    ),
+    EventType(
+        "whatsapp.template.category_updated",
+        "The category of a template changed.",
+        ("whatsappTemplate",),
+    ),
+    EventType(
+        "whatsapp.template.quality_updated",
+        "The quality rating of a template changed.",
+        ("whatsappTemplate",),
+    ),
+    EventType(
+        "whatsapp.template.reviewed",
+        "The status of a template changed: approved, rejected, paused and so on.",
+        ("whatsappTemplate",),
+    ),
+    EventType(
+        "whatsapp.call.connect",
+        "A WhatsApp call is being set up.",
+        ("callingConnect",),
+        _CALL,
+    ),
+    EventType(
+        "whatsapp.call.terminate",
+        "A WhatsApp call has ended.",
+        ("callingTerminate",),
+        _CALL,
+    ),
+    EventType(
+        "whatsapp.call.status.updated",
+        "A WhatsApp call of yours rings, was accepted, or was rejected.",
+        ("callingStatusUpdated",),
+        _CALL,
+    ),
+    EventType(
+        "whatsapp.call.recording.updated",
+        "The recording of a WhatsApp call is available, or has failed.",
+        ("callingRecording",),
+        _CALL,
+    ),
+    EventType(
+        "whatsapp.flow.status_change", "The status of a flow changed.", ("flowChanges",)
+    ),
+    EventType(
+        "whatsapp.payment.updated",
+        "A WhatsApp payment changed.",
+        ("whatsappPayment",),
+        ("referenceId",),
+    ),
+    EventType(
+        "whatsapp.user.preferences",
+        "A WhatsApp user stopped or resumed marketing messages.",
+        ("whatsappUserPreference",),
+    ),
+    EventType("contact.created", "A contact was created.", ("contactCreated",), _STATUS),
+    EventType(
+        "contact.attributes_changed",
+        "Attributes of a contact changed.",
+        ("contactAttributesChanged",),
+        _STATUS,
+    ),
+    EventType("contact.deleted", "A contact was deleted.", ("contactDeleted",), _STATUS),
+    EventType(
+        "contact.unsubscribe.created",
+        "A contact unsubscribed from messages.",
+        # The documented example says unsubscriberChanged; the schema the other.
+        ("contactUnsubscribeCreated", "unsubscriberChanged"),
+    ),
+    EventType(
+        "contact.unsubscribe.deleted",
+        "A contact resumed the subscription to messages.",
+        ("contactUnsubscribeDeleted", "unsubscriberChanged"),
+    ),
+)
+
+#: Every documented type by its name.
+EVENT_TYPES: dict[str, EventType] = {known.name: known for known in _DOCUMENTED}
+
+
+def sample(name: str) -> dict[str, Any]:
+    """A whole event of that type, as YCloud documents it; a new dict each time.
+
+    :raises LookupError: if the type is not in the catalogue.
+    """
+    if name not in EVENT_TYPES:
+        raise LookupError(f"No sample of {name!r}: {closest_hint(name)}")
+    text = (files(__package__) / "samples" / f"{name}.json").read_text("utf-8")
+    event: dict[str, Any] = json.loads(text)
+    return event
+
+
+def fresh_sample(name: str) -> dict[str, Any]:
+    """Like :func:`sample`, with an id of its own, made now.
+
+    :raises LookupError: if the type is not in the catalogue.
+    """
+    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    made = {"id": f"evt_{secrets.token_hex(12)}", "createTime": now.replace("+00:00", "Z")}
+    return sample(name) | made
+
+
+def patterns(name: str) -> Iterator[str]:
+    """The subscriptions that an event of this type reaches, from narrow to wide.
+
+    ``a.b.c`` gives ``a.b.c``, ``a.b.*``, ``a.*`` and ``*``.
+    """
+    yield name
+    parts = name.split(".")
+    for end in range(len(parts) - 1, 0, -1):
+        yield ".".join(parts[:end]) + ".*"
+    yield "*"
+
+
+#: Every documented type, and every pattern that reaches one.
+KNOWN_SUBSCRIPTIONS = frozenset(each for name in EVENT_TYPES for each in patterns(name))
+
+
+def closest_hint(subscription: str) -> str:
+    """A sentence that names the known type or pattern closest to a mistyped one."""
+    close = difflib.get_close_matches(subscription, KNOWN_SUBSCRIPTIONS, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else "no documented type is close to it."

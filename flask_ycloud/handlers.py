@@ -1,0 +1,224 @@
+"""Handlers: who is subscribed, which of them an event has, and running one.
+
+A handler is a blinker receiver with a name. The name is what the inbox keeps outcomes
+by, so it must stay the same from one start of the app to the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import threading
+import traceback
+import warnings
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .errors import ConfigurationError, Discard, Retry, UnknownEventTypeWarning
+from .event_types import KNOWN_SUBSCRIPTIONS, closest_hint
+from .signals import EventSignals
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from .event import Event
+
+Receiver = Callable[..., Any]
+FuncT = TypeVar("FuncT", bound=Callable[[Any], Any])
+
+
+@dataclass(frozen=True, eq=False)
+class Handler:
+    """A subscribed function in the shape of a blinker receiver."""
+
+    name: str
+    func: Callable[[Any], Any]
+
+    def __call__(self, app: Flask, *, event: Event[Any]) -> Any:
+        return self.func(event)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one run of a handler ended.
+
+    :param state: ``"succeeded"``, ``"failed"`` or ``"discarded"``.
+    :param error: the error's type and place or the reason; never its values.
+    :param retry_after: seconds, where the handler asked for some.
+    :param exception: what it raised.
+    """
+
+    state: str
+    error: str | None = None
+    retry_after: float | None = None
+    exception: BaseException | None = None
+
+
+class Handlers:
+    """The subscriptions of a scope: the whole process, or one endpoint."""
+
+    def __init__(self) -> None:
+        self.signals = EventSignals()
+        self._by_name: dict[str, Handler] = {}
+        self._lock = threading.Lock()
+
+    def on_event(self, *types: str, name: str | None = None) -> Callable[[FuncT], FuncT]:
+        """Subscribe the decorated function, ``def`` or ``async def``, to events.
+
+        It is called with an :class:`Event`, inside an app context, after the delivery
+        was answered. It is held strongly and returned unchanged. If it raises, it alone
+        is run again later.
+
+        The same module, qualified name and code registered again (an app factory called
+        twice, a reload) replaces the earlier one.
+
+        :param types: event types such as ``"sms.message.updated"``, or patterns:
+            ``"whatsapp.*"``, ``"whatsapp.message.*"``, ``"*"``.
+        :param name: what the inbox calls this handler; ``module:qualname`` if left out.
+        :raises ConfigurationError: if there is no type, or the name is taken by other code.
+        """
+        _check_types(types)
+
+        def subscribe(func: FuncT) -> FuncT:
+            handler = self._adopt(Handler(name or _name_of(func), func))
+            for each in types:
+                self.signals.signal(each).connect(handler, weak=False)
+            return func
+
+        return subscribe
+
+    def _adopt(self, handler: Handler) -> Handler:
+        with self._lock:
+            earlier = self._by_name.get(handler.name)
+            if earlier is not None:
+                if earlier.func is handler.func:
+                    return earlier  # stacked decorators: it hears more types
+                if _code(earlier.func) != _code(handler.func):
+                    raise ConfigurationError(
+                        f"A handler named {handler.name!r} is registered already, with"
+                        " other code. The inbox keeps outcomes by that name, so give one"
+                        " of them its own: @on_event(…, name='…')."
+                    )
+                self.signals.disconnect(earlier)
+            self._by_name[handler.name] = handler
+            return handler
+
+
+#: The subscriptions that hear every endpoint.
+everywhere = Handlers()
+
+on_event = everywhere.on_event
+
+
+def event_signal(subscription: str) -> Any:
+    """The blinker signal of an event type or pattern.
+
+    A receiver is called as ``receiver(app, event=event)``, and treated as a handler:
+    alone, with retries, its outcome kept by its name. Blinker holds it weakly unless it
+    is connected with ``weak=False``.
+
+    :param subscription: for example ``"sms.message.updated"``, ``"whatsapp.*"``, ``"*"``.
+    """
+    return everywhere.signals.signal(subscription)
+
+
+def handlers_for(app: object, event_type: str, *scopes: Handlers) -> dict[str, Receiver]:
+    """The handlers and plain receivers that an event of this type has, by name."""
+    found: dict[str, Receiver] = {}
+    for scope in scopes:
+        for receiver in scope.signals.receivers(app, event_type):
+            name = base = _receiver_name(receiver)
+            number = 1
+            while name in found and _func(found[name]) != _func(receiver):
+                number += 1
+                name = f"{base}#{number}"  # two lambdas, or a name in two scopes
+            found.setdefault(name, receiver)
+    return found
+
+
+def run(receiver: Receiver, app: Flask, event: Event[Any]) -> Outcome:
+    """Run one handler in an app context of its own, and tell how it ended."""
+    try:
+        with app.app_context():
+            result = receiver(app, event=event)
+            if inspect.isawaitable(result):
+                _finish(result)
+    except Discard as discard:
+        return Outcome("discarded", discard.reason, exception=discard)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a sys.exit() in a handler is a failure like others
+        after = error.after if isinstance(error, Retry) else None
+        return Outcome("failed", _type_and_place(error, receiver), after, error)
+    return Outcome("succeeded")
+
+
+def _finish(awaitable: Awaitable[Any]) -> None:
+    async def wait() -> None:
+        await awaitable
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(wait())
+        return
+    # This thread runs a loop already (an async test, an ASGI server): take another.
+    context = contextvars.copy_context()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(context.run, asyncio.run, wait()).result()
+
+
+def _type_and_place(error: BaseException, receiver: Receiver) -> str:
+    """For example ``KeyError at app.py:12 in track``: the handler's own last line."""
+    kind = type(error)
+    name = kind.__qualname__
+    if kind.__module__ != "builtins":
+        name = f"{kind.__module__}.{name}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = getattr(_code(_func(receiver)), "co_filename", None)
+    place = next((each for each in reversed(frames) if each.filename == own), frames[-1])
+    return f"{name} at {place.filename}:{place.lineno} in {place.name}"
+
+
+def _check_types(types: tuple[str, ...]) -> None:
+    if not types or not all(isinstance(each, str) and each for each in types):
+        raise ConfigurationError(
+            "on_event takes event types: @on_event('sms.message.updated'), or"
+            " @on_event('*') for every event."
+        )
+    for each in types:
+        if each not in KNOWN_SUBSCRIPTIONS:
+            warnings.warn(
+                f"{each!r} is no documented event type or pattern: {closest_hint(each)}",
+                UnknownEventTypeWarning,
+                stacklevel=3,
+            )
+
+
+def _name_of(func: Callable[..., Any]) -> str:
+    try:
+        return f"{func.__module__}:{func.__qualname__}"
+    except AttributeError:
+        raise ConfigurationError(
+            f"A handler of type {type(func).__name__} has no name of its own. Give it"
+            " one: @on_event(…, name='…')."
+        ) from None
+
+
+def _receiver_name(receiver: Receiver) -> str:
+    if isinstance(receiver, Handler):
+        return receiver.name
+    kind = type(receiver)
+    named = receiver if hasattr(receiver, "__qualname__") else kind
+    return f"{named.__module__}:{named.__qualname__}"
+
+
+def _func(receiver: Receiver) -> Receiver:
+    return receiver.func if isinstance(receiver, Handler) else receiver
+
+
+def _code(func: Callable[..., Any]) -> object:
+    return getattr(func, "__code__", type(func))

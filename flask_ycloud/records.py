@@ -1,0 +1,102 @@
+"""What the inbox gives and takes: plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class HandlerState:
+    """What the inbox knows of one handler of an event.
+
+    :param handler: its name.
+    :param state: ``"succeeded"``, ``"failed"`` or ``"discarded"``.
+    :param attempts: how often it ran.
+    :param next_at: when it runs again, in unix seconds; ``None`` if it does not.
+    :param error: the last error's type and place, or why it was discarded.
+    """
+
+    handler: str
+    state: str
+    attempts: int
+    next_at: float | None = None
+    error: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether this handler will not run again by itself."""
+        return self.next_at is None
+
+
+@dataclass(frozen=True)
+class StoredEvent:
+    """An event in the inbox. Its ``repr`` shows no payload.
+
+    :param id: YCloud's id, or ``sha256:…`` of a body that was not understood.
+    :param type: its type; ``None`` if it was not understood.
+    :param state: ``"pending"``, ``"running"``, ``"done"`` or ``"dead"``.
+    :param due_at: when it is looked at next; ``None`` if it is settled.
+    :param settled_at: when it became done or dead.
+    :param reason: why it is a dead letter.
+    :param body: the raw bytes as they arrived.
+    :param handlers: the outcomes so far; empty in a list.
+    :param position: its place in the order of arrival; ``list(before=…)`` takes it.
+    """
+
+    id: str
+    type: str | None
+    endpoint: str
+    state: str
+    received_at: datetime
+    due_at: datetime | None
+    settled_at: datetime | None
+    reason: str | None
+    position: int
+    body: bytes = field(repr=False)
+    handlers: tuple[HandlerState, ...] = ()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to handle an event, until its lease ends or is renewed.
+
+    ``attempt`` is the fencing token: a later claim has a higher one, and what an earlier
+    one still writes is refused.
+    """
+
+    seq: int
+    attempt: int
+    id: str
+    endpoint: str
+    received_at: float
+    crashes: int
+    body: bytes = field(repr=False)
+    handlers: dict[str, HandlerState] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a claim ends: ``"done"``, ``"dead"``, or ``"pending"`` until ``due_at``."""
+
+    state: str
+    due_at: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Stats:
+    """The inbox at a glance.
+
+    :param pending: events that wait, for a first try or for another.
+    :param running: events that are being handled.
+    :param dead: dead letters.
+    :param oldest_pending_seconds: age of the oldest that waits; ``None`` if none does.
+    :param by_type: the same three counts by event type.
+    """
+
+    pending: int
+    running: int
+    dead: int
+    oldest_pending_seconds: float | None
+    by_type: dict[str | None, dict[str, int]]

@@ -1,0 +1,140 @@
+"""What one app has of flask-ycloud: its settings, its inbox, its endpoints."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .database import Database, open_engine
+from .errors import ConfigurationError
+from .handlers import Handlers, everywhere
+from .inbox import Inbox
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+_EXTENSION = "ycloud"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One endpoint of an app: who hears it, and a function that gives its secrets."""
+
+    handlers: Handlers
+    secrets: Callable[[], tuple[str | bytes, ...]] = field(repr=False)
+
+
+class Dispatcher(Protocol):
+    """Decides who handles the events of the inbox, and when."""
+
+    def start(self) -> None:
+        """Called before each request, so in each process that serves."""
+
+    def wake(self, event_id: str) -> None:
+        """An event is due now: it was accepted, or replayed."""
+
+    def stop(self) -> None:
+        """Let running handlers finish, and start no more."""
+
+
+class Runtime:
+    """The state of one app, at ``app.extensions["ycloud"]``.
+
+    Inbox and dispatcher are made at their first use: only then is ``app.testing`` what
+    it will be, and the process the one that serves.
+    """
+
+    def __init__(
+        self, app: Flask, make_dispatcher: Callable[[Runtime], Dispatcher]
+    ) -> None:
+        self.app = app
+        self.settings = Settings.from_config(app.config)
+        where = self.settings.inbox_url
+        self._engine = None if where is None else open_engine(where, app.instance_path)
+        self.endpoints: dict[str, Endpoint] = {}
+        self._make_dispatcher = make_dispatcher
+        self._lock = threading.RLock()
+        self._inbox: Inbox | None = None
+        self._dispatcher: Dispatcher | None = None
+
+    @property
+    def inbox(self) -> Inbox:
+        with self._lock:
+            if self._inbox is None:
+                self._inbox = self._open_inbox()
+            return self._inbox
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        with self._lock:
+            if self._dispatcher is None:
+                self._dispatcher = self._make_dispatcher(self)
+            return self._dispatcher
+
+    @property
+    def dispatch(self) -> str:
+        """``YCLOUD_DISPATCH``, or what it is when it is left out."""
+        return self.settings.dispatch or ("inline" if self.app.testing else "worker")
+
+    def add_endpoint(self, name: str, endpoint: Endpoint) -> None:
+        """Know an endpoint by its name.
+
+        :raises ConfigurationError: if another endpoint of this app has that name.
+        """
+        known = self.endpoints.setdefault(name, endpoint)
+        if known.handlers is not endpoint.handlers:
+            raise ConfigurationError(
+                f"This app has two WebhookBlueprints named {name!r}. Events are stored with"
+                " the name of their endpoint: give each its own."
+            )
+
+    def scopes(self, endpoint: str) -> list[Handlers]:
+        """The subscriptions that hear an endpoint: everyone's and its own."""
+        own = self.endpoints.get(endpoint)
+        return [everywhere] if own is None else [everywhere, own.handlers]
+
+    def _open_inbox(self) -> Inbox:
+        engine = self._engine or open_engine("sqlite:///ycloud.db", self._default_folder())
+        shared = engine is self.settings.inbox_url
+        return Inbox(
+            Database(engine, owned=not shared),
+            lease=self.settings.lease_seconds,
+            retention_days=self.settings.retention_days,
+            on_due=lambda event_id: self.dispatcher.wake(event_id),
+        )
+
+    def _default_folder(self) -> Path:
+        if not self.app.testing:
+            return Path(self.app.instance_path)
+        folder = tempfile.mkdtemp(prefix="ycloud-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
+
+
+def attach(app: Flask, make_dispatcher: Callable[[Runtime], Dispatcher]) -> Runtime:
+    """The app's runtime, made if it has none yet."""
+    runtime: Any = app.extensions.get(_EXTENSION)
+    if runtime is None:
+        runtime = app.extensions[_EXTENSION] = Runtime(app, make_dispatcher)
+    return runtime  # type: ignore[no-any-return]
+
+
+def runtime_of(app: Flask) -> Runtime:
+    """The app's runtime.
+
+    :raises ConfigurationError: if no endpoint is registered on it.
+    """
+    runtime = app.extensions.get(_EXTENSION)
+    if not isinstance(runtime, Runtime):
+        raise ConfigurationError(
+            f"The app {app.name!r} has no YCloud endpoint, and so no inbox. Register one:"
+            " app.register_blueprint(ycloud_bp)."
+        )
+    return runtime

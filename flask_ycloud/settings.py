@@ -1,0 +1,133 @@
+"""``app.config`` → one frozen :class:`Settings`, checked whole."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import ConfigurationError
+
+#: How the handling of events can be set going.
+DISPATCHES = ("worker", "manual", "inline")
+
+_SECONDS = "a number of seconds"
+_DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings that all endpoints of an app share. See the configuration page.
+
+    ``inbox_url`` and ``dispatch`` are ``None`` where ``app.testing`` decides. A URL may
+    hold a password, so no ``repr`` shows it; what it may be, the database knows.
+    """
+
+    tolerance: float
+    max_body_bytes: int
+    inbox_url: Any = field(repr=False)
+    dispatch: str | None
+    worker_threads: int
+    retry_delays: tuple[float, ...]
+    lease_seconds: float
+    retention_days: float
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Settings:
+        """Read and check every key.
+
+        :raises ConfigurationError: naming the key, what it got and what it takes.
+        """
+        read = _Reader(config)
+        settings = cls(
+            tolerance=read.number("YCLOUD_SIGNATURE_TOLERANCE", 6 * 3600, _SECONDS),
+            max_body_bytes=read.integer("YCLOUD_MAX_BODY_BYTES", 1024 * 1024, "bytes"),
+            inbox_url=config.get("YCLOUD_INBOX_URL"),
+            dispatch=_dispatch(config.get("YCLOUD_DISPATCH")),
+            worker_threads=read.integer("YCLOUD_WORKER_THREADS", 4, "threads"),
+            retry_delays=_retry_delays(config.get("YCLOUD_RETRY_DELAYS")),
+            lease_seconds=read.number("YCLOUD_LEASE_SECONDS", 60, _SECONDS),
+            retention_days=read.number(
+                "YCLOUD_RETENTION_DAYS", 30, "a number of days, or 0 for ever", zero=True
+            ),
+        )
+        # A signature may lie a tolerance ahead, and is good for another after that.
+        shortest = 2 * settings.tolerance / _DAY
+        if settings.retention_days and settings.retention_days < shortest:
+            raise ConfigurationError(
+                f"YCLOUD_RETENTION_DAYS is {settings.retention_days:g}; with a"
+                f" YCLOUD_SIGNATURE_TOLERANCE of {settings.tolerance:g} s it takes at least"
+                f" {shortest:g}, so that a replayed delivery is still known."
+            )
+        return settings
+
+
+def secrets_of(
+    config: Mapping[str, Any], key: str
+) -> Callable[[], tuple[str | bytes, ...]]:
+    """A function that gives the signing secrets of an endpoint.
+
+    A callable in the config, such as a look-up in a secret store, is asked each time.
+
+    :raises ConfigurationError: if there is no secret, or an empty one; from the returned
+        function too, where the config has a callable.
+    """
+    configured = config.get(key)
+    if callable(configured):
+        return lambda: _checked_secrets(configured(), key)
+    secrets = _checked_secrets(configured, key)
+    return lambda: secrets
+
+
+def _checked_secrets(value: object, key: str) -> tuple[str | bytes, ...]:
+    several = value if isinstance(value, (list, tuple, set, frozenset)) else (value,)
+    if several and all(isinstance(each, (str, bytes)) and each for each in several):
+        return tuple(several)
+    got = "nothing" if not value else f"a {type(value).__name__} with an empty or odd part"
+    if value and not isinstance(value, (str, bytes, list, tuple, set, frozenset)):
+        got = f"a {type(value).__name__}"
+    raise ConfigurationError(
+        f"{key} is {got}. It takes the signing secret of the webhook endpoint (whsec_…), a"
+        " sequence of them while rotating, or a callable that returns either. Deliveries"
+        " cannot be verified without."
+    )
+
+
+class _Reader:
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = config
+
+    def number(self, key: str, default: float, takes: str, *, zero: bool = False) -> float:
+        value = self._config.get(key, default)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not (number and math.isfinite(value) and (value > 0 or (zero and value == 0))):
+            raise _wrong(key, value, f"{takes}, {'zero or more' if zero else 'above zero'}")
+        return float(value)
+
+    def integer(self, key: str, default: int, takes: str) -> int:
+        value = self._config.get(key, default)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise _wrong(key, value, f"a whole number of {takes}, 1 or more")
+        return value
+
+
+def _dispatch(value: Any) -> str | None:
+    if value is not None and value not in DISPATCHES:
+        raise _wrong("YCLOUD_DISPATCH", value, "one of " + ", ".join(map(repr, DISPATCHES)))
+    return None if value is None else str(value)
+
+
+def _retry_delays(value: Any) -> tuple[float, ...]:
+    if value is None:
+        # YCloud's own schedule: helpdocs.ycloud.com/help-center/integrations/webhook
+        return (10.0, 30.0, 300.0, 1800.0, 3600.0, 7200.0, 7200.0)
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        numbers = [each for each in value if isinstance(each, (int, float))]
+        if len(numbers) == len(value) and all(0 <= each < math.inf for each in numbers):
+            return tuple(map(float, numbers))
+    raise _wrong("YCLOUD_RETRY_DELAYS", value, "a sequence of seconds, each zero or more")
+
+
+def _wrong(key: str, value: object, takes: str) -> ConfigurationError:
+    return ConfigurationError(f"{key} is {value!r}. It takes {takes}.")

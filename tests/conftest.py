@@ -1,0 +1,117 @@
+"""Fixtures of all rooms: apps, stores, and a clean set of handlers for each test."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from flask_ycloud.blueprint import WebhookBlueprint, ycloud_bp
+from flask_ycloud.database import Database, open_engine
+from flask_ycloud.handlers import everywhere
+from flask_ycloud.inbox import Inbox
+from flask_ycloud.runtime import runtime_of
+
+from .support import SECRET
+
+MakeApp = Callable[..., Flask]
+
+
+@pytest.fixture(autouse=True)
+def _own_handlers() -> Iterator[None]:
+    """Subscriptions are global: take off what a test put on."""
+    yield
+    everywhere._by_name.clear()
+    for signal in everywhere.signals._namespace.values():
+        signal._clear_state()
+
+
+@pytest.fixture
+def make_app(tmp_path: Path) -> Iterator[MakeApp]:
+    """Make apps with an endpoint; their threads end with the test."""
+    made: list[Flask] = []
+
+    def make(*blueprints: WebhookBlueprint, **config: Any) -> Flask:
+        app = Flask(f"app{len(made)}", instance_path=str(tmp_path / f"instance{len(made)}"))
+        app.config.update({"YCLOUD_WEBHOOK_SECRET": SECRET, "TESTING": True, **config})
+        for blueprint in blueprints or (ycloud_bp,):
+            app.register_blueprint(blueprint)
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        runtime_of(app).dispatcher.stop()
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    """An app under test, as a user has it: inline, with a scratch store."""
+    return make_app()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def inbox_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh, empty store of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/inbox.db"
+    else:
+        yield from _postgresql_schema()
+
+
+def _postgresql_schema() -> Iterator[str]:
+    needs("PostgreSQL", 5432)
+    name = f"ycloud_{uuid.uuid4().hex}"
+    server = "postgresql+psycopg://postgres@127.0.0.1/test"
+    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"CREATE SCHEMA {name}"))
+    yield f"{server}?options=-csearch_path%3D{name}"
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"DROP SCHEMA {name} CASCADE"))
+
+
+@pytest.fixture
+def database(inbox_url: str) -> Iterator[Database]:
+    engine = open_engine(inbox_url)
+    yield Database(engine)
+    engine.dispose()
+
+
+class Clock:
+    """Unix seconds that a test moves by hand."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def inbox(database: Database, clock: Clock) -> Inbox:
+    return Inbox(database, clock=clock)
+
+
+def needs(service: str, port: int) -> None:
+    """Skip without a service; in CI, where it must be, fail."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+    except OSError:
+        reason = f"{service} does not answer on 127.0.0.1:{port}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)

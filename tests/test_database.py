@@ -1,0 +1,247 @@
+"""Opening a database, and commits that writers share."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from flask_ycloud import ConfigurationError, InboxUnavailable
+from flask_ycloud.database import Database, metadata, open_engine, schema
+
+from .support import eventually
+
+POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1/test"
+
+
+def count(tx: Connection) -> int:
+    return int(tx.execute(sa.text("SELECT count(*) FROM ycloud_events")).scalar_one())
+
+
+def add(tx: Connection, number: int = 0) -> int:
+    tx.execute(schema.insert().values(version=number + 1000))
+    return number
+
+
+def test_a_relative_path_starts_from_the_folder(tmp_path: Path) -> None:
+    assert open_engine("sqlite:///a.db", tmp_path).url.database == f"{tmp_path}/a.db"
+    assert open_engine("sqlite:////b/a.db", tmp_path).url.database == "/b/a.db"
+
+
+def test_an_engine_is_taken_as_it_is() -> None:
+    engine = sa.create_engine("sqlite:////srv/inbox.db")
+    assert open_engine(engine) is engine
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("inbox.db", "a str, is no database URL"),
+        ("postgresql://u:hunter2@h:port/db", "is no database URL"),
+        ("nosuch://u:hunter2@h/db", "database of 'nosuch'"),
+        ("mysql://u:hunter2@h/db", "database of 'mysql'. It takes SQLite or"),
+        ("postgresql+nosuch://u:hunter2@h/db", "is no database URL"),
+        (7, "a int, is no database URL"),
+        ("sqlite://", "in memory"),
+        ("sqlite:///:memory:", "in memory"),
+        ("sqlite:///file:x?mode=memory&uri=true", "in memory"),
+    ],
+)
+def test_what_cannot_hold_an_inbox(url: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        open_engine(url)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_engine_that_cannot_hold_an_inbox() -> None:
+    with pytest.raises(ConfigurationError, match="in memory"):
+        open_engine(sa.create_engine("sqlite://"))
+
+
+def test_a_missing_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(
+        ConfigurationError, match=r"pip install 'flask-ycloud\[postgresql\]'"
+    ):
+        open_engine(POSTGRESQL)
+
+
+def test_sqlite_commits_reach_the_disk(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/a.db")
+    with engine.connect() as connection:
+        for pragma, value in (
+            ("journal_mode", "wal"),
+            ("synchronous", 2),
+            ("fullfsync", 1),
+        ):
+            assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
+    engine.dispose()
+
+
+def test_the_tables_are_made_at_first_use_and_found_later(database: Database) -> None:
+    assert database.read(count) == 0
+    again = Database(database._engine)
+    assert again.read(count) == 0
+    assert again.read(lambda tx: tx.execute(sa.select(schema.c.version)).scalar()) == 1
+
+
+def test_tables_of_another_version_are_left_alone(database: Database) -> None:
+    database.read(count)
+    database.write(lambda tx: tx.execute(schema.update().values(version=99)))
+    with pytest.raises(
+        InboxUnavailable, match="tables of version 99; this flask-ycloud knows"
+    ):
+        Database(database._engine).read(count)
+    with pytest.raises(InboxUnavailable, match="tables of version 99"):
+        Database(database._engine).write(add)
+
+
+def test_many_processes_may_make_the_tables_together(inbox_url: str) -> None:
+    """Each as if it had its own process: an engine, connections and locks of its own."""
+    databases = [Database(open_engine(inbox_url), owned=True) for _ in range(6)]
+    start, failed = threading.Barrier(len(databases)), []
+
+    def first_use(database: Database) -> None:
+        start.wait()
+        try:
+            database.read(count)
+        except InboxUnavailable as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=first_use, args=(each,)) for each in databases]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
+def test_a_lone_write_waits_for_nothing(database: Database) -> None:
+    assert database.write(lambda tx: add(tx, 7)) == 7
+    assert database.read(lambda tx: tx.execute(sa.select(schema.c.version)).all()) != []
+
+
+def test_writers_share_a_commit(database: Database) -> None:
+    """Those who come while one writes are all in the next commit."""
+    commits: list[int] = []
+    database.read(count)
+    sa.event.listen(database._writing, "commit", lambda _: commits.append(1))
+    writing, go_on = threading.Event(), threading.Event()
+
+    def slow(tx: Connection) -> None:
+        writing.set()
+        assert go_on.wait(10)
+
+    results: list[int] = []
+    threads = [threading.Thread(target=lambda: database.write(slow))]
+    threads[0].start()
+    assert writing.wait(10)
+    for number in range(8):
+        threads.append(
+            threading.Thread(
+                target=lambda n=number: results.append(
+                    database.write(lambda tx: add(tx, n))
+                )
+            )
+        )
+        threads[-1].start()
+    eventually(lambda: len(database._waiting) == 8)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == list(range(8))
+    assert len(commits) == 2
+
+
+def test_an_error_fails_its_own_batch_and_no_later_one(database: Database) -> None:
+    with pytest.raises(InboxUnavailable, match="database failed"):
+        database.write(lambda tx: tx.execute(sa.text("INSERT INTO nowhere VALUES (1)")))
+    with pytest.raises(InboxUnavailable):
+        database.write_alone(
+            lambda tx: tx.execute(sa.text("INSERT INTO nowhere VALUES (1)"))
+        )
+    with pytest.raises(InboxUnavailable):
+        database.read(lambda tx: tx.execute(sa.text("SELECT * FROM nowhere")))
+    assert database.write(add) == 0
+
+
+def test_an_interrupted_writer_leaves_nobody_waiting(database: Database) -> None:
+    def interrupted(tx: Connection) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        database.write(interrupted)
+    assert database.write(add) == 0
+
+
+def test_errors_show_no_row(database: Database) -> None:
+    """A driver's text may quote what it could not write."""
+
+    def twice(tx: Connection) -> None:
+        statement = sa.text(
+            "INSERT INTO ycloud_outcomes VALUES (1, :h, 's', 1, NULL, 1, NULL)"
+        )
+        for _ in range(2):
+            tx.execute(statement, {"h": "+447901614024"})
+
+    with pytest.raises(InboxUnavailable) as caught:
+        database.write(twice)
+    assert "447901614024" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    database = Database(open_engine("sqlite:///a/b.db", tmp_path / "file"), owned=True)
+    with pytest.raises(InboxUnavailable, match=r"file/a: Not a directory"):
+        database.read(count)
+
+
+def test_a_locked_database_says_so(tmp_path: Path) -> None:
+    database = Database(open_engine("sqlite:///a.db", tmp_path), owned=True)
+    database.read(count)
+    sa.event.listen(
+        database._engine, "connect", lambda c, _: c.execute("PRAGMA busy_timeout = 1")
+    )
+    database._engine.dispose()
+    other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(InboxUnavailable, match="database is locked"):
+        database.write(add)
+    other.execute("ROLLBACK")
+    other.close()
+    assert database.write(add) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_has_connections_and_locks_of_its_own(database: Database) -> None:
+    """As in a preloading server whose master used the inbox."""
+    database.write(add)
+    with database._pen:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                code = 0 if database.write(lambda tx: add(tx, 5)) == 5 else 2
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    versions = database.read(
+        lambda tx: tx.execute(sa.select(schema.c.version)).scalars().all()
+    )
+    assert set(versions) == {1, 1000, 1005}
+
+
+def test_every_table_and_index_is_ours_by_name() -> None:
+    """They may stand in the app's own database."""
+    for table in metadata.tables.values():
+        assert table.name.startswith("ycloud_")
+        assert all("ycloud_" in str(index.name) for index in table.indexes)

@@ -1,0 +1,48 @@
+"""The catalogue and its samples."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from flask_ycloud.event import ordering_key, parse_event
+from flask_ycloud.event_types import (
+    EVENT_TYPES,
+    closest_hint,
+    fresh_sample,
+    patterns,
+    sample,
+)
+
+
+@pytest.mark.parametrize("name", EVENT_TYPES)
+def test_every_type_has_a_sample_that_parses(name: str) -> None:
+    raw = sample(name)
+    event = parse_event(json.dumps(raw).encode())
+    known = EVENT_TYPES[name]
+    assert event.type == name
+    assert event.data in [raw.get(each) for each in known.properties]
+    assert isinstance(event.data, dict)
+    assert (ordering_key(event) is not None) == bool(known.key)
+
+
+def test_a_fresh_sample_is_another_event_each_time() -> None:
+    one, two = fresh_sample("contact.created"), fresh_sample("contact.created")
+    assert one["id"] != two["id"]
+    assert one["contactCreated"] == two["contactCreated"]
+    assert parse_event(json.dumps(one).encode()).create_time.year >= 2026
+
+
+def test_a_sample_of_an_unknown_type_says_what_is_close() -> None:
+    with pytest.raises(LookupError, match=r"did you mean 'contact\.created'"):
+        sample("contact.create")
+
+
+def test_patterns_go_from_narrow_to_wide() -> None:
+    assert list(patterns("a.b.c")) == ["a.b.c", "a.b.*", "a.*", "*"]
+    assert list(patterns("a")) == ["a", "*"]
+
+
+def test_the_hint_gives_up_on_what_is_like_nothing() -> None:
+    assert "no documented type" in closest_hint("zzz")

@@ -1,0 +1,94 @@
+"""What an app has, and when it comes to be."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from flask_ycloud import ConfigurationError, WebhookBlueprint, current_inbox, ycloud_bp
+from flask_ycloud.dispatch.inline import InlineDispatcher
+from flask_ycloud.dispatch.manual import ManualDispatcher
+from flask_ycloud.dispatch.worker import WorkerDispatcher
+from flask_ycloud.runtime import runtime_of
+
+from .conftest import MakeApp
+from .support import SECRET, body_of, deliver
+
+
+def test_without_an_endpoint_the_inbox_says_how_to_register_one() -> None:
+    app = Flask("bare")
+    with app.app_context(), pytest.raises(ConfigurationError, match="register_blueprint"):
+        current_inbox.stats()
+
+
+def test_current_inbox_is_the_current_apps(make_app: MakeApp) -> None:
+    one, two = make_app(), make_app()
+    deliver(one, body_of())
+    with one.app_context():
+        assert len(current_inbox.list()) == 1
+    with two.app_context():
+        assert len(current_inbox.list()) == 0
+
+
+def test_under_testing_the_store_is_a_scratch_one(make_app: MakeApp) -> None:
+    """And the instance folder stays as it is, even if testing is switched on late."""
+    app = make_app(TESTING=False)
+    app.testing = True
+    deliver(app, body_of())
+    assert not Path(app.instance_path).exists()
+    runtime = runtime_of(app)
+    assert isinstance(runtime.dispatcher, InlineDispatcher)
+    assert "/ycloud-" in str(runtime.inbox.database._engine.url.database)
+
+
+def test_a_scratch_store_goes_with_its_app() -> None:
+    app = Flask("short-lived")
+    app.config.update(YCLOUD_WEBHOOK_SECRET=SECRET, TESTING=True)
+    app.register_blueprint(ycloud_bp)
+    deliver(app, body_of())
+    file = Path(str(runtime_of(app).inbox.database._engine.url.database))
+    assert file.exists()
+    del app
+    gc.collect()
+    assert not file.parent.exists()
+
+
+def test_otherwise_it_is_in_the_instance_folder(make_app: MakeApp) -> None:
+    app = make_app(TESTING=False)
+    deliver(app, body_of())
+    assert (Path(app.instance_path) / "ycloud.db").exists()
+    assert isinstance(runtime_of(app).dispatcher, WorkerDispatcher)
+
+
+def test_the_apps_own_engine_is_used_and_left_alone(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/app.db")
+    app = make_app(YCLOUD_INBOX_URL=engine, YCLOUD_DISPATCH="manual")
+    assert deliver(app, body_of()).status_code == 200
+    assert isinstance(runtime_of(app).dispatcher, ManualDispatcher)
+    with engine.connect() as connection:
+        assert (
+            connection.exec_driver_sql("SELECT count(*) FROM ycloud_events").scalar() == 1
+        )
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("YCLOUD_INBOX_URL", "mysql://h/d"), ("YCLOUD_LEASE_SECONDS", 0)]
+)
+def test_a_wrong_setting_means_no_start(make_app: MakeApp, key: str, value: object) -> None:
+    app = Flask("wrong")
+    app.config.update({"YCLOUD_WEBHOOK_SECRET": "s", key: value})
+    with pytest.raises(ConfigurationError, match=key):
+        app.register_blueprint(ycloud_bp)
+
+
+def test_two_endpoints_of_one_name_are_refused(make_app: MakeApp) -> None:
+    app = make_app(WebhookBlueprint("eu"))
+    with pytest.raises(ConfigurationError, match="two WebhookBlueprints named 'eu'"):
+        app.register_blueprint(WebhookBlueprint("eu"), name="other")

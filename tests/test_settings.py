@@ -1,0 +1,103 @@
+"""What each key takes, and what is said of a wrong value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flask_ycloud import ConfigurationError
+from flask_ycloud.settings import Settings, secrets_of
+
+
+def settings(**config: Any) -> Settings:
+    return Settings.from_config(config)
+
+
+def test_the_defaults() -> None:
+    assert settings() == Settings(
+        tolerance=6 * 3600,
+        max_body_bytes=1024 * 1024,
+        inbox_url=None,
+        dispatch=None,
+        worker_threads=4,
+        retry_delays=(10, 30, 300, 1800, 3600, 7200, 7200),
+        lease_seconds=60,
+        retention_days=30,
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("YCLOUD_SIGNATURE_TOLERANCE", 0),
+        ("YCLOUD_SIGNATURE_TOLERANCE", "300"),
+        ("YCLOUD_SIGNATURE_TOLERANCE", float("inf")),
+        ("YCLOUD_SIGNATURE_TOLERANCE", True),
+        ("YCLOUD_MAX_BODY_BYTES", 0),
+        ("YCLOUD_MAX_BODY_BYTES", 1.5),
+        ("YCLOUD_MAX_BODY_BYTES", True),
+        ("YCLOUD_DISPATCH", "thread"),
+        ("YCLOUD_WORKER_THREADS", 0),
+        ("YCLOUD_RETRY_DELAYS", 10),
+        ("YCLOUD_RETRY_DELAYS", "10"),
+        ("YCLOUD_RETRY_DELAYS", [-1]),
+        ("YCLOUD_RETRY_DELAYS", [float("nan")]),
+        ("YCLOUD_RETRY_DELAYS", ["10"]),
+        ("YCLOUD_LEASE_SECONDS", -1),
+        ("YCLOUD_RETENTION_DAYS", -1),
+        ("YCLOUD_RETENTION_DAYS", None),
+    ],
+)
+def test_a_wrong_value_names_key_value_and_what_it_takes(key: str, value: Any) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        settings(**{key: value})
+    message = str(caught.value)
+    assert message.startswith(f"{key} is {value!r}. It takes ")
+
+
+def test_delays_may_be_none_at_all() -> None:
+    assert settings(YCLOUD_RETRY_DELAYS=[]).retry_delays == ()
+
+
+def test_retention_outlasts_any_signature() -> None:
+    """One made a tolerance ahead is good for twice the tolerance."""
+    with pytest.raises(ConfigurationError, match=r"RETENTION_DAYS is 0\.1;.*at least 0\.5"):
+        settings(YCLOUD_RETENTION_DAYS=0.1)
+    assert settings(YCLOUD_RETENTION_DAYS=0.5).retention_days == 0.5
+    assert settings(YCLOUD_RETENTION_DAYS=0).retention_days == 0
+
+
+def test_no_repr_shows_a_password() -> None:
+    shown = repr(settings(YCLOUD_INBOX_URL="postgresql+psycopg://u:hunter2@h/db"))
+    assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["one", b"one", ["one", "two"], ("one",), {"one"}, lambda: "one", lambda: ["one"]],
+)
+def test_secrets_in_every_shape(value: Any) -> None:
+    assert "one" in [
+        each.decode() if isinstance(each, bytes) else each
+        for each in secrets_of({"KEY": value}, "KEY")()
+    ]
+
+
+def test_a_secret_store_is_asked_each_time() -> None:
+    store = iter(["one", "two"])
+    ask = secrets_of({"KEY": lambda: next(store)}, "KEY")
+    assert [ask(), ask()] == [("one",), ("two",)]
+
+
+@pytest.mark.parametrize(
+    "value", [None, "", b"", [], ["hunter2", ""], ["hunter2", None], 7]
+)
+def test_no_secret_means_no_start(value: Any) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"KEY is .*It takes the signing"
+    ) as caught:
+        secrets_of({"KEY": value}, "KEY")
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(ConfigurationError):
+        secrets_of({"KEY": lambda: value}, "KEY")()
