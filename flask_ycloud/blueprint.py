@@ -45,6 +45,7 @@ from .signature import HEADER, verify
 _logger = logging.getLogger(__name__)
 
 _RETRY_AFTER_SECONDS = 10
+_MOST_DIGITS = 18  # int() refuses thousands of them with an error of its own
 # All of them come here, so that a wrong one gets an answer of ours.
 _METHODS = ["POST", "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -207,11 +208,14 @@ def _read_body(request: Request, limit: int) -> bytes:
         raise LengthRequired("The delivery has no Content-Length.")
     if length is not None and (chunked or not (length.isascii() and length.isdigit())):
         raise BadRequest("The delivery's Content-Length is no length, or not the only one.")
+    if length is not None and (len(length) > _MOST_DIGITS or int(length) > limit):
+        raise RequestEntityTooLarge
     # Not the app's own MAX_CONTENT_LENGTH, which is there for uploads. A hook that read
-    # the body before us has left it in the request.
+    # the body before us has left it in the request. One byte more than the limit, for
+    # of a chunked body werkzeug gives what is within and does not say that there is more.
     if "stream" not in vars(request):
         vars(request)["stream"] = get_input_stream(
-            request.environ, max_content_length=limit
+            request.environ, max_content_length=limit + 1
         )
     body = request.get_data()
     if len(body) > limit:

@@ -75,9 +75,19 @@ def secrets_of(
     """
     configured = config.get(key)
     if callable(configured):
-        return lambda: _checked_secrets(configured(), key)
+        return lambda: _checked_secrets(_ask(configured, key), key)
     secrets = _checked_secrets(configured, key)
     return lambda: secrets
+
+
+def _ask(store: Callable[[], object], key: str) -> object:
+    try:
+        return store()
+    except Exception as error:
+        # From None, and without its text: it may show what it was asked with.
+        raise ConfigurationError(
+            f"{key} is a callable, and it raised {type(error).__name__}."
+        ) from None
 
 
 def _checked_secrets(value: object, key: str) -> tuple[str | bytes, ...]:
