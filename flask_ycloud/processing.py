@@ -170,11 +170,13 @@ def _save(
     inbox: Inbox, claim: Claim, states: list[HandlerState], verdict: Verdict | None = None
 ) -> bool:
     """Save patiently: what is lost here runs its handler a second time."""
-    for delay in (*_SAVE_AGAIN_AFTER, None):
+    delays = iter(_SAVE_AGAIN_AFTER)
+    while True:
         try:
             saved = inbox.save(claim, states, verdict)
             break
         except InboxUnavailable:
+            delay = next(delays, None)
             if delay is None:
                 raise
             time.sleep(delay)

@@ -20,6 +20,7 @@ from flask_ycloud.handlers import everywhere
 from flask_ycloud.inbox import Inbox
 from flask_ycloud.runtime import runtime_of
 
+from .processes import Site
 from .support import SECRET
 
 MakeApp = Callable[..., Flask]
@@ -84,6 +85,15 @@ def database(inbox_url: str) -> Iterator[Database]:
     engine = open_engine(inbox_url)
     yield Database(engine)
     engine.dispose()
+
+
+@pytest.fixture
+def site(tmp_path: Path, inbox_url: str) -> Iterator[Site]:
+    """A place for a real server, over each kind of store."""
+    made = Site(tmp_path, inbox_url)
+    yield made
+    if made.server is not None:
+        made.server.kill()
 
 
 class Clock:

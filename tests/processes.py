@@ -1,0 +1,209 @@
+"""Real gunicorns, and senders that remember what was acknowledged."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from flask_ycloud import sign
+from flask_ycloud.database import Database, open_engine
+from flask_ycloud.event_types import EVENT_TYPES, fresh_sample
+from flask_ycloud.inbox import Inbox
+
+from .support import PATH, SECRET, eventually, id_of
+
+TYPES = ("sms.inbound.received", "contact.created", "sms.message.updated")
+
+#: An app that notes each run of its handler in a file, durably and in one write.
+APP = """
+import os, time
+from flask import Flask
+from flask_ycloud import on_event, ycloud_bp
+
+app = Flask(__name__)
+app.config.from_prefixed_env()
+app.register_blueprint(ycloud_bp)
+runs = os.open(os.environ["RUNS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+@on_event("*")
+def handle(event):
+    os.write(runs, f"{event.id} {event.attempt} {os.getpid()}\\n".encode())
+    while os.path.exists(os.environ["RUNS"] + ".hang"):
+        time.sleep(0.02)
+    time.sleep(float(os.environ.get("WORK", "0")))
+"""
+
+
+class Server:
+    """A gunicorn with an app in a folder of its own, in a process group of its own."""
+
+    def __init__(self, folder: Path, *options: str, **environ: str) -> None:
+        folder.mkdir(exist_ok=True)
+        (folder / "served_app.py").write_text(APP)
+        self.folder = folder
+        self.options = options
+        self.port = _free_port()
+        self.runs_file = folder / "runs"
+        self.hang_file = folder / "runs.hang"
+        self.log = folder / "log"
+        self.environ = {
+            **os.environ,
+            "FLASK_YCLOUD_WEBHOOK_SECRET": SECRET,
+            "FLASK_YCLOUD_LEASE_SECONDS": "1",
+            "RUNS": str(self.runs_file),
+            "PYTHONPATH": str(folder),
+            **environ,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{self.port}"]
+        command += ["--log-level", "warning", *self.options, "served_app:app"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=self.folder, env=self.environ, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        eventually(self.answers)
+
+    def answers(self) -> bool:
+        try:
+            return get(self.port) == 404
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        """kill -9 the whole process group."""
+        self.signal(signal.SIGKILL)
+
+    def signal(self, number: signal.Signals) -> None:
+        if self.process is not None:
+            os.killpg(self.process.pid, number)
+            self.process.wait(60)
+            self.process = None
+
+    def terminate(self) -> int:
+        """SIGTERM the master alone, as a service manager does; give its exit status."""
+        assert self.process is not None
+        self.process.terminate()
+        status = self.process.wait(60)
+        self.process = None
+        return status
+
+    def runs(self) -> list[str]:
+        """The event ids of all runs of the handler, in order."""
+        return [line.split()[0] for line in self.lines()]
+
+    def lines(self) -> list[str]:
+        if not self.runs_file.exists():
+            return []
+        text = self.runs_file.read_text()
+        return text[: text.rfind("\n") + 1].splitlines()
+
+
+class Site:
+    """A server and a look into its inbox from outside."""
+
+    def __init__(self, folder: Path, inbox_url: str) -> None:
+        self.folder = folder
+        self.inbox_url = inbox_url
+        self.inbox = Inbox(Database(open_engine(inbox_url), owned=True))
+        self.server: Server | None = None
+
+    def serve(self, *options: str, **environ: str) -> Server:
+        environ["FLASK_YCLOUD_INBOX_URL"] = self.inbox_url
+        self.server = Server(self.folder / "site", *options, **environ)
+        self.server.start()
+        return self.server
+
+    def all_done(self) -> bool:
+        stats = self.inbox.stats()
+        return stats.pending == stats.running == stats.dead == 0
+
+
+def get(port: int) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("GET", "/no-such-page")
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def post(port: int, body: bytes, **headers: str) -> tuple[int, bytes]:
+    """One signed delivery over HTTP."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        signed = {"YCloud-Signature": sign(body, SECRET), **headers}
+        connection.request("POST", PATH, body, signed)
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+class Sender:
+    """Sends like YCloud: what is not answered 2xx, it sends again until told to stop."""
+
+    def __init__(self, port: int, *, threads: int = 4) -> None:
+        self.port = port
+        self.acknowledged: set[str] = set()
+        self._threads = threads
+
+    def send(
+        self, bodies: Iterable[bytes], *, stop: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Send each until it is acknowledged, or until ``stop()``."""
+        queue = list(bodies)[::-1]
+
+        def work() -> None:
+            while not stop():
+                try:
+                    body = queue.pop()
+                except IndexError:
+                    return
+                while not self._one(body) and not stop():
+                    time.sleep(0.02)
+
+        threads = [threading.Thread(target=work) for _ in range(self._threads)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _one(self, body: bytes) -> bool:
+        try:
+            status, _ = post(self.port, body)
+        except (OSError, http.client.HTTPException):
+            return False
+        if status == 200:
+            self.acknowledged.add(id_of(body))
+        return status == 200
+
+
+def bodies(count: int) -> list[bytes]:
+    """Fresh events of a few types in turn, each a conversation of its own."""
+    made = []
+    for number in range(count):
+        name = TYPES[number % len(TYPES)]
+        event = fresh_sample(name)
+        data = event[EVENT_TYPES[name].properties[0]]
+        data.update(dict.fromkeys(EVENT_TYPES[name].key, f"{name} {number}"))
+        made.append(json.dumps(event).encode())
+    return made
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
