@@ -163,7 +163,7 @@ def test_replay_is_pointless(make_app: MakeApp) -> None:
     assert answers == {200, 401}
     assert runs == [id_of(body)]
     with app.app_context():
-        current_inbox.clock = lambda: time.time() + 1  # type: ignore[method-assign]
+        current_inbox.clock = lambda: time.time() + 1
         assert current_inbox.prune() == 0, "it is remembered for longer than that"
 
 
