@@ -6,7 +6,8 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -96,6 +97,8 @@ def open_engine(where: str | URL | Engine, folder: str | Path = ".") -> Engine:
         _check(where.url)
         return where
     try:
+        if not isinstance(where, (str, URL)):
+            raise ArgumentError
         url = sa.make_url(where)
         _check(url)
         if url.get_backend_name() == "sqlite":
@@ -180,12 +183,8 @@ class Database:
 
         :raises InboxUnavailable: if the database cannot be read.
         """
-        try:
-            self._make_ready()
-            with self._engine.connect() as connection:
-                return work(connection)
-        except SQLAlchemyError as error:
-            raise _unavailable(error) from None
+        with self._ready_to_use(), self._engine.connect() as connection:
+            return work(connection)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run a write, in one commit with those of other threads that wait just now.
@@ -208,25 +207,18 @@ class Database:
 
         :raises InboxUnavailable: if it was not stored.
         """
-        try:
-            self._make_ready()
-            with self._writing.begin() as connection:
-                return work(connection)
-        except SQLAlchemyError as error:
-            raise _unavailable(error) from None
+        with self._ready_to_use(), self._writing.begin() as connection:
+            return work(connection)
 
     def _write_batch(self) -> None:
         count = min(len(self._waiting), _LARGEST_BATCH)
         batch = [self._waiting.popleft() for _ in range(count)]
         error: str | None = "The write was interrupted."
         try:
-            self._make_ready()
-            with self._writing.begin() as connection:
+            with self._ready_to_use(), self._writing.begin() as connection:
                 for each in batch:
                     each.value = each.work(connection)
             error = None
-        except SQLAlchemyError as cause:
-            error = str(_unavailable(cause))
         except InboxUnavailable as cause:
             error = str(cause)
         finally:  # whatever happened, nobody is left waiting
@@ -234,10 +226,18 @@ class Database:
                 each.error = error
                 each.ended = True
 
-    def _make_ready(self) -> None:
-        """Make the tables at the first use in this process."""
-        if self._ready:
-            return
+    @contextmanager
+    def _ready_to_use(self) -> Iterator[None]:
+        """See that the tables are there, and turn the driver's errors into ours."""
+        try:
+            if not self._ready:
+                self._make_tables()
+                self._ready = True
+            yield
+        except SQLAlchemyError as error:
+            raise _unavailable(error) from None
+
+    def _make_tables(self) -> None:
         path = self._engine.url.database
         if self.is_sqlite and path:
             try:
@@ -257,7 +257,6 @@ class Database:
                     f"The inbox has tables of version {version}; this flask-ycloud knows"
                     f" version {SCHEMA_VERSION}. Install the one that made them, or newer."
                 )
-        self._ready = True
 
 
 class _Write(Generic[T]):

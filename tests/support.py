@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from blinker import NamedSignal
 from flask import Flask
 from werkzeug.test import TestResponse
 
@@ -42,6 +44,24 @@ def deliver(
     return app.test_client().post(
         path, data=body, headers=headers, content_type="application/json"
     )
+
+
+@contextmanager
+def listening(*signals: NamedSignal) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    """Note what these signals say: their names and details, in order."""
+    heard: list[tuple[str, dict[str, Any]]] = []
+    kept = []
+    for signal in signals:
+
+        def listener(app: Flask, _name: str = signal.name, **details: Any) -> None:
+            assert isinstance(app, Flask), "the real app, not a proxy"
+            heard.append((_name, details))
+
+        signal.connect(listener)
+        kept.append(listener)
+    yield heard
+    for signal, listener in zip(signals, kept, strict=True):
+        signal.disconnect(listener)
 
 
 def eventually(look: Callable[[], T], *, seconds: float = 20) -> T:

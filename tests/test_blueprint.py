@@ -34,26 +34,17 @@ from flask_ycloud.inbox import Inbox
 from flask_ycloud.runtime import runtime_of
 
 from .conftest import MakeApp
-from .support import PATH, SECRET, body_of, deliver, id_of
+from .support import PATH, SECRET, body_of, deliver, id_of, listening
 
 TYPE = "sms.message.updated"
 
 
 @pytest.fixture
 def told() -> Iterator[list[tuple[str, dict[str, Any]]]]:
-    heard: list[tuple[str, dict[str, Any]]] = []
-    signals = (event_accepted, event_duplicated, event_dead, delivery_rejected)
-    kept = []
-    for signal in signals:
-
-        def listener(app: Flask, _name: str = signal.name, **details: Any) -> None:
-            heard.append((_name, details))
-
-        signal.connect(listener)
-        kept.append(listener)
-    yield heard
-    for signal, listener in zip(signals, kept, strict=True):
-        signal.disconnect(listener)
+    with listening(
+        event_accepted, event_duplicated, event_dead, delivery_rejected
+    ) as heard:
+        yield heard
 
 
 def stored(app: Flask) -> int:

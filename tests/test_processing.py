@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -29,7 +29,7 @@ from flask_ycloud.processing import LeaseKeeper, process
 from flask_ycloud.runtime import Runtime, runtime_of
 
 from .conftest import Clock, MakeApp
-from .support import body_of, deliver, eventually, id_of
+from .support import body_of, deliver, eventually, id_of, listening
 
 TYPE = "sms.message.updated"
 
@@ -43,7 +43,6 @@ class Bench:
         self.runtime: Runtime = runtime_of(app)
         self.inbox: Inbox = self.runtime.inbox
         self.inbox.clock = clock
-        self.told: list[tuple[str, dict[str, Any]]] = []
 
     def accept(self, **changes: Any) -> str:
         body = body_of(TYPE, **changes)
@@ -72,22 +71,10 @@ def bench(make_app: MakeApp, inbox_url: str, clock: Clock) -> Bench:
 
 
 @pytest.fixture
-def told(bench: Bench) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+def told() -> Iterator[list[tuple[str, dict[str, Any]]]]:
     """What the signals of an event's life said."""
-    signals = (handler_succeeded, handler_failed, event_done, event_dead)
-    heard: list[tuple[str, dict[str, Any]]] = []
-    kept: list[Callable[..., None]] = []
-    for signal in signals:
-
-        def listener(app: Flask, _name: str = signal.name, **details: Any) -> None:
-            assert app is bench.app
-            heard.append((_name, details))
-
-        signal.connect(listener)
-        kept.append(listener)
-    yield heard
-    for signal, listener in zip(signals, kept, strict=True):
-        signal.disconnect(listener)
+    with listening(handler_succeeded, handler_failed, event_done, event_dead) as heard:
+        yield heard
 
 
 def test_an_event_without_handlers_is_done(bench: Bench) -> None:
