@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -210,6 +210,10 @@ class Database:
         with self._ready_to_use(), self._writing.begin() as connection:
             return work(connection)
 
+    def transaction(self) -> Transaction:
+        """A transaction that opens when it is asked for."""
+        return Transaction(self._ready_to_use, self._writing)
+
     def _write_batch(self) -> None:
         count = min(len(self._waiting), _LARGEST_BATCH)
         batch = [self._waiting.popleft() for _ in range(count)]
@@ -257,6 +261,52 @@ class Database:
                     f"The inbox has tables of version {version}; this flask-ycloud knows"
                     f" version {SCHEMA_VERSION}. Install the one that made them, or newer."
                 )
+
+
+class Transaction:
+    """A transaction for somebody else's writes, and one of ours at its end."""
+
+    def __init__(
+        self, ready_to_use: Callable[[], AbstractContextManager[None]], engine: Engine
+    ) -> None:
+        self._ready_to_use = ready_to_use
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    @property
+    def opened(self) -> bool:
+        """Whether anybody has asked for the connection."""
+        return self._connection is not None
+
+    def open(self) -> Connection:
+        """The connection, in its transaction.
+
+        :raises InboxUnavailable: if the database cannot be reached.
+        """
+        if self._connection is None:
+            with self._ready_to_use():
+                connection = self._engine.connect()
+                connection.begin()
+            self._connection = connection
+        return self._connection
+
+    def finish(self, work: Callable[[Connection], bool]) -> bool:
+        """Run a last write on it and commit; undo everything if that gives ``False``.
+
+        :raises InboxUnavailable: if it was not stored, and is undone.
+        """
+        connection = self.open()
+        with self._ready_to_use():
+            done = work(connection)
+            if done:
+                connection.commit()
+            return done
+
+    def close(self) -> None:
+        """Undo what was not committed."""
+        if self._connection is not None:
+            with suppress(SQLAlchemyError):  # a lost connection has undone it already
+                self._connection.close()
 
 
 class _Write(Generic[T]):

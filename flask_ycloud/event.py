@@ -9,10 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
-from .errors import EventNotUnderstood
+from .errors import EventNotUnderstood, InboxUnavailable
 from .event_types import COMMON_PROPERTIES, EVENT_TYPES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.engine import Connection
+
     # For type checkers alone, which bring it: a bare ``Event`` means ``Event[Any]``.
     from typing_extensions import TypeVar
 
@@ -43,6 +47,7 @@ class Event(Generic[DataT_co]):
     :param endpoint: the name of the :class:`WebhookBlueprint` it arrived at.
     :param attempt: which try of this handler this is; 1 at first.
     :param received_at: when it was accepted; aware, in UTC.
+    :param connect: what :attr:`connection` calls, while a handler runs.
     """
 
     id: str
@@ -54,6 +59,26 @@ class Event(Generic[DataT_co]):
     endpoint: str = ""
     attempt: int = 1
     received_at: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    connect: Callable[[], Connection] | None = field(
+        default=None, repr=False, compare=False
+    )
+
+    @property
+    def connection(self) -> Connection:
+        """A connection to the inbox's database, in a transaction of this handler's own.
+
+        What the handler writes on it and the handler's success are committed together,
+        or not at all. So with the app's tables in the same database the handler acts
+        exactly once. It is rolled back if the handler raises. Leave ``commit`` to us.
+
+        On SQLite it keeps every other writer out until the handler returns, deliveries
+        included: ask for it last, and be quick.
+
+        :raises InboxUnavailable: if the database cannot be reached, or no handler runs.
+        """
+        if self.connect is None:
+            raise InboxUnavailable("event.connection is there while a handler runs.")
+        return self.connect()
 
 
 def parse_event(

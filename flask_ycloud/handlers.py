@@ -139,13 +139,23 @@ def handlers_for(app: object, event_type: str, *scopes: Handlers) -> dict[str, R
     return found
 
 
-def run(receiver: Receiver, app: Flask, event: Event[Any]) -> Outcome:
-    """Run one handler in an app context of its own, and tell how it ended."""
+def run(
+    receiver: Receiver,
+    app: Flask,
+    event: Event[Any],
+    *,
+    commit: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """Run one handler in an app context of its own, and tell how it ended.
+
+    :param commit: what belongs to its success, and is called after it.
+    """
     try:
         with app.app_context():
             result = receiver(app, event=event)
             if inspect.isawaitable(result):
                 _finish(result)
+        commit()
     except Discard as discard:
         return Outcome("discarded", discard.reason, exception=discard)
     except KeyboardInterrupt:

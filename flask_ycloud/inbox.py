@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from .database import Database, events, outcomes
+from .database import Database, Transaction, events, outcomes
 from .errors import EventNotFound, EventRunning
 from .records import Claim, HandlerState, Stats, StoredEvent, Verdict
 
@@ -132,12 +132,17 @@ class Inbox:
         return Claim(**row, handlers={each.handler: each for each in known})
 
     def save(
-        self, claim: Claim, states: Sequence[HandlerState], verdict: Verdict | None = None
+        self,
+        claim: Claim,
+        states: Sequence[HandlerState],
+        verdict: Verdict | None = None,
+        transaction: Transaction | None = None,
     ) -> bool:
         """Keep outcomes of a claimed event, and with a verdict end the claim.
 
         Without one, the lease is renewed.
 
+        :param transaction: what is committed with it, or not at all.
         :returns: ``False``, having kept nothing, if the claim is no longer ours.
         :raises InboxUnavailable: if it was not stored.
         """
@@ -160,7 +165,7 @@ class Inbox:
                 tx.execute(self._upsert(claim.seq, each, now))
             return True
 
-        return self.database.write(work)
+        return (transaction.finish if transaction else self.database.write)(work)
 
     def _upsert(self, seq: int, state: HandlerState, now: float) -> Any:
         values = {
@@ -174,7 +179,9 @@ class Inbox:
             event_seq=seq, handler=state.handler, **values
         )
         return insert.on_conflict_do_update(
-            index_elements=["event_seq", "handler"], set_=values
+            index_elements=["event_seq", "handler"],
+            set_=values,
+            where=outcomes.c.state != "succeeded",  # what has succeeded stays so
         )
 
     def renew(self, claims: Iterable[Claim]) -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
+from .database import Transaction
 from .errors import EventNotUnderstood, InboxUnavailable, type_and_stack
 from .event import Event, parse_event
-from .handlers import Outcome, Receiver, handlers_for, run
+from .handlers import Outcome, handlers_for, run
 from .inbox import Inbox
+from .leases import leases
 from .records import Claim, HandlerState, Verdict
 from .runtime import Runtime
 from .signals import announce, event_dead, event_done, handler_failed, handler_succeeded
@@ -38,7 +36,9 @@ def process(runtime: Runtime, claim: Claim) -> list[BaseException]:
     try:
         event = parse_event(claim.body, endpoint=claim.endpoint, received_at=received_at)
     except EventNotUnderstood as not_understood:  # a replayed one, still not
-        _settle(runtime, claim, None, [], Verdict("dead", reason=str(not_understood)))
+        verdict = Verdict("dead", reason=str(not_understood))
+        if _save(runtime.inbox, claim, [], verdict):
+            _announce_verdict(runtime, claim, None, verdict)
         return []
     with leases.holding(runtime.inbox, claim):
         return _Round(runtime, claim, event).run()
@@ -51,69 +51,94 @@ class _Round:
         self.runtime = runtime
         self.claim = claim
         self.event = event
+        scopes = runtime.scopes(event.endpoint)
+        self.handlers = handlers_for(runtime.app, event.type, *scopes)
         self.states = dict(claim.handlers)
         self.errors: list[BaseException] = []
 
     def run(self) -> list[BaseException]:
-        app, event = self.runtime.app, self.event
-        handlers = handlers_for(app, event.type, *self.runtime.scopes(event.endpoint))
         now = self.runtime.inbox.clock()
-        due = [name for name in handlers if _is_due(self.states.get(name), now)]
-        unsaved: list[HandlerState] = []
+        due = [name for name in self.handlers if _is_due(self.states.get(name), now)]
+        kept = bool(due) or _save(self.runtime.inbox, self.claim, [], self._verdict())
         for name in due:
             # The last outcome goes into the commit that settles the event.
-            if unsaved and not _save(self.runtime.inbox, self.claim, unsaved):
-                return self.errors
-            self.states[name] = self._run_one(name, handlers[name])
-            unsaved = [self.states[name]]
-        verdict = _verdict([self.states[name] for name in handlers])
-        _settle(self.runtime, self.claim, event.type, unsaved, verdict)
+            kept = kept and self._handle(name, last=name == due[-1])
+        if kept:
+            _announce_verdict(self.runtime, self.claim, self.event.type, self._verdict())
         return self.errors
 
-    def _run_one(self, name: str, receiver: Receiver) -> HandlerState:
+    def _handle(self, name: str, *, last: bool) -> bool:
+        """Run one handler and keep its outcome; ``False`` if the claim was taken over."""
         known = self.states.get(name)
         attempts = (known.attempts if known else 0) + 1
         attempt = attempts + self.claim.crashes
-        most = len(self.runtime.settings.retry_delays) + 1
-        if attempt > most:
-            error = (
-                f"its process died while handling this event, {self.claim.crashes} times"
-            )
-            return HandlerState(name, "failed", attempts - 1, error=error)
-        event = replace(self.event, attempt=attempt)
-        started = time.perf_counter()
-        outcome = run(receiver, self.runtime.app, event)
-        seconds = time.perf_counter() - started
-        if outcome.exception is not None:
-            self.errors.append(outcome.exception)
-        return self._told(name, event, outcome, attempts, seconds)
+        if attempt > len(self.runtime.settings.retry_delays) + 1:
+            died = f"its process died while handling this event, {self.claim.crashes} times"
+            return self._keep(HandlerState(name, "failed", attempts - 1, error=died), last)
+        transaction = self.runtime.inbox.database.transaction()
+        kept: list[bool] = []
 
-    def _told(
-        self, name: str, event: Event[Any], outcome: Outcome, attempts: int, seconds: float
-    ) -> HandlerState:
-        """Turn an outcome into what the inbox keeps, and tell who listens."""
-        details = {"event": event, "handler": name, "seconds": seconds}
-        if outcome.state == "succeeded":
-            announce(handler_succeeded, self.runtime.app, **details)
-            return HandlerState(name, "succeeded", attempts)
-        delay = self._delay(event.attempt, outcome)
-        _log(name, event, outcome, delay)
-        announce(
-            handler_failed,
-            self.runtime.app,
-            **details,
-            error=outcome.exception,
-            retry_in=delay,
-        )
+        def commit() -> None:
+            """If the handler asked for a connection, its outcome is settled on it."""
+            if transaction.opened:
+                success = HandlerState(name, "succeeded", attempts)
+                kept.append(self._keep(success, last, transaction))
+
+        event = replace(self.event, attempt=attempt, connect=transaction.open)
+        started = time.perf_counter()
+        try:
+            outcome = run(self.handlers[name], self.runtime.app, event, commit=commit)
+        finally:
+            transaction.close()
+        seconds = time.perf_counter() - started
+        delay = self._delay(attempt, outcome)
         next_at = None if delay is None else self.runtime.inbox.clock() + delay
-        return HandlerState(name, outcome.state, attempts, next_at, outcome.error)
+        state = HandlerState(name, outcome.state, attempts, next_at, outcome.error)
+        saved = kept[0] if kept else self._keep(state, last)
+        self._tell(name, event, outcome, delay, seconds)
+        return saved
+
+    def _keep(
+        self, state: HandlerState, last: bool, transaction: Transaction | None = None
+    ) -> bool:
+        self.states[state.handler] = state
+        verdict = self._verdict() if last else None
+        return _save(self.runtime.inbox, self.claim, [state], verdict, transaction)
+
+    def _verdict(self) -> Verdict:
+        states = [self.states[name] for name in self.handlers]
+        waiting = [state.next_at for state in states if state.next_at is not None]
+        if waiting:
+            return Verdict("pending", due_at=min(waiting))
+        failed = next((state for state in states if state.state == "failed"), None)
+        if failed is None:
+            return Verdict("done")
+        return Verdict("dead", reason=f"{failed.handler}: {failed.error}")
 
     def _delay(self, attempt: int, outcome: Outcome) -> float | None:
         """Seconds until this handler runs again; ``None`` if it does not."""
         delays = self.runtime.settings.retry_delays
-        if outcome.state == "discarded" or attempt > len(delays):
+        if outcome.state != "failed" or attempt > len(delays):
             return None
         return delays[attempt - 1] if outcome.retry_after is None else outcome.retry_after
+
+    def _tell(
+        self,
+        name: str,
+        event: Event[Any],
+        outcome: Outcome,
+        delay: float | None,
+        seconds: float,
+    ) -> None:
+        """Tell the log and who listens how a handler ended."""
+        details = {"event": event, "handler": name, "seconds": seconds}
+        if outcome.exception is None:
+            announce(handler_succeeded, self.runtime.app, **details)
+            return
+        self.errors.append(outcome.exception)
+        _log(name, event, outcome, delay)
+        details |= {"error": outcome.exception, "retry_in": delay}
+        announce(handler_failed, self.runtime.app, **details)
 
 
 def _log(name: str, event: Event[Any], outcome: Outcome, delay: float | None) -> None:
@@ -137,26 +162,10 @@ def _is_due(state: HandlerState | None, now: float) -> bool:
     return state is None or (state.next_at is not None and state.next_at <= now)
 
 
-def _verdict(states: list[HandlerState]) -> Verdict:
-    waiting = [state.next_at for state in states if state.next_at is not None]
-    if waiting:
-        return Verdict("pending", due_at=min(waiting))
-    failed = next((state for state in states if state.state == "failed"), None)
-    if failed is None:
-        return Verdict("done")
-    return Verdict("dead", reason=f"{failed.handler}: {failed.error}")
-
-
-def _settle(
-    runtime: Runtime,
-    claim: Claim,
-    event_type: str | None,
-    states: list[HandlerState],
-    verdict: Verdict,
+def _announce_verdict(
+    runtime: Runtime, claim: Claim, event_type: str | None, verdict: Verdict
 ) -> None:
-    if not _save(runtime.inbox, claim, states, verdict):
-        return
-    details = {"event_id": claim.id, "event_type": event_type}
+    details: dict[str, Any] = {"event_id": claim.id, "event_type": event_type}
     if verdict.state == "done":
         announce(event_done, runtime.app, **details)
     elif verdict.state == "dead":
@@ -167,19 +176,17 @@ def _settle(
 
 
 def _save(
-    inbox: Inbox, claim: Claim, states: list[HandlerState], verdict: Verdict | None = None
+    inbox: Inbox,
+    claim: Claim,
+    states: list[HandlerState],
+    verdict: Verdict | None,
+    transaction: Transaction | None = None,
 ) -> bool:
-    """Save patiently: what is lost here runs its handler a second time."""
-    delays = iter(_SAVE_AGAIN_AFTER)
-    while True:
-        try:
-            saved = inbox.save(claim, states, verdict)
-            break
-        except InboxUnavailable:
-            delay = next(delays, None)
-            if delay is None:
-                raise
-            time.sleep(delay)
+    """Keep outcomes and a verdict; ``False`` if the claim was taken over."""
+    if transaction is not None:
+        saved = inbox.save(claim, states, verdict, transaction)
+    else:
+        saved = _save_patiently(inbox, claim, states, verdict)
     if not saved:
         _logger.warning(
             "Event %s was taken over while it was handled here: this process was away for"
@@ -189,87 +196,16 @@ def _save(
     return saved
 
 
-@dataclass
-class _Held:
-    inbox: Inbox
-    claim: Claim
-    renew_at: float  # by the monotonic clock
-
-
-class LeaseKeeper:
-    """Renews the leases of all events that this process handles, from one thread.
-
-    Each is renewed three times in the time it lasts. The thread holds on to nothing
-    while it sleeps, and is not woken for events that end before their first renewal.
-    """
-
-    def __init__(self) -> None:
-        self._start_afresh()
-
-    def _start_afresh(self) -> None:
-        self._pid: int | None = None
-        self._held: dict[int, _Held] = {}
-        self._changed = threading.Condition()
-        self._wakes_at: float | None = None
-
-    @contextmanager
-    def holding(self, inbox: Inbox, claim: Claim) -> Iterator[None]:
-        """Keep the lease of a claim for the time of a ``with`` block."""
-        if self._pid != os.getpid():
-            self._start_thread()
-        held = _Held(inbox, claim, time.monotonic() + inbox.lease / 3)
-        with self._changed:
-            self._held[id(held)] = held
-            if self._wakes_at is None or held.renew_at < self._wakes_at:
-                self._changed.notify()
+def _save_patiently(
+    inbox: Inbox, claim: Claim, states: list[HandlerState], verdict: Verdict | None
+) -> bool:
+    """What is lost here runs its handler a second time."""
+    delays = iter(_SAVE_AGAIN_AFTER)
+    while True:
         try:
-            yield
-        finally:
-            with self._changed:
-                self._held.pop(id(held), None)
-
-    def give_back(self, inbox: Inbox) -> None:
-        """End every claim of an inbox, so that another process can take the event now."""
-        with self._changed:
-            mine = [held for held in self._held.values() if held.inbox is inbox]
-            for held in mine:
-                del self._held[id(held)]
-        for held in mine:
-            inbox.save(held.claim, [], Verdict("pending", due_at=0.0))
-
-    def _start_thread(self) -> None:
-        with _starting:
-            if self._pid == os.getpid():
-                return
-            self._start_afresh()  # a fork leaves the parent's thread and claims behind
-            self._pid = os.getpid()
-            threading.Thread(target=self._keep, name="ycloud-leases", daemon=True).start()
-
-    def _keep(self) -> None:
-        while True:
-            with self._changed:
-                times = [held.renew_at for held in self._held.values()]
-                self._wakes_at = min(times, default=None)
-                now = time.monotonic()
-                self._changed.wait(None if self._wakes_at is None else self._wakes_at - now)
-            self._renew_due()
-
-    def _renew_due(self) -> None:
-        now = time.monotonic()
-        due: dict[Inbox, list[Claim]] = {}
-        with self._changed:
-            for held in self._held.values():
-                if held.renew_at <= now:
-                    held.renew_at = now + held.inbox.lease / 3
-                    due.setdefault(held.inbox, []).append(held.claim)
-        for inbox, claims in due.items():
-            try:
-                inbox.renew(claims)
-            except InboxUnavailable as error:
-                _logger.warning("Leases were not renewed: %s", error)
-
-
-_starting = threading.Lock()
-
-#: The keeper of this process.
-leases = LeaseKeeper()
+            return inbox.save(claim, states, verdict)
+        except InboxUnavailable:
+            delay = next(delays, None)
+            if delay is None:
+                raise
+            time.sleep(delay)

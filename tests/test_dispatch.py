@@ -13,7 +13,8 @@ from flask_ycloud import Event, InboxUnavailable, current_inbox, on_event
 from flask_ycloud.dispatch import worker
 from flask_ycloud.dispatch.worker import WorkerDispatcher
 from flask_ycloud.inbox import Inbox
-from flask_ycloud.processing import leases, process
+from flask_ycloud.leases import leases
+from flask_ycloud.processing import process
 from flask_ycloud.runtime import runtime_of
 
 from .conftest import MakeApp

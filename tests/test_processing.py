@@ -25,7 +25,8 @@ from flask_ycloud import (
 )
 from flask_ycloud.event import body_id
 from flask_ycloud.inbox import Inbox
-from flask_ycloud.processing import LeaseKeeper, process
+from flask_ycloud.leases import LeaseKeeper
+from flask_ycloud.processing import process
 from flask_ycloud.runtime import Runtime, runtime_of
 
 from .conftest import Clock, MakeApp

@@ -10,7 +10,8 @@ import time
 import weakref
 
 from ..errors import InboxUnavailable, type_and_stack
-from ..processing import leases, process
+from ..leases import leases
+from ..processing import process
 from ..runtime import Runtime
 
 _logger = logging.getLogger(__name__)
