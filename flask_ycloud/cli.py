@@ -1,4 +1,4 @@
-"""The commands: ``flask ycloud list|show|replay|stats|worker|send``."""
+"""The commands: ``flask ycloud …``."""
 
 from __future__ import annotations
 
@@ -129,6 +129,24 @@ def stats(as_json: bool) -> None:
     if rows:
         click.echo()
         _table(("TYPE", "PENDING", "RUNNING", "DEAD"), rows)
+
+
+@ycloud_cli.command()
+@click.option("--days", type=click.FloatRange(0), help="Default: YCLOUD_RETENTION_DAYS.")
+def prune(days: float | None) -> None:
+    """Delete events that were done long ago; dead letters stay."""
+    click.echo(f"Deleted {_runtime().inbox.prune(days=days)} events.")
+
+
+@ycloud_cli.command("init-db")
+def init_db() -> None:
+    """Make the inbox's tables, or bring them up to date.
+
+    The app does so by itself at its first use; this is for those who deploy with a
+    database role of its own.
+    """
+    version = _runtime().inbox.database.init()
+    click.echo(f"The inbox's tables are there, version {version}.")
 
 
 @ycloud_cli.command()

@@ -1,4 +1,4 @@
-"""The tables of the inbox, opening them, and commits that are shared."""
+"""Opening the inbox's database, and commits that its writers share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -16,74 +16,13 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from .errors import ConfigurationError, InboxUnavailable
+from .tables import make_tables
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
-_SCHEMA_LOCK = 0x59436C6F  # an advisory lock of our own in PostgreSQL
 _LARGEST_BATCH = 100
-
-metadata = sa.MetaData()
-
-schema = sa.Table(
-    "ycloud_schema", metadata, sa.Column("version", sa.Integer, primary_key=True)
-)
-
-#: ``due_at`` is when somebody must look at the event: 0 for at once, the time of the
-#: next try, or the end of its lease while it runs. NULL says nobody, ever; the indexes
-#: leave those rows out, so no claim meets an event that is done.
-events = sa.Table(
-    "ycloud_events",
-    metadata,
-    sa.Column(
-        "seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True
-    ),  # order of arrival
-    sa.Column("id", sa.String(128), nullable=False, unique=True),
-    sa.Column("endpoint", sa.Text, nullable=False),
-    sa.Column("type", sa.String(128)),  # NULL: not understood
-    sa.Column("key", sa.String(32)),
-    sa.Column("received_at", sa.Double, nullable=False),
-    sa.Column("state", sa.String(8), nullable=False),
-    sa.Column("due_at", sa.Double),
-    sa.Column("attempt", sa.Integer, nullable=False),  # claims so far: the fencing token
-    sa.Column("crashes", sa.Integer, nullable=False),  # claims that nobody settled
-    sa.Column("settled_at", sa.Double),
-    sa.Column("reason", sa.Text),  # why it is a dead letter
-    sa.Column("body", sa.LargeBinary, nullable=False),  # last: reads of the rest skip it
-)
-
-
-def _partial(name: str, *columns: str, where: str, unique: bool = False) -> None:
-    sa.Index(
-        f"{'ux' if unique else 'ix'}_ycloud_events_{name}",
-        *(events.c[each] for each in columns),
-        unique=unique,
-        sqlite_where=sa.text(where),
-        postgresql_where=sa.text(where),
-    )
-
-
-_partial("due", "due_at", "seq", where="due_at IS NOT NULL")
-_partial("key", "key", "seq", where="due_at IS NOT NULL AND key IS NOT NULL")
-# The database itself holds that a conversation has one running event at most.
-_partial("running_key", "key", where="state = 'running'", unique=True)
-_partial("dead", "seq", where="state = 'dead'")
-_partial("done", "settled_at", where="state = 'done'")
-
-outcomes = sa.Table(
-    "ycloud_outcomes",
-    metadata,
-    sa.Column(
-        "event_seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True
-    ),
-    sa.Column("handler", sa.Text, primary_key=True),
-    sa.Column("state", sa.String(9), nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("next_at", sa.Double),
-    sa.Column("updated_at", sa.Double, nullable=False),
-    sa.Column("error", sa.Text),
-    sqlite_with_rowid=False,
-)
+_FULL = 2  # SQLite's level of PRAGMA synchronous
+_CHANNEL = "ycloud_due"  # of LISTEN and NOTIFY
 
 
 def open_engine(where: str | URL | Engine, folder: str | Path = ".") -> Engine:
@@ -158,6 +97,7 @@ class Database:
 
     def __init__(self, engine: Engine, *, owned: bool = False) -> None:
         self.is_sqlite = engine.dialect.name == "sqlite"
+        self.can_call = engine.dialect.driver == "psycopg"
         self._engine = engine
         self._writing = engine.execution_options()
         if self.is_sqlite:
@@ -210,6 +150,46 @@ class Database:
         with self._ready_to_use(), self._writing.begin() as connection:
             return work(connection)
 
+    def init(self) -> int:
+        """Make the tables, or bring them up to date, as the first use would.
+
+        :returns: their version.
+        :raises InboxUnavailable: if it cannot be done.
+        """
+        with self._ready_to_use():
+            return self._make_tables()
+
+    def call(self) -> None:
+        """Tell those who listen in other processes that an event is due.
+
+        A lost call does no harm: they look by themselves, too, if not as soon.
+        """
+        if self.can_call:
+            notify = sa.select(sa.func.pg_notify(_CHANNEL, ""))
+            with suppress(InboxUnavailable):
+                self.write_alone(lambda tx: tx.execute(notify))
+
+    def calls(self, seconds: float) -> Generator[bool, None, None]:
+        """Listen for calls, on a connection of its own.
+
+        It gives ``True`` for a call, and ``False`` after so many seconds without.
+
+        :raises InboxUnavailable: if the database cannot be reached, or is lost.
+        """
+        with self._ready_to_use():
+            pooled = self._engine.raw_connection()
+            connection: Any = pooled.driver_connection
+            pooled.detach()
+        try:
+            connection.autocommit = True
+            connection.execute(f"LISTEN {_CHANNEL}")
+            while True:
+                yield any(True for _ in connection.notifies(timeout=seconds, stop_after=1))
+        except self._engine.dialect.loaded_dbapi.Error as error:
+            raise InboxUnavailable(f"Listening failed: {type(error).__name__}.") from None
+        finally:
+            connection.close()
+
     def transaction(self) -> Transaction:
         """A transaction that opens when it is asked for."""
         return Transaction(self._ready_to_use, self._writing)
@@ -241,7 +221,7 @@ class Database:
         except SQLAlchemyError as error:
             raise _unavailable(error) from None
 
-    def _make_tables(self) -> None:
+    def _make_tables(self) -> int:
         path = self._engine.url.database
         if self.is_sqlite and path:
             try:
@@ -249,18 +229,9 @@ class Database:
             except OSError as error:
                 raise InboxUnavailable(f"{Path(path).parent}: {error.strerror}.") from None
         with self._writing.begin() as connection:
-            if not self.is_sqlite:
-                # Two processes may start together; CREATE … IF NOT EXISTS can collide.
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-            metadata.create_all(connection)
-            version = connection.execute(sa.select(schema.c.version)).scalar()
-            if version is None:
-                connection.execute(schema.insert().values(version=SCHEMA_VERSION))
-            elif version != SCHEMA_VERSION:
-                raise InboxUnavailable(
-                    f"The inbox has tables of version {version}; this flask-ycloud knows"
-                    f" version {SCHEMA_VERSION}. Install the one that made them, or newer."
-                )
+            if self.is_sqlite:
+                _check_durable(connection)
+            return make_tables(connection)
 
 
 class Transaction:
@@ -324,6 +295,15 @@ class _Write(Generic[T]):
         if self.error is not None:
             raise InboxUnavailable(self.error)
         return self.value
+
+
+def _check_durable(connection: Connection) -> None:
+    """Somebody else's engine may trade durability for speed. We promise it."""
+    if connection.exec_driver_sql("PRAGMA synchronous").scalar_one() < _FULL:
+        raise InboxUnavailable(
+            "The engine in YCLOUD_INBOX_URL commits with PRAGMA synchronous below FULL,"
+            " so that power loss could lose what was acknowledged. Set it to FULL."
+        )
 
 
 def _begin_immediate(connection: Connection) -> None:

@@ -17,9 +17,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from .database import Database, Transaction, events, outcomes
+from .database import Database, Transaction
 from .errors import EventNotFound, EventRunning
 from .records import Claim, HandlerState, Stats, StoredEvent, Verdict
+from .tables import events, outcomes
 
 _PRUNE_BATCH = 500
 _DAY = 86_400.0

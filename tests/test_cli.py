@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,18 @@ def test_stats(make_app: MakeApp) -> None:
     assert lines[4].split() == [TYPE, "1", "0", "0"]
     shown = json.loads(call(app, "stats", "--json").output)
     assert (shown["pending"], shown["dead"]) == (1, 1)
+
+
+def test_pruning(app: Flask) -> None:
+    deliver(app, body_of())
+    assert call(app, "prune").output == "Deleted 0 events.\n"
+    inbox = runtime_of(app).inbox
+    inbox.clock = lambda: time.time() + 86_400
+    assert call(app, "prune", "--days", "0.9").output == "Deleted 1 events.\n"
+
+
+def test_making_the_tables(app: Flask) -> None:
+    assert call(app, "init-db").output == "The inbox's tables are there, version 1.\n"
 
 
 def test_a_worker_for_once(make_app: MakeApp) -> None:

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from flask_ycloud import ConfigurationError, InboxUnavailable
-from flask_ycloud.database import Database, _after_fork, metadata, open_engine, schema
+from flask_ycloud.database import Database, _after_fork, open_engine
+from flask_ycloud.tables import schema
 
 from .support import eventually
 
@@ -23,6 +25,11 @@ POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1/test"
 
 def count(tx: Connection) -> int:
     return int(tx.execute(sa.text("SELECT count(*) FROM ycloud_events")).scalar_one())
+
+
+def versions(database: Database) -> list[int]:
+    query = sa.select(schema.c.version).order_by(schema.c.version)
+    return list(database.read(lambda tx: tx.execute(query).scalars().all()))
 
 
 def add(tx: Connection, number: int = 0) -> int:
@@ -90,17 +97,6 @@ def test_the_tables_are_made_at_first_use_and_found_later(database: Database) ->
     again = Database(database._engine)
     assert again.read(count) == 0
     assert again.read(lambda tx: tx.execute(sa.select(schema.c.version)).scalar()) == 1
-
-
-def test_tables_of_another_version_are_left_alone(database: Database) -> None:
-    database.read(count)
-    database.write(lambda tx: tx.execute(schema.update().values(version=99)))
-    with pytest.raises(
-        InboxUnavailable, match="tables of version 99; this flask-ycloud knows"
-    ):
-        Database(database._engine).read(count)
-    with pytest.raises(InboxUnavailable, match="tables of version 99"):
-        Database(database._engine).write(add)
 
 
 def test_many_processes_may_make_the_tables_together(inbox_url: str) -> None:
@@ -204,6 +200,74 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         database.read(count)
 
 
+def test_an_engine_that_does_not_sync_is_refused(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/app.db")
+    sa.event.listen(
+        engine, "connect", lambda c, _: c.execute("PRAGMA synchronous = NORMAL")
+    )
+    with pytest.raises(InboxUnavailable, match="Set it to FULL"):
+        Database(engine).write(add)
+    engine.dispose()
+
+
+def test_a_transaction_opens_when_it_is_asked_for(database: Database) -> None:
+    transaction = database.transaction()
+    assert not transaction.opened
+    transaction.close()
+    assert transaction.open() is transaction.open()
+    transaction.open().execute(schema.insert().values(version=7))
+    assert transaction.finish(lambda tx: add(tx, 5) == 5)
+    transaction.close()
+    assert {7, 1005} <= set(versions(database))
+
+
+def test_a_transaction_is_undone_unless_it_finishes_well(database: Database) -> None:
+    for end in ("close", "false", "error"):
+        transaction = database.transaction()
+        transaction.open().execute(schema.insert().values(version=7))
+        if end == "false":
+            assert not transaction.finish(lambda tx: False)
+        if end == "error":
+            with pytest.raises(InboxUnavailable):
+                transaction.finish(lambda tx: bool(tx.execute(sa.text("NONSENSE"))))
+        transaction.close()
+        assert versions(database) == [1]
+
+
+def test_calls_are_heard_in_other_processes(database: Database) -> None:
+    """PostgreSQL's LISTEN and NOTIFY; SQLite has nothing of the kind."""
+    database.init()
+    if not database.can_call:
+        database.call()
+        return
+    with closing(database.calls(0.05)) as calls:
+        assert next(calls) is False
+        database.call()
+        assert next(calls) is True
+        assert next(calls) is False
+
+
+@pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
+def test_listening_ends_with_its_connection(database: Database) -> None:
+    database.init()
+    with closing(database.calls(0.05)) as calls:
+        assert next(calls) is False
+        end = sa.text(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE query LIKE 'LISTEN%' AND pid <> pg_backend_pid()"
+        )
+        database.read(lambda tx: tx.execute(end).all())
+        with pytest.raises(InboxUnavailable, match="Listening failed"):
+            list(calls)
+
+
+def test_a_call_that_fails_does_no_harm() -> None:
+    nowhere = Database(
+        open_engine("postgresql+psycopg://postgres@127.0.0.1:9/x"), owned=True
+    )
+    nowhere.call()
+
+
 def test_a_locked_database_says_so(tmp_path: Path) -> None:
     database = Database(open_engine("sqlite:///a.db", tmp_path), owned=True)
     database.read(count)
@@ -252,10 +316,3 @@ def test_after_a_fork_everything_is_new(
     _after_fork()
     assert database._pen is not pen
     assert database.write(lambda tx: add(tx, 5)) == 5
-
-
-def test_every_table_and_index_is_ours_by_name() -> None:
-    """They may stand in the app's own database."""
-    for table in metadata.tables.values():
-        assert table.name.startswith("ycloud_")
-        assert all("ycloud_" in str(index.name) for index in table.indexes)

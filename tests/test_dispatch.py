@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from flask_ycloud import Event, InboxUnavailable, current_inbox, on_event
@@ -163,6 +165,77 @@ def test_the_worker_finds_what_other_processes_accepted(
     runtime.dispatcher.start()
     runtime.inbox.accept("evt_1", body_of(), endpoint="ycloud", event_type=TYPE)
     eventually(lambda: state_of(worker_app, "evt_1") == "done")
+
+
+@pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("dispatch", ["manual", "worker"])
+def test_an_accept_wakes_a_worker_of_another_process(
+    make_app: MakeApp, inbox_url: str, monkeypatch: pytest.MonkeyPatch, dispatch: str
+) -> None:
+    """One whose own threads are busy, or that has none, calls; none waits for a poll."""
+    monkeypatch.setattr(worker, "POLL_SECONDS", 60)
+    settings = {"YCLOUD_INBOX_URL": inbox_url, "YCLOUD_WORKER_THREADS": 1}
+    web = make_app(YCLOUD_DISPATCH=dispatch, **settings)
+    other = make_app(YCLOUD_DISPATCH="worker", **settings)
+    release, runs = threading.Event(), []
+
+    @on_event("contact.created", name="stuck")
+    def stuck(event: Event[Any]) -> None:
+        runs.append("stuck")
+        assert release.wait(20)
+
+    on_event(TYPE, name="quick")(lambda event: runs.append("quick"))
+    if dispatch == "worker":
+        deliver(web, body_of("contact.created"))
+        eventually(lambda: runs == ["stuck"])
+    dispatcher = runtime_of(other).dispatcher
+    dispatcher.start()
+    assert isinstance(dispatcher, WorkerDispatcher)
+    eventually(lambda: dispatcher._idle == 1)
+    eventually(lambda: _listens(other))
+    deliver(web, body_of())
+    eventually(lambda: runs[-1:] == ["quick"], seconds=10)
+    release.set()
+
+
+def _listens(app: Flask) -> bool:
+    query = sa.text(
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN ycloud%'"
+    )
+    return bool(runtime_of(app).inbox.database.read(lambda tx: tx.execute(query).scalar()))
+
+
+def test_listening_goes_on_after_an_outage(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
+    app = make_app(YCLOUD_DISPATCH="worker", YCLOUD_WORKER_THREADS=1)
+    database, listened = runtime_of(app).inbox.database, []
+
+    def calls(seconds: float) -> Any:
+        listened.append(1)
+        yield False
+        yield True
+        raise InboxUnavailable("away")
+
+    monkeypatch.setattr(database, "can_call", True)
+    monkeypatch.setattr(database, "calls", calls)
+    runtime_of(app).dispatcher.start()
+    eventually(lambda: len(listened) > 2)
+
+
+def test_the_worker_prunes_when_it_is_idle(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "PRUNE_EVERY_SECONDS", 0.06)
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
+    app = make_app(YCLOUD_DISPATCH="worker")
+    inbox = runtime_of(app).inbox
+    body = body_of()
+    deliver(app, body)
+    eventually(lambda: state_of(app, id_of(body)) == "done")
+    inbox.clock = lambda: time.time() + 31 * 86_400
+    eventually(lambda: inbox.get(id_of(body)) is None)
 
 
 def test_one_events_failure_delays_no_other(make_app: MakeApp) -> None:

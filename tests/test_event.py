@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_ycloud import Event, EventNotUnderstood, parse_event
+from flask_ycloud import Event, EventNotUnderstood, InboxUnavailable, parse_event
 from flask_ycloud.event import body_id, ordering_key
 
 COMMON = {
@@ -38,6 +38,11 @@ def test_endpoint_and_arrival_are_given() -> None:
     then = datetime(2024, 1, 1, tzinfo=timezone.utc)
     event = parse_event(json.dumps(COMMON).encode(), endpoint="eu", received_at=then)
     assert (event.endpoint, event.received_at) == ("eu", then)
+
+
+def test_a_connection_is_there_while_a_handler_runs() -> None:
+    with pytest.raises(InboxUnavailable, match="while a handler runs"):
+        parse().connection  # noqa: B018
 
 
 def test_no_repr_shows_the_payload() -> None:

@@ -11,9 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from flask_ycloud import EventNotFound, EventRunning, InboxUnavailable
-from flask_ycloud.database import Database, events, open_engine
+from flask_ycloud.database import Database, open_engine
 from flask_ycloud.inbox import Inbox, _due
 from flask_ycloud.records import Claim, HandlerState, Verdict
+from flask_ycloud.tables import events
 
 from .conftest import Clock
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from flask_ycloud import (
@@ -28,6 +30,7 @@ from flask_ycloud.inbox import Inbox
 from flask_ycloud.leases import LeaseKeeper
 from flask_ycloud.processing import process
 from flask_ycloud.runtime import Runtime, runtime_of
+from flask_ycloud.tables import events
 
 from .conftest import Clock, MakeApp
 from .support import body_of, deliver, eventually, id_of, listening
@@ -318,6 +321,21 @@ def test_what_is_not_understood_is_dead_again_after_a_replay(bench: Bench) -> No
     assert (event.state, event.reason) == ("dead", "the body is not JSON")
 
 
+def test_a_replay_that_was_taken_over_settles_nothing(
+    bench: Bench, told: list[Any]
+) -> None:
+    deliver(bench.app, b"hello")
+    bench.inbox.replay(body_id(b"hello"))
+    late = bench.inbox.claim()
+    bench.clock.now += 61
+    assert bench.inbox.claim() is not None
+    assert late is not None
+    told.clear()
+    process(bench.runtime, late)
+    assert told == []
+    assert bench.look(body_id(b"hello")).state == "running"
+
+
 def test_an_outage_is_waited_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A success that is not kept would run its handler twice."""
     save, failures = Inbox.save, [InboxUnavailable("away"), InboxUnavailable("away")]
@@ -350,6 +368,117 @@ def test_an_outage_without_end_leaves_the_event_to_its_lease(
     bench.clock.now += 60
     bench.handle()
     assert bench.look(event_id).state == "done"
+
+
+# Exactly once, on the connection of the inbox.
+
+
+@pytest.fixture
+def notes(bench: Bench) -> Callable[[], list[str]]:
+    """A table of the app's own in the inbox's database."""
+    bench.inbox.database.init()
+    bench.inbox.database.write(
+        lambda tx: tx.exec_driver_sql("CREATE TABLE notes (note TEXT NOT NULL)")
+    )
+    query = sa.text("SELECT note FROM notes ORDER BY note")
+    return lambda: list(
+        bench.inbox.database.read(lambda tx: tx.execute(query).scalars().all())
+    )
+
+
+def note(event: Event[Any], text: str | None) -> None:
+    event.connection.execute(sa.text("INSERT INTO notes VALUES (:note)"), {"note": text})
+
+
+def test_a_handlers_writes_and_its_success_are_one_commit(
+    bench: Bench, notes: Callable[[], list[str]], told: list[Any]
+) -> None:
+    on_event(TYPE, name="a")(lambda event: note(event, "a"))
+
+    @on_event(TYPE, name="b")
+    def two(event: Event[Any]) -> None:
+        note(event, "b1")
+        note(event, "b2")
+
+    on_event(TYPE, name="c")(lambda event: None)
+    event_id = bench.accept()
+    bench.handle()
+    assert notes() == ["a", "b1", "b2"]
+    assert bench.look(event_id).state == "done"
+    assert {state.state for state in bench.look(event_id).handlers} == {"succeeded"}
+    assert [name for name, _ in told] == ["handler-succeeded"] * 3 + ["event-done"]
+
+
+def test_a_handler_that_raises_has_written_nothing(
+    bench: Bench, notes: Callable[[], list[str]]
+) -> None:
+    @on_event(TYPE, name="one")
+    def fail(event: Event[Any]) -> None:
+        note(event, f"attempt {event.attempt}")
+        if event.attempt == 1:
+            raise LookupError
+
+    event_id = bench.accept()
+    bench.handle()
+    assert notes() == []
+    bench.clock.now += 10
+    bench.handle()
+    assert notes() == ["attempt 2"]
+    assert bench.look(event_id).state == "done"
+
+
+@pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
+def test_a_commit_that_is_refused_is_a_failure(
+    bench: Bench, notes: Callable[[], list[str]]
+) -> None:
+    """PostgreSQL refuses to commit after an error, even one that was caught."""
+
+    @on_event(TYPE, name="one")
+    def swallow(event: Event[Any]) -> None:
+        note(event, "good")
+        with suppress(sa.exc.IntegrityError):
+            note(event, None)
+
+    event_id = bench.accept()
+    bench.handle()
+    event = bench.look(event_id)
+    assert event.state == "pending"
+    assert "InboxUnavailable at" in str(event.handlers[0].error)
+    assert notes() == []
+
+
+def test_who_was_taken_over_has_written_nothing(
+    bench: Bench, notes: Callable[[], list[str]]
+) -> None:
+    """Its writes and its outcome are refused together."""
+
+    @on_event(TYPE, name="one")
+    def late(event: Event[Any]) -> None:
+        note(event, "late")
+        # As if another process had claimed it meanwhile.
+        event.connection.execute(events.update().values(attempt=events.c.attempt + 1))
+
+    event_id = bench.accept()
+    bench.handle()
+    assert notes() == []
+    assert bench.look(event_id).state == "running"
+    assert bench.look(event_id).handlers == ()
+
+
+def test_a_lost_connection_undoes_it(bench: Bench, notes: Callable[[], list[str]]) -> None:
+    @on_event(TYPE, name="one")
+    def cut(event: Event[Any]) -> None:
+        note(event, "one")
+        if event.attempt == 1:
+            event.connection.connection.driver_connection.close()  # type: ignore[union-attr]
+
+    event_id = bench.accept()
+    bench.handle()
+    assert notes() == []
+    assert bench.look(event_id).state == "pending"
+    bench.clock.now += 10
+    bench.handle()
+    assert notes() == ["one"]
 
 
 def test_a_lease_is_renewed_while_its_handler_runs(

@@ -13,5 +13,5 @@ def make_dispatcher(runtime: Runtime) -> Dispatcher:
     if runtime.dispatch == "inline":
         return InlineDispatcher(runtime)
     if runtime.dispatch == "manual":
-        return ManualDispatcher()
+        return ManualDispatcher(runtime)
     return WorkerDispatcher(runtime, threads=runtime.settings.worker_threads)

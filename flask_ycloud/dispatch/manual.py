@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from ..runtime import Runtime
+
 
 class ManualDispatcher:
-    """Leaves every event to the processes that look for due ones by themselves."""
+    """Leaves every event to other processes."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._database = runtime.inbox.database
 
     def start(self) -> None:
         """There is nothing to start."""
 
     def wake(self, event_id: str) -> None:
-        """The other processes find it."""
+        """Call who listens; on SQLite they look for due events by themselves."""
+        self._database.call()
 
     def stop(self) -> None:
         """There is nothing to stop."""

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 import weakref
+from contextlib import closing
 
 from ..errors import InboxUnavailable, type_and_stack
 from ..leases import leases
@@ -20,6 +21,9 @@ _logger = logging.getLogger(__name__)
 #: events of other processes.
 POLL_SECONDS = 1.0
 
+#: Seconds between two looks for old events that are done.
+PRUNE_EVERY_SECONDS = 3600.0
+
 #: Seconds that running handlers get at the end of the process. Gunicorn gives 30.
 GRACE_SECONDS = 25.0
 
@@ -28,7 +32,8 @@ class WorkerDispatcher:
     """Threads that claim due events and handle them.
 
     They start at the first request, so in the process that serves: threads do not
-    survive the fork of a preloading server.
+    survive the fork of a preloading server. When they are idle they also delete events
+    that were done ``YCLOUD_RETENTION_DAYS`` ago.
 
     :param runtime: the app's.
     :param threads: how many handle at once.
@@ -48,24 +53,35 @@ class WorkerDispatcher:
             if self._pid == os.getpid():
                 return
             self._due = threading.Condition()
-            self._wakes = 0
-            self._stopping = False
-            self._troubled = False
+            self._wakes = self._idle = 0
+            self._stopping = self._troubled = False
+            self._prune_at = time.monotonic() + PRUNE_EVERY_SECONDS / 60
             self._threads = [
                 threading.Thread(target=self._work, name=f"ycloud-{number}", daemon=True)
                 for number in range(self._count)
             ]
+            if self._runtime.inbox.database.can_call:
+                listener = threading.Thread(
+                    target=self._listen, name="ycloud-listener", daemon=True
+                )
+                self._threads.append(listener)
             self._pid = os.getpid()
             for thread in self._threads:
                 thread.start()
             atexit.register(_stop, weakref.ref(self))
 
     def wake(self, event_id: str) -> None:
-        """Have an idle thread look for due events now."""
-        self.start()
+        """Have an idle thread look for due events now; of another process if need be."""
+        if self._pid == os.getpid() and self._notify():
+            return
+        self._runtime.inbox.database.call()
+
+    def _notify(self) -> bool:
+        """Wake one idle thread; ``False`` if there is none."""
         with self._due:
-            self._wakes += 1
+            self._wakes += 1  # for one that is on its way to wait, too
             self._due.notify()
+            return self._idle > 0
 
     def stop(self, grace: float = GRACE_SECONDS) -> None:
         """Claim no more, let running handlers finish, and give back the rest.
@@ -77,6 +93,7 @@ class WorkerDispatcher:
         with self._due:
             self._stopping = True
             self._due.notify_all()
+        self._runtime.inbox.database.call()  # or the listener would sleep on
         until = time.monotonic() + grace
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -124,11 +141,36 @@ class WorkerDispatcher:
         timeout = POLL_SECONDS
         if not self._troubled:
             try:
+                self._prune()
                 timeout = min(timeout, self._runtime.inbox.next_due() or timeout)
             except InboxUnavailable:
                 self._troubled = True
         with self._due:
+            self._idle += 1
             self._due.wait_for(lambda: self._stopping or self._wakes != seen, timeout)
+            self._idle -= 1
+
+    def _prune(self) -> None:
+        with self._due:
+            if time.monotonic() < self._prune_at:
+                return
+            self._prune_at = time.monotonic() + PRUNE_EVERY_SECONDS
+        self._runtime.inbox.prune()
+
+    def _listen(self) -> None:
+        """Be woken by other processes, too."""
+        database = self._runtime.inbox.database
+        while not self._stopping:
+            try:
+                with closing(database.calls(POLL_SECONDS)) as calls:
+                    for called in calls:
+                        if called:
+                            self._notify()
+                        if self._stopping:
+                            return
+            except InboxUnavailable:  # those who look for events by themselves log it
+                with self._due:
+                    self._due.wait_for(lambda: self._stopping, POLL_SECONDS)
 
 
 def _stop(worker: weakref.ref[WorkerDispatcher]) -> None:
