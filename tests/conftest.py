@@ -92,8 +92,7 @@ def site(tmp_path: Path, inbox_url: str) -> Iterator[Site]:
     """A place for a real server, over each kind of store."""
     made = Site(tmp_path, inbox_url)
     yield made
-    if made.server is not None:
-        made.server.kill()
+    made.close()
 
 
 class Clock:

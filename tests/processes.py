@@ -23,11 +23,15 @@ from .support import PATH, SECRET, eventually, id_of
 
 TYPES = ("sms.inbound.received", "contact.created", "sms.message.updated")
 
-#: An app that notes each run of its handler in a file, durably and in one write.
+#: An app that notes in a file, durably and in one write each, when its handler runs and
+#: when its success is recorded. With NOTES it also writes a row of its own for each event,
+#: on the connection of the inbox. Its clock can be set back from outside.
 APP = """
 import os, time
+import sqlalchemy as sa
 from flask import Flask
-from flask_ycloud import on_event, ycloud_bp
+from flask_ycloud import event_done, on_event, ycloud_bp
+from flask_ycloud.runtime import runtime_of
 
 app = Flask(__name__)
 app.config.from_prefixed_env()
@@ -36,10 +40,25 @@ runs = os.open(os.environ["RUNS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 @on_event("*")
 def handle(event):
-    os.write(runs, f"{event.id} {event.attempt} {os.getpid()}\\n".encode())
+    os.write(runs, f"{event.id} ran {os.getpid()}\\n".encode())
     while os.path.exists(os.environ["RUNS"] + ".hang"):
         time.sleep(0.02)
     time.sleep(float(os.environ.get("WORK", "0")))
+    if "NOTES" in os.environ:
+        row = {"note": event.id}
+        event.connection.execute(sa.text("INSERT INTO notes VALUES (:note)"), row)
+
+@event_done.connect
+def done(app, event_id, **_):
+    os.write(runs, f"{event_id} done {os.getpid()}\\n".encode())
+
+def now():
+    try:
+        return time.time() + float(open(os.environ["RUNS"] + ".clock").read())
+    except (OSError, ValueError):
+        return time.time()
+
+runtime_of(app).inbox.clock = now
 """
 
 
@@ -101,13 +120,26 @@ class Server:
 
     def runs(self) -> list[str]:
         """The event ids of all runs of the handler, in order."""
-        return [line.split()[0] for line in self.lines()]
+        return [event_id for event_id, what, _ in self.notes() if what == "ran"]
 
-    def lines(self) -> list[str]:
+    def doubled(self) -> list[str]:
+        """The event ids that ran again after their success was recorded."""
+        done: set[str] = set()
+        again = []
+        for event_id, what, _ in self.notes():
+            if what == "done":
+                done.add(event_id)
+            elif event_id in done:
+                again.append(event_id)
+        return again
+
+    def notes(self) -> list[tuple[str, str, str]]:
+        """What the app has noted: event id, what, process id."""
         if not self.runs_file.exists():
             return []
         text = self.runs_file.read_text()
-        return text[: text.rfind("\n") + 1].splitlines()
+        lines = text[: text.rfind("\n") + 1].splitlines()
+        return [(event_id, what, pid) for event_id, what, pid in map(str.split, lines)]
 
 
 class Site:
@@ -116,7 +148,8 @@ class Site:
     def __init__(self, folder: Path, inbox_url: str) -> None:
         self.folder = folder
         self.inbox_url = inbox_url
-        self.inbox = Inbox(Database(open_engine(inbox_url), owned=True))
+        self.engine = open_engine(inbox_url)
+        self.inbox = Inbox(Database(self.engine))
         self.server: Server | None = None
 
     def serve(self, *options: str, **environ: str) -> Server:
@@ -124,6 +157,11 @@ class Site:
         self.server = Server(self.folder / "site", *options, **environ)
         self.server.start()
         return self.server
+
+    def close(self) -> None:
+        if self.server is not None:
+            self.server.kill()
+        self.engine.dispose()
 
     def all_done(self) -> bool:
         stats = self.inbox.stats()
