@@ -5,14 +5,14 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports docs
+.PHONY: help demo test torture bench lint types imports docs
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 $(INSTALLED): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/pip install -qq --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
 demo: $(INSTALLED)  ## start the example app, send it everything, show what became of it
@@ -22,6 +22,12 @@ test: $(INSTALLED)  ## the whole test suite, with full branch coverage enforced
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage report
+
+torture: $(INSTALLED)  ## kill -9 a server 200 times under load, over each store
+	$(BIN)/python -m scripts.torture $(ARGS)
+
+bench: $(INSTALLED)  ## the inbox's rates, side by side; ratios, not claims
+	$(BIN)/python -m benchmarks.inbox $(ARGS)
 
 lint: $(INSTALLED)  ## ruff: rules and format
 	$(BIN)/ruff check .

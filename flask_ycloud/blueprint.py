@@ -72,6 +72,8 @@ class WebhookBlueprint(Blueprint):
         super().__init__(name, __name__, url_prefix=url_prefix or f"/{name}")
         self.secret_key = secret_key
         self._handlers = Handlers()
+        #: Like :func:`flask_ycloud.on_event`, but hears only what arrives at this endpoint.
+        self.on_event = self._handlers.on_event
         self.add_url_rule(
             "/webhook",
             endpoint="webhook",
@@ -82,11 +84,6 @@ class WebhookBlueprint(Blueprint):
         )
         self.record(self._attach)
         self.url_value_preprocessor(self._exempt_from_csrf)
-
-    @property
-    def on_event(self) -> Callable[..., Any]:
-        """Like :func:`on_event`, but hears only what arrives at this endpoint."""
-        return self._handlers.on_event
 
     def _attach(self, setup: BlueprintSetupState) -> None:
         """Give the app its runtime and commands, once, and this endpoint to both."""

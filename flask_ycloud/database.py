@@ -99,10 +99,13 @@ class Database:
         self.is_sqlite = engine.dialect.name == "sqlite"
         self.can_call = engine.dialect.driver == "psycopg"
         self._engine = engine
-        self._writing = engine.execution_options()
         if self.is_sqlite:
+            self._writing = engine.execution_options()
             # A transaction that reads before it writes could not wait for the lock.
             sa.event.listen(self._writing, "begin", _begin_immediate)
+        else:
+            # Whatever somebody else's engine is set to: claims count on it.
+            self._writing = engine.execution_options(isolation_level="READ COMMITTED")
         self._start_afresh()
         _databases.add(self)
         if owned:

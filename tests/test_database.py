@@ -210,6 +210,22 @@ def test_an_engine_that_does_not_sync_is_refused(tmp_path: Path) -> None:
     engine.dispose()
 
 
+@pytest.mark.parametrize("level", ["AUTOCOMMIT", "SERIALIZABLE"])
+def test_another_isolation_level_of_an_engine_changes_nothing(
+    inbox_url: str, level: str
+) -> None:
+    """Its owner's setting: writes of ours are still done together or not at all."""
+    engine = sa.create_engine(inbox_url, isolation_level=level)
+    database = Database(engine, owned=True)
+    transaction = database.transaction()
+    transaction.open().execute(schema.insert().values(version=7))
+    transaction.close()
+    assert versions(database) == [1]
+    database.write(lambda tx: add(tx, 5))
+    assert versions(database) == [1, 1005]
+    engine.dispose()
+
+
 def test_a_transaction_opens_when_it_is_asked_for(database: Database) -> None:
     transaction = database.transaction()
     assert not transaction.opened

@@ -1,0 +1,248 @@
+"""The inbox side by side: shared commits, and sizes from empty to a million events.
+
+    python -m benchmarks.inbox [--store sqlite|postgresql] [--largest N] [--seconds S]
+
+What it prints is good for ratios within one run, on one machine. It claims no rate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from rich.console import Console
+from rich.table import Table
+
+from flask_ycloud.database import Database, open_engine
+from flask_ycloud.event_types import fresh_sample
+from flask_ycloud.inbox import Inbox
+from flask_ycloud.records import Verdict
+from flask_ycloud.tables import events
+
+THREADS = 16
+ROUNDS = 5
+SERVER = "postgresql+psycopg://postgres@127.0.0.1/test"
+BODY = json.dumps(fresh_sample("whatsapp.inbound_message.received")).encode()
+
+
+def rate(work: Callable[[], object], seconds: float, threads: int = 1) -> float:
+    """How often a second ``work`` is done, by so many threads together."""
+    counts = [0] * threads
+    stop = threading.Event()
+
+    def loop(number: int) -> None:
+        while not stop.is_set():
+            work()
+            counts[number] += 1
+
+    running = [threading.Thread(target=loop, args=(each,)) for each in range(threads)]
+    started = time.perf_counter()
+    for thread in running:
+        thread.start()
+    time.sleep(seconds)
+    stop.set()
+    for thread in running:
+        thread.join()
+    return sum(counts) / (time.perf_counter() - started)
+
+
+def accept(inbox: Inbox) -> None:
+    inbox.accept(
+        f"evt_{secrets.token_hex(12)}",
+        BODY,
+        endpoint="ycloud",
+        event_type="whatsapp.inbound_message.received",
+        key=secrets.token_hex(16),
+    )
+
+
+def accept_alone(inbox: Inbox, lock: threading.Lock) -> None:
+    """One commit per request: what a receiver without shared commits does.
+
+    The lock spares SQLite its waiting for the other writers, which only helps it.
+    """
+    row = {
+        "id": f"evt_{secrets.token_hex(12)}",
+        "endpoint": "ycloud",
+        "type": "whatsapp.inbound_message.received",
+        "key": secrets.token_hex(16),
+        "received_at": time.time(),
+        "state": "pending",
+        "due_at": 0.0,
+        "attempt": 0,
+        "crashes": 0,
+        "body": BODY,
+    }
+    insert = inbox._insert(events).on_conflict_do_nothing(index_elements=["id"])
+    new = insert.returning(events.c.seq)
+    if inbox.database.is_sqlite:
+        with lock:
+            inbox.database.write_alone(lambda tx: tx.execute(new, row).first())
+    else:
+        inbox.database.write_alone(lambda tx: tx.execute(new, row).first())
+
+
+def fill(inbox: Inbox, count: int) -> None:
+    """Events that are done, as after months of service."""
+    now = time.time()
+    rows = [
+        {
+            "endpoint": "ycloud",
+            "type": "whatsapp.inbound_message.received",
+            "received_at": now,
+            "state": "done",
+            "settled_at": now,
+            "attempt": 1,
+            "crashes": 0,
+            "body": BODY,
+        }
+        for _ in range(10_000)
+    ]
+    for _ in range(0, count, len(rows)):
+        for row in rows:
+            row["id"] = f"evt_{secrets.token_hex(12)}"
+            row["key"] = secrets.token_hex(16)
+        inbox.database.write(lambda tx: tx.execute(events.insert(), rows))
+    engine = inbox.database._engine
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(
+            "ANALYZE" if not inbox.database.is_sqlite else "PRAGMA optimize"
+        )
+        if inbox.database.is_sqlite:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+
+
+def claims(inbox: Inbox, count: int) -> list[float]:
+    """Seconds of claiming an event, for some that are pending."""
+    for _ in range(count):
+        accept(inbox)
+    taken = []
+    for _ in range(count):
+        started = time.perf_counter()
+        claim = inbox.claim()
+        taken.append(time.perf_counter() - started)
+        assert claim is not None
+        inbox.save(claim, [], Verdict("done"))
+    return taken
+
+
+@contextmanager
+def inboxes(store: str, sizes: list[int], folder: Path) -> Iterator[dict[int, Inbox]]:
+    """One inbox of each size."""
+    made: dict[int, Inbox] = {}
+    engines = []
+    admin = sa.create_engine(SERVER, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    for size in sizes:
+        url = f"sqlite:///{folder}/{size}.db"
+        if store == "postgresql":
+            url = f"{SERVER}?options=-csearch_path%3Dycloud_bench_{size}"
+            with admin.connect() as connection:
+                connection.exec_driver_sql(
+                    f"DROP SCHEMA IF EXISTS ycloud_bench_{size} CASCADE"
+                )
+                connection.exec_driver_sql(f"CREATE SCHEMA ycloud_bench_{size}")
+        engine = open_engine(url)
+        engines.append(engine)
+        made[size] = Inbox(Database(engine))
+        made[size].database.init()
+        fill(made[size], size)
+    yield made
+    for engine in engines:
+        engine.dispose()
+    if store == "postgresql":
+        with admin.connect() as connection:
+            for size in sizes:
+                connection.exec_driver_sql(f"DROP SCHEMA ycloud_bench_{size} CASCADE")
+
+
+def fsync_floor(folder: Path, seconds: float) -> float:
+    """How often a second this disk takes 4 KiB and says it has them."""
+    file = os.open(folder / "floor", os.O_CREAT | os.O_WRONLY)
+    block = os.urandom(4096)
+
+    def work() -> None:
+        os.write(file, block)
+        os.fsync(file)
+
+    try:
+        return rate(work, seconds)
+    finally:
+        os.close(file)
+
+
+def show(title: str, rows: dict[str, list[float]], base: str, unit: str) -> None:
+    """Median, least and most of each, and the median of its ratios to the base."""
+    table = Table("", f"median {unit}", "least", "most", f"x of {base!r}", title=title)
+    for name, values in rows.items():
+        ratios = [value / other for value, other in zip(values, rows[base], strict=True)]
+        figures = (statistics.median(values), min(values), max(values))
+        shown = [f"{each:,.0f}" for each in figures]
+        table.add_row(name, *shown, f"{statistics.median(ratios):.2f}")
+    Console(width=100).print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument("--largest", type=int, default=1_000_000)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each round")
+    parser.add_argument("--folder", default=".", help="on the disk to measure")
+    options = parser.parse_args()
+    sizes = [0, options.largest // 10, options.largest]
+    with (
+        tempfile.TemporaryDirectory(dir=options.folder) as folder,
+        inboxes(options.store, sizes, Path(folder)) as made,
+    ):
+        compare(made, Path(folder), options.seconds)
+
+
+def compare(made: dict[int, Inbox], folder: Path, seconds: float) -> None:
+    lock = threading.Lock()
+    empty = made[0]
+    shared: dict[str, list[float]] = {
+        "one commit per request, 16 threads": [],
+        "shared commits, 16 threads": [],
+        "one thread": [],
+        "the disk's syncs": [],
+    }
+    alone, together, single, floor = shared.values()
+    by_size: dict[str, list[float]] = {f"{size:,} stored": [] for size in made}
+    latency: dict[str, list[float]] = {f"{size:,} stored": [] for size in made}
+    for _ in range(ROUNDS):
+        alone.append(rate(lambda: accept_alone(empty, lock), seconds, THREADS))
+        together.append(rate(lambda: accept(empty), seconds, THREADS))
+        single.append(rate(lambda: accept(empty), seconds))
+        floor.append(fsync_floor(folder, seconds / 4))
+    for inbox in made.values():
+        inbox.database.write(
+            lambda tx: tx.execute(events.delete().where(events.c.state != "done"))
+        )
+    for _ in range(ROUNDS):
+        for size, inbox in made.items():
+            by_size[f"{size:,} stored"].append(
+                rate(lambda each=inbox: accept(each), seconds, THREADS)  # type: ignore[misc]
+            )
+        for inbox in made.values():
+            inbox.database.write(
+                lambda tx: tx.execute(events.delete().where(events.c.state == "pending"))
+            )
+        for size, inbox in made.items():
+            microseconds = statistics.median(claims(inbox, 200)) * 1e6
+            latency[f"{size:,} stored"].append(microseconds)
+    show("Accepts a second", shared, "one commit per request, 16 threads", "1/s")
+    show("Accepts a second, 16 threads, by size", by_size, "0 stored", "1/s")
+    show("Time of a claim, by size", latency, "0 stored", "µs")
+
+
+if __name__ == "__main__":
+    main()
