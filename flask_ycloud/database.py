@@ -19,6 +19,7 @@ from .errors import ConfigurationError, InboxUnavailable
 from .tables import make_tables
 
 T = TypeVar("T")
+A = TypeVar("A")
 
 _LARGEST_BATCH = 100
 _FULL = 2  # SQLite's level of PRAGMA synchronous
@@ -96,10 +97,10 @@ class Database:
     """
 
     def __init__(self, engine: Engine, *, owned: bool = False) -> None:
-        self.is_sqlite = engine.dialect.name == "sqlite"
+        self.dialect = engine.dialect.name
         self.can_call = engine.dialect.driver == "psycopg"
         self._engine = engine
-        if self.is_sqlite:
+        if self.dialect == "sqlite":
             self._writing = engine.execution_options()
             # A transaction that reads before it writes could not wait for the lock.
             sa.event.listen(self._writing, "begin", _begin_immediate)
@@ -113,8 +114,9 @@ class Database:
 
     def _start_afresh(self) -> None:
         self._ready = False
-        self._pen = threading.Lock()
-        self._waiting: deque[_Write[Any]] = deque()
+        self._lock = threading.Lock()  # of the two below
+        self._waiting: deque[_Write[Any, Any]] = deque()
+        self._led = False  # whether somebody writes for all who wait
 
     def after_fork(self) -> None:
         """Leave the parent's connections to the parent."""
@@ -132,17 +134,36 @@ class Database:
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run a write, in one commit with those of other threads that wait just now.
 
-        Whoever has the pen writes for all who wait. A lone write waits for nothing. What
-        it returns is durable. ``work`` may raise nothing but database errors, which fail
-        the whole batch, and may be undone with it.
-
+        :param work: it may raise nothing but database errors, which fail the whole batch,
+            and may be undone with it.
+        :returns: what it returns. It is durable.
         :raises InboxUnavailable: if it was not stored.
         """
-        mine = _Write(work)
-        self._waiting.append(mine)
-        with self._pen:
-            while not mine.ended:
+        return self.write_together(lambda tx, _: [work(tx)], None)
+
+    def write_together(self, work: Callable[[Connection, list[A]], list[T]], what: A) -> T:
+        """Like :meth:`write`, with one call of ``work`` for all that wait with it.
+
+        One thread leads, and writes for all who wait; then one of those who came in the
+        meantime leads. A lone write waits for nothing.
+
+        :param work: from what several threads brought to an answer for each.
+        """
+        mine = _Write(work, what)
+        with self._lock:
+            self._waiting.append(mine)
+            mine.leads, self._led = not self._led, True
+        try:
+            if not mine.leads:
+                mine.turn.acquire()  # until it is written, or this thread is to lead
+            if mine.leads:
                 self._write_batch()
+        except BaseException:  # a signal, while it waited
+            self._withdraw(mine)
+            raise
+        finally:
+            if mine.leads:
+                self._let_another_lead()
         return mine.result()
 
     def write_alone(self, work: Callable[[Connection], T]) -> T:
@@ -198,20 +219,31 @@ class Database:
         return Transaction(self._ready_to_use, self._writing)
 
     def _write_batch(self) -> None:
-        count = min(len(self._waiting), _LARGEST_BATCH)
-        batch = [self._waiting.popleft() for _ in range(count)]
+        with self._lock:
+            count = min(len(self._waiting), _LARGEST_BATCH)
+            batch = [self._waiting.popleft() for _ in range(count)]
         error: str | None = "The write was interrupted."
         try:
             with self._ready_to_use(), self._writing.begin() as connection:
-                for each in batch:
-                    each.value = each.work(connection)
+                _do_all(connection, batch)
             error = None
         except InboxUnavailable as cause:
             error = str(cause)
         finally:  # whatever happened, nobody is left waiting
             for each in batch:
                 each.error = error
-                each.ended = True
+                each.turn.release()
+
+    def _withdraw(self, write: _Write[Any, Any]) -> None:
+        with self._lock, suppress(ValueError):  # it may be in a batch already
+            self._waiting.remove(write)
+
+    def _let_another_lead(self) -> None:
+        with self._lock:
+            self._led = bool(self._waiting)
+            if self._led:
+                self._waiting[0].leads = True
+                self._waiting[0].turn.release()
 
     @contextmanager
     def _ready_to_use(self) -> Iterator[None]:
@@ -226,13 +258,13 @@ class Database:
 
     def _make_tables(self) -> int:
         path = self._engine.url.database
-        if self.is_sqlite and path:
+        if self.dialect == "sqlite" and path:
             try:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise InboxUnavailable(f"{Path(path).parent}: {error.strerror}.") from None
         with self._writing.begin() as connection:
-            if self.is_sqlite:
+            if self.dialect == "sqlite":
                 _check_durable(connection)
             return make_tables(connection)
 
@@ -283,21 +315,35 @@ class Transaction:
                 self._connection.close()
 
 
-class _Write(Generic[T]):
+class _Write(Generic[A, T]):
     """A write that waits for its commit."""
 
-    __slots__ = ("ended", "error", "value", "work")
+    __slots__ = ("error", "leads", "turn", "value", "what", "work")
 
-    def __init__(self, work: Callable[[Connection], T]) -> None:
+    def __init__(self, work: Callable[[Connection, list[A]], list[T]], what: A) -> None:
         self.work = work
+        self.what = what
         self.value: T
-        self.error: str | None = None
-        self.ended = False
+        self.error: str | None = "The write was interrupted."
+        self.leads = False
+        self.turn = threading.Lock()  # released when it is written, or to lead
+        self.turn.acquire()
 
     def result(self) -> T:
         if self.error is not None:
             raise InboxUnavailable(self.error)
         return self.value
+
+
+def _do_all(connection: Connection, batch: list[_Write[Any, Any]]) -> None:
+    """Do the writes of a batch, those of the same work in one call."""
+    alike: dict[Any, list[_Write[Any, Any]]] = {}
+    for each in batch:
+        alike.setdefault(each.work, []).append(each)
+    for work, writes in alike.items():
+        values = work(connection, [each.what for each in writes])
+        for each, value in zip(writes, values, strict=True):
+            each.value = value
 
 
 def _check_durable(connection: Connection) -> None:

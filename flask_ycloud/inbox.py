@@ -7,16 +7,17 @@ succeeded.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from . import queries
 from .database import Database, Transaction
 from .errors import EventNotFound, EventRunning
 from .records import Claim, HandlerState, Stats, StoredEvent, Verdict
@@ -50,8 +51,6 @@ class Inbox:
         self._retention_days = retention_days
         self._on_due = on_due
         self.clock = clock
-        dialect: Any = sqlite if self.database.is_sqlite else postgresql
-        self._insert = dialect.insert
 
     # The way of an event.
 
@@ -87,9 +86,19 @@ class Inbox:
             "crashes": 0,
             "body": body,
         }
-        insert = self._insert(events).on_conflict_do_nothing(index_elements=["id"])
-        new = insert.returning(events.c.seq)
-        return self.database.write(lambda tx: tx.execute(new, row).first() is not None)
+        return self.database.write_together(self._insert, row)
+
+    def _insert(self, tx: Connection, rows: list[dict[str, Any]]) -> list[bool]:
+        """Insert events, and tell of each whether it is new."""
+        # In one order everywhere, or two processes with the same ids could deadlock.
+        ordered = sorted(rows, key=lambda row: str(row["id"]))
+        insert = queries.new_events(self.database.dialect)
+        new = set(tx.execute(insert, ordered if len(rows) > 1 else rows[0]).scalars())
+        answers = []
+        for row in rows:
+            answers.append(row["id"] in new)
+            new.discard(row["id"])  # of the same id twice, one is new
+        return answers
 
     def claim(self, event_id: str | None = None) -> Claim | None:
         """Take the next due event, or the one of that id if it is due.
@@ -98,39 +107,15 @@ class Inbox:
         for its retry holds back none.
         """
         now = self.clock()
-        if not self.database.read(lambda tx: tx.execute(_due(now, event_id)).first()):
-            return None  # looked up first, since a write would cost a commit
-        if self.database.is_sqlite:
-            return self.database.write(lambda tx: self._claim(tx, now, event_id))
+        values: dict[str, Any] = {"now_": now, "until_": now + self.lease}
+        if event_id is not None:
+            values["id_"] = event_id
+        if self.database.dialect == "sqlite":
+            return self.database.write(lambda tx: _take(tx, values))
         try:
-            return self.database.write_alone(lambda tx: self._claim(tx, now, event_id))
+            return self.database.write_alone(lambda tx: _take(tx, values))
         except _LostRace:
             return None
-
-    def _claim(self, tx: Connection, now: float, event_id: str | None) -> Claim | None:
-        chosen = _due(now, event_id).with_for_update(skip_locked=True).scalar_subquery()
-        taking = (
-            events.update()
-            .where(events.c.seq == chosen)
-            .values(
-                state="running",
-                due_at=now + self.lease,
-                attempt=events.c.attempt + 1,
-                crashes=events.c.crashes
-                + sa.case((events.c.state == "running", 1), else_=0),
-            )
-            .returning(*(events.c[name] for name in _CLAIMED))
-        )
-        try:
-            row = tx.execute(taking).mappings().first()
-        except (IntegrityError, OperationalError) as error:
-            if getattr(error.orig, "sqlstate", None) in _RACES:
-                raise _LostRace from None
-            raise
-        if row is None:
-            return None
-        known = _handler_states(tx, row["seq"]) if row["attempt"] > 1 else ()
-        return Claim(**row, handlers={each.handler: each for each in known})
 
     def save(
         self,
@@ -148,55 +133,50 @@ class Inbox:
         :raises InboxUnavailable: if it was not stored.
         """
         now = self.clock()
+        theirs: dict[str, Any] = {"seq_": claim.seq, "attempt_": claim.attempt}
         if verdict is None:
-            changes: dict[str, Any] = {"due_at": now + self.lease}
+            first, values = queries.RENEW, {**theirs, "until_": now + self.lease}
         else:
             ended = verdict.state in ("done", "dead")
-            changes = {
-                "state": verdict.state,
-                "due_at": verdict.due_at,
-                "reason": verdict.reason,
-                "settled_at": now if ended else None,
-            }
+            first, values = (
+                queries.SETTLE,
+                {
+                    **theirs,
+                    "state_": verdict.state,
+                    "until_": verdict.due_at,
+                    "reason_": verdict.reason,
+                    "settled_": now if ended else None,
+                },
+            )
+        keep = queries.keep_outcome(self.database.dialect)
+        kept = [
+            {**dataclasses.asdict(each), "event_seq": claim.seq, "updated_at": now}
+            for each in states
+        ]
 
         def work(tx: Connection) -> bool:
-            if not tx.execute(_still_ours(claim).values(**changes)).rowcount:
+            if not tx.execute(first, values).rowcount:
                 return False
-            for each in states:
-                tx.execute(self._upsert(claim.seq, each, now))
+            for each in kept:
+                tx.execute(keep, each)
             return True
 
         return (transaction.finish if transaction else self.database.write)(work)
 
-    def _upsert(self, seq: int, state: HandlerState, now: float) -> Any:
-        values = {
-            "state": state.state,
-            "attempts": state.attempts,
-            "next_at": state.next_at,
-            "error": state.error,
-            "updated_at": now,
-        }
-        insert = self._insert(outcomes).values(
-            event_seq=seq, handler=state.handler, **values
-        )
-        return insert.on_conflict_do_update(
-            index_elements=["event_seq", "handler"],
-            set_=values,
-            where=outcomes.c.state != "succeeded",  # what has succeeded stays so
-        )
-
     def renew(self, claims: Iterable[Claim]) -> None:
         """Prolong the leases of claims; one that is no longer ours stays as it is."""
         until = self.clock() + self.lease
-        renewals = [_still_ours(each).values(due_at=until) for each in claims]
-        self.database.write(lambda tx: [tx.execute(each) for each in renewals])
+        renewals = [
+            {"seq_": claim.seq, "attempt_": claim.attempt, "until_": until}
+            for claim in claims
+        ]
+        self.database.write(lambda tx: tx.execute(queries.RENEW, renewals))
 
     def next_due(self) -> float | None:
         """Seconds until a retry or the end of a lease; ``None`` if there is neither."""
-        now = self.clock()
-        soonest = sa.select(sa.func.min(events.c.due_at)).where(events.c.due_at > now)
-        at = self.database.read(lambda tx: tx.execute(soonest).scalar())
-        return None if at is None else at - now
+        values = {"now_": self.clock()}
+        at = self.database.read(lambda tx: tx.execute(queries.SOONEST, values).scalar())
+        return None if at is None else at - values["now_"]
 
     # What people ask of it.
 
@@ -334,44 +314,24 @@ class _LostRace(Exception):
 
 
 _RACES = ("23505", "40P01")  # PostgreSQL's unique_violation and deadlock_detected
-_CLAIMED = ("seq", "attempt", "id", "endpoint", "received_at", "crashes", "body")
 
 
-def _due(now: float, event_id: str | None) -> sa.Select[tuple[int]]:
-    """The next event to claim: due, and first of its key."""
-    other = events.alias("other")
-    ahead = sa.exists().where(
-        other.c.key == events.c.key,
-        other.c.seq != events.c.seq,
-        other.c.due_at.is_not(None),
-        (other.c.state == "running")
-        | ((other.c.due_at <= now) & (other.c.seq < events.c.seq)),
-    )
-    query = (
-        sa.select(events.c.seq)
-        .where(events.c.due_at <= now, events.c.key.is_(None) | ~ahead)
-        .order_by(events.c.due_at, events.c.seq)
-        .limit(1)
-    )
-    return query if event_id is None else query.where(events.c.id == event_id)
-
-
-def _still_ours(claim: Claim) -> sa.Update:
-    return events.update().where(
-        events.c.seq == claim.seq,
-        events.c.attempt == claim.attempt,
-        events.c.state == "running",
-    )
+def _take(tx: Connection, values: dict[str, Any]) -> Claim | None:
+    take = queries.TAKE_ONE if "id_" in values else queries.TAKE_NEXT
+    try:
+        row = tx.execute(take, values).mappings().first()
+    except (IntegrityError, OperationalError) as error:
+        if getattr(error.orig, "sqlstate", None) in _RACES:
+            raise _LostRace from None
+        raise
+    if row is None:
+        return None
+    known = _handler_states(tx, row["seq"]) if row["attempt"] > 1 else ()
+    return Claim(**row, handlers={each.handler: each for each in known})
 
 
 def _handler_states(tx: Connection, seq: int) -> tuple[HandlerState, ...]:
-    columns = (
-        outcomes.c[name] for name in ("handler", "state", "attempts", "next_at", "error")
-    )
-    query = (
-        sa.select(*columns).where(outcomes.c.event_seq == seq).order_by(outcomes.c.handler)
-    )
-    return tuple(HandlerState(*row) for row in tx.execute(query))
+    return tuple(HandlerState(*row) for row in tx.execute(queries.OUTCOMES, {"seq_": seq}))
 
 
 def _stored(row: Any, handlers: tuple[HandlerState, ...] = ()) -> StoredEvent:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from flask_ycloud import ConfigurationError, InboxUnavailable
-from flask_ycloud.database import Database, _after_fork, open_engine
+from flask_ycloud.database import Database, _after_fork, _Write, open_engine
 from flask_ycloud.tables import schema
 
 from .support import eventually
@@ -177,6 +177,49 @@ def test_an_interrupted_writer_leaves_nobody_waiting(database: Database) -> None
     assert database.write(add) == 0
 
 
+@pytest.mark.parametrize("promoted", [False, True])
+def test_an_interrupted_waiter_is_missed_by_nobody(
+    database: Database, monkeypatch: pytest.MonkeyPatch, promoted: bool
+) -> None:
+    """A signal's exception while it waits, or just when it was to lead the others."""
+    database.init()
+    writing, go_on = threading.Event(), threading.Event()
+
+    def slow(tx: Connection) -> None:
+        writing.set()
+        assert go_on.wait(10)
+
+    leader = threading.Thread(target=lambda: database.write(slow))
+    leader.start()
+    assert writing.wait(10)
+
+    class Interrupted:
+        def acquire(self) -> None:
+            if promoted:
+                go_on.set()
+                leader.join()
+                assert database._waiting[0].leads
+            raise KeyboardInterrupt
+
+        def release(self) -> None: ...
+
+    def interrupted(work: Any, what: Any) -> _Write[Any, Any]:
+        made = _Write(work, what)
+        made.turn = Interrupted()  # type: ignore[assignment]
+        return made
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flask_ycloud.database._Write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            database.write(lambda tx: add(tx, 5))
+    go_on.set()
+    leader.join()
+    assert not database._waiting
+    assert not database._led
+    assert database.write(lambda tx: add(tx, 6)) == 6
+    assert versions(database) == [1, 1006], "it was withdrawn"
+
+
 def test_errors_show_no_row(database: Database) -> None:
     """A driver's text may quote what it could not write."""
 
@@ -305,7 +348,7 @@ def test_a_locked_database_says_so(tmp_path: Path) -> None:
 def test_a_forked_child_has_connections_and_locks_of_its_own(database: Database) -> None:
     """As in a preloading server whose master used the inbox."""
     database.write(add)
-    with database._pen:
+    with database._lock:
         child = os.fork()
         if child == 0:
             code = 1
@@ -327,8 +370,8 @@ def test_after_a_fork_everything_is_new(
     monkeypatch.setattr("flask_ycloud.database._databases", {database})
     database.write(add)
     database._engine.dispose()
-    pen = database._pen
-    pen.acquire()
+    lock = database._lock
+    lock.acquire()
     _after_fork()
-    assert database._pen is not pen
+    assert database._lock is not lock
     assert database.write(lambda tx: add(tx, 5)) == 5

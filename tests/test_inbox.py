@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from flask_ycloud import EventNotFound, EventRunning, InboxUnavailable
+from flask_ycloud import EventNotFound, EventRunning, InboxUnavailable, queries
 from flask_ycloud.database import Database, open_engine
-from flask_ycloud.inbox import Inbox, _due
+from flask_ycloud.inbox import Inbox
 from flask_ycloud.records import Claim, HandlerState, Verdict
 from flask_ycloud.tables import events
 
@@ -211,6 +210,17 @@ def test_a_dead_process_does_not_block_its_key_for_ever(inbox: Inbox, clock: Clo
     assert claim(inbox).id == "a2"
 
 
+@pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
+def test_a_claim_passes_over_what_another_is_taking(inbox: Inbox) -> None:
+    """FOR UPDATE SKIP LOCKED: it waits for nobody."""
+    accept(inbox, "evt_1")
+    accept(inbox, "evt_2")
+    with inbox.database._engine.begin() as other:
+        other.exec_driver_sql("SELECT 1 FROM ycloud_events WHERE id = 'evt_1' FOR UPDATE")
+        assert claim(inbox).id == "evt_2"
+    assert claim(inbox).id == "evt_1"
+
+
 def test_two_processes_never_take_the_same_event(inbox_url: str) -> None:
     """Two engines on one store, four threads each, keys included."""
     inboxes = [Inbox(Database(open_engine(inbox_url), owned=True)) for _ in range(2)]
@@ -254,17 +264,15 @@ def test_a_lost_race_for_a_key_is_no_error(
     accept(inbox, "a2", key="a")
     claim(inbox)
 
-    def blind(now: float, event_id: str | None) -> Any:
-        return sa.select(events.c.seq).where(events.c.id == "a2").limit(1)
-
+    blind = queries._take(sa.select(events.c.seq).where(events.c.id == "a2"))
     with monkeypatch.context() as patch:
-        patch.setattr("flask_ycloud.inbox._due", blind)
+        patch.setattr(queries, "TAKE_NEXT", blind)
         assert inbox.claim() is None
     assert state_of(inbox, "a2") == "pending"
     with monkeypatch.context() as patch:
         # Any other error is one.
         patch.setattr("flask_ycloud.inbox._RACES", ())
-        patch.setattr("flask_ycloud.inbox._due", blind)
+        patch.setattr(queries, "TAKE_NEXT", blind)
         with pytest.raises(InboxUnavailable):
             inbox.claim()
 
@@ -411,22 +419,23 @@ def test_pruning_goes_in_small_batches(inbox: Inbox, clock: Clock) -> None:
     assert len(commits) == 4
 
 
-PLANS: dict[str, Callable[[], Any]] = {
-    "claim": lambda: _due(1.0, None),
-    "next": lambda: sa.select(sa.func.min(events.c.due_at)).where(events.c.due_at > 1.0),
-}
+PLANS = {"claim": queries.DUE, "next": queries.SOONEST}
 
 
 @pytest.mark.parametrize("query", PLANS)
 def test_no_claim_meets_an_event_that_is_done(inbox: Inbox, query: str) -> None:
     """The query plans: partial indexes, which leave those rows out."""
     inbox.stats()
-    statement = PLANS[query]().compile(
-        dialect=inbox.database._engine.dialect, compile_kwargs={"literal_binds": True}
+    statement = (
+        PLANS[query]
+        .params(now_=1.0)
+        .compile(
+            dialect=inbox.database._engine.dialect, compile_kwargs={"literal_binds": True}
+        )
     )
 
     def explain(tx: sa.Connection) -> str:
-        if inbox.database.is_sqlite:
+        if inbox.database.dialect == "sqlite":
             rows = tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}").all()
             return "\n".join(row[3] for row in rows)
         tx.exec_driver_sql("SET LOCAL enable_seqscan = off")  # the table is empty
@@ -436,7 +445,7 @@ def test_no_claim_meets_an_event_that_is_done(inbox: Inbox, query: str) -> None:
     assert "ix_ycloud_events_due" in plan
     if query == "claim":
         assert "ycloud_events_key" in plan or "ycloud_events_running_key" in plan
-    if inbox.database.is_sqlite:
+    if inbox.database.dialect == "sqlite":
         assert "SCAN ycloud_events USING INDEX ix_ycloud_events_due" in plan or (
             "SEARCH ycloud_events USING" in plan
         )

@@ -1,0 +1,99 @@
+"""The statements of an event's way through the tables, each built once."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+from sqlalchemy.dialects import postgresql, sqlite
+
+from .tables import events, outcomes
+
+_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def _due() -> sa.Select[tuple[int]]:
+    """The next event to claim: due at ``now_``, and first of its key."""
+    other = events.alias("other")
+    ahead = sa.exists().where(
+        other.c.key == events.c.key,
+        other.c.seq != events.c.seq,
+        other.c.due_at.is_not(None),
+        (other.c.state == "running")
+        | ((other.c.due_at <= bindparam("now_")) & (other.c.seq < events.c.seq)),
+    )
+    return (
+        sa.select(events.c.seq)
+        .where(events.c.due_at <= bindparam("now_"), events.c.key.is_(None) | ~ahead)
+        .order_by(events.c.due_at, events.c.seq)
+        .limit(1)
+    )
+
+
+def _take(due: sa.Select[tuple[int]]) -> Any:
+    """Claim that event until ``until_``. A claim that nobody settled counts as a crash."""
+    chosen = due.with_for_update(skip_locked=True).scalar_subquery()
+    crashed = sa.case((events.c.state == "running", 1), else_=0)
+    claimed = events.c["seq", "attempt", "id", "endpoint", "received_at", "crashes", "body"]
+    return (
+        events.update()
+        .where(events.c.seq == chosen)
+        .values(
+            state="running",
+            due_at=bindparam("until_"),
+            attempt=events.c.attempt + 1,
+            crashes=events.c.crashes + crashed,
+        )
+        .returning(*claimed)
+    )
+
+
+DUE = _due()
+TAKE_NEXT = _take(DUE)
+TAKE_ONE = _take(DUE.where(events.c.id == bindparam("id_")))
+
+#: The soonest that an event is due after ``now_``: a retry, or the end of a lease.
+SOONEST = sa.select(sa.func.min(events.c.due_at)).where(events.c.due_at > bindparam("now_"))
+
+# Both change nothing if the claim is no longer theirs.
+_still_theirs = events.update().where(
+    events.c.seq == bindparam("seq_"),
+    events.c.attempt == bindparam("attempt_"),
+    events.c.state == "running",
+)
+RENEW = _still_theirs.values(due_at=bindparam("until_"))
+SETTLE = _still_theirs.values(
+    state=bindparam("state_"),
+    due_at=bindparam("until_"),
+    reason=bindparam("reason_"),
+    settled_at=bindparam("settled_"),
+)
+
+OUTCOMES = (
+    sa.select(
+        *(outcomes.c[n] for n in ("handler", "state", "attempts", "next_at", "error"))
+    )
+    .where(outcomes.c.event_seq == bindparam("seq_"))
+    .order_by(outcomes.c.handler)
+)
+
+
+@cache
+def new_events(dialect: str) -> Any:
+    """Insert events, and give the ids that are new."""
+    insert = _INSERTS[dialect](events)
+    return insert.on_conflict_do_nothing(index_elements=["id"]).returning(events.c.id)
+
+
+@cache
+def keep_outcome(dialect: str) -> Any:
+    """Insert or renew a handler's outcome. What has succeeded stays so."""
+    insert = _INSERTS[dialect](outcomes)
+    changing = ("state", "attempts", "next_at", "error", "updated_at")
+    return insert.on_conflict_do_update(
+        index_elements=["event_seq", "handler"],
+        set_={name: insert.excluded[name] for name in changing},
+        where=outcomes.c.state != "succeeded",
+    )
