@@ -138,7 +138,10 @@ def test_a_full_disk_refuses_what_it_cannot_keep(site: Site) -> None:
 
 @pytest.mark.parametrize("inbox_url", ["sqlite"], indirect=True)
 def test_a_lock_of_another_process_is_outlived(site: Site, tmp_path: Path) -> None:
-    server = site.serve("--workers", "2", "--threads", "4", WORK="0.3")
+    # With a lease that outlasts the lock, as the default does.
+    server = site.serve(
+        "--workers", "2", "--threads", "4", WORK="0.3", FLASK_YCLOUD_LEASE_SECONDS="60"
+    )
     sender = Sender(server.port)
     sender.send(bodies(8))
     eventually(lambda: len(server.runs()) >= 1)
