@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture bench lint types imports docs
+.PHONY: help demo test torture payloads bench lint types imports docs
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ test: $(INSTALLED)  ## the whole test suite, with full branch coverage enforced
 
 torture: $(INSTALLED)  ## kill -9 a server 200 times under load, over each store
 	$(BIN)/python -m scripts.torture $(ARGS)
+
+payloads: $(INSTALLED)  ## make flask_ycloud/payloads.py from the schema
+	$(BIN)/python -m scripts.make_payloads
 
 bench: $(INSTALLED)  ## the inbox's rates, side by side; ratios, not claims
 	$(BIN)/python -m benchmarks.inbox $(ARGS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, Request, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
@@ -42,6 +42,9 @@ from .signals import (
 )
 from .signature import HEADER, verify
 
+if TYPE_CHECKING:
+    from .payloads import OnEvent
+
 _logger = logging.getLogger(__name__)
 
 _RETRY_AFTER_SECONDS = 10
@@ -73,7 +76,7 @@ class WebhookBlueprint(Blueprint):
         self.secret_key = secret_key
         self._handlers = Handlers()
         #: Like :func:`flask_ycloud.on_event`, but hears only what arrives at this endpoint.
-        self.on_event = self._handlers.on_event
+        self.on_event: OnEvent = self._handlers.on_event
         self.add_url_rule(
             "/webhook",
             endpoint="webhook",

@@ -6,8 +6,6 @@ import dataclasses
 import json
 import signal
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -18,10 +16,10 @@ from flask.cli import AppGroup
 
 from .dispatch.worker import WorkerDispatcher
 from .errors import YCloudError
-from .event_types import EVENT_TYPES, closest_hint, fresh_sample
+from .event_types import EVENT_TYPES, closest_hint, fresh_sample, variants
 from .records import StoredEvent
 from .runtime import Runtime, runtime_of
-from .signature import HEADER, sign
+from .sending import post
 
 
 class _Group(AppGroup):
@@ -173,51 +171,39 @@ def worker(threads: int | None, once: bool) -> None:
 @click.argument("event_type")
 @click.option("--url", help="Where to; the app's own endpoint on port 5000 if left out.")
 @click.option("--endpoint", help="Whose secret and path; the first one if left out.")
-def send(event_type: str, url: str | None, endpoint: str | None) -> None:
+@click.option("--variant", help="Another sample of that type, such as image.")
+def send(
+    event_type: str, url: str | None, endpoint: str | None, variant: str | None
+) -> None:
     """Send a signed sample of an event type to a running app."""
     if event_type not in EVENT_TYPES:
         raise click.UsageError(
             f"{event_type!r} is no documented event type: {closest_hint(event_type)}"
         )
+    if variant is not None and variant not in variants(event_type):
+        known = ", ".join(variants(event_type)) or "none"
+        raise click.UsageError(f"{event_type!r} has these variants: {known}.")
     runtime = _runtime()
     name = endpoint or next(iter(runtime.endpoints))
     if name not in runtime.endpoints:
         raise click.UsageError(
             f"No endpoint {name!r}; there is {', '.join(runtime.endpoints)}."
         )
-    url = url or "http://127.0.0.1:5000" + _path_of(runtime.app, name)
-    event = fresh_sample(event_type)
+    url = url or "http://127.0.0.1:5000" + runtime.path_of(name)
+    event = fresh_sample(event_type, variant)
     body = json.dumps(event).encode()
-    secret = runtime.endpoints[name].secrets()[0]
-    status, answer = _post(url, body, {HEADER: sign(body, secret)})
-    click.echo(f"{event['id']} {event_type} → {status} {answer}")
-    if status != 200:
-        raise click.exceptions.Exit(1)
-
-
-def _post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
-    if not url.startswith(("http://", "https://")):
-        raise click.UsageError(f"{url!r} is no http:// or https:// URL.")
-    headers = {"Content-Type": "application/json", **headers}
-    request = urllib.request.Request(url, body, headers)  # noqa: S310  (checked above)
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
-            return response.status, response.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode("utf-8", "replace")
+        answer = post(url, body, runtime.endpoints[name].secrets()[0])
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     except OSError as error:
         reason = getattr(error, "reason", error)
         raise click.ClickException(
             f"No answer from {url}: {reason}. Is it running?"
         ) from None
-
-
-def _path_of(app: Flask, name: str) -> str:
-    """The path of an endpoint, wherever its blueprint is mounted."""
-    for rule in app.url_map.iter_rules():
-        if rule.endpoint == f"{name}.webhook" or rule.endpoint.endswith(f".{name}.webhook"):
-            return rule.rule
-    raise click.UsageError(f"The endpoint {name!r} has no path of its own; give --url.")
+    click.echo(f"{event['id']} {event_type} → {answer.status} {answer.text}")
+    if not answer.acknowledged:
+        raise click.exceptions.Exit(1)
 
 
 def _get(event_id: str) -> StoredEvent:

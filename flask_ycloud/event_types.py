@@ -20,6 +20,8 @@ from typing import Any
 #: The properties that every event has beside its type's own.
 COMMON_PROPERTIES = frozenset({"id", "type", "apiVersion", "createTime"})
 
+_SAMPLES = files(__package__) / "samples"
+
 
 @dataclass(frozen=True)
 class EventType:
@@ -96,6 +98,19 @@ _DOCUMENTED = (
         "whatsapp.echo_message.created",
         "An agent that was set up by API sent a WhatsApp message.",
         ("whatsappMessage",),
+        _STATUS,
+    ),
+    EventType(
+        "whatsapp.echo_message.updated",
+        "The status of an agent's message changed; a late one may come after a later one.",
+        ("whatsappMessage",),
+        _STATUS,
+    ),
+    EventType(
+        "whatsapp.meta_business_agent.handover.updated",
+        "Control of a conversation was taken from an agent that was set up by API.",
+        ("whatsappMetaBusinessAgent",),
+        ("consumerPhoneNumber", "phoneNumberId"),
     ),
     EventType(
         "whatsapp.group.lifecycle_update",
@@ -134,7 +149,7 @@ _DOCUMENTED = (
     ),
     EventType(
         "whatsapp.smb.message.echoes",
-        "A message was sent from the WhatsApp Business app (the older name).",
+        "A message that was sent from the WhatsApp Business app, as an echo.",
         ("whatsappMessage",),
     ),
     EventType(
@@ -197,6 +212,12 @@ _DOCUMENTED = (
         _CALL,
     ),
     EventType(
+        "whatsapp.call.transcription.updated",
+        "The transcription of a WhatsApp call is available, or has failed.",
+        ("callingTranscription",),
+        _CALL,
+    ),
+    EventType(
         "whatsapp.flow.status_change", "The status of a flow changed.", ("flowChanges",)
     ),
     EventType(
@@ -209,6 +230,30 @@ _DOCUMENTED = (
         "whatsapp.user.preferences",
         "A WhatsApp user stopped or resumed marketing messages.",
         ("whatsappUserPreference",),
+    ),
+    EventType(
+        "messenger.inbound_message.received",
+        "A customer sent a text message in Messenger.",
+        ("messengerInboundMessage",),
+        _INBOUND,
+    ),
+    EventType(
+        "messenger.inbound_message.updated",
+        "A customer edited a message in Messenger.",
+        ("messengerInboundMessage",),
+        _INBOUND,
+    ),
+    EventType(
+        "messenger.message.updated",
+        "A Messenger message of yours was sent, delivered, read, or has failed.",
+        ("messengerMessage",),
+        _STATUS,
+    ),
+    EventType(
+        "messenger.message_reaction.updated",
+        "A customer reacted to a Messenger message, or took the reaction back.",
+        ("messengerMessageReaction",),
+        ("metaMessageId", "psid"),
     ),
     EventType("contact.created", "A contact was created.", ("contactCreated",), _STATUS),
     EventType(
@@ -235,26 +280,37 @@ _DOCUMENTED = (
 EVENT_TYPES: dict[str, EventType] = {known.name: known for known in _DOCUMENTED}
 
 
-def sample(name: str) -> dict[str, Any]:
+def sample(name: str, variant: str | None = None) -> dict[str, Any]:
     """A whole event of that type, as YCloud documents it; a new dict each time.
 
-    :raises LookupError: if the type is not in the catalogue.
+    :param variant: one of :func:`variants`.
+    :raises LookupError: if the catalogue has no such type or variant.
     """
     if name not in EVENT_TYPES:
         raise LookupError(f"No sample of {name!r}: {closest_hint(name)}")
-    text = (files(__package__) / "samples" / f"{name}.json").read_text("utf-8")
-    event: dict[str, Any] = json.loads(text)
+    if variant is not None and variant not in variants(name):
+        raise LookupError(
+            f"No variant {variant!r} of {name!r}; there is {', '.join(variants(name))}."
+        )
+    stem = name if variant is None else f"{name}.{variant}"
+    event: dict[str, Any] = json.loads((_SAMPLES / f"{stem}.json").read_text("utf-8"))
     return event
 
 
-def fresh_sample(name: str) -> dict[str, Any]:
-    """Like :func:`sample`, with an id of its own, made now.
+def variants(name: str) -> list[str]:
+    """The names of further samples of that type, such as ``image`` and ``audio``."""
+    stems = (each.name.removesuffix(".json") for each in _SAMPLES.iterdir())
+    found = (stem.removeprefix(f"{name}.") for stem in stems if stem.startswith(f"{name}."))
+    return sorted(each for each in found if "." not in each)
 
-    :raises LookupError: if the type is not in the catalogue.
-    """
+
+def fresh_sample(name: str, variant: str | None = None) -> dict[str, Any]:
+    """Like :func:`sample`, with an id of its own, made now."""
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    made = {"id": f"evt_{secrets.token_hex(12)}", "createTime": now.replace("+00:00", "Z")}
-    return sample(name) | made
+    event = sample(name, variant)
+    event["eventId" if "eventId" in event else "id"] = f"evt_{secrets.token_hex(12)}"
+    event["createTime"] = now.replace("+00:00", "Z")
+    return event
 
 
 def patterns(name: str) -> Iterator[str]:

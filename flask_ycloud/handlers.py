@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from .event import Event
+    from .payloads import OnEvent
 
 Receiver = Callable[..., Any]
 FuncT = TypeVar("FuncT", bound=Callable[[Any], Any])
@@ -110,7 +111,8 @@ class Handlers:
 #: The subscriptions that hear every endpoint.
 everywhere = Handlers()
 
-on_event = everywhere.on_event
+# To a type checker it knows the data of each event type, too.
+on_event: OnEvent = everywhere.on_event
 
 
 def event_signal(subscription: str) -> Any:

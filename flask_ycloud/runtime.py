@@ -95,6 +95,12 @@ class Runtime:
                 " the name of their endpoint: give each its own."
             )
 
+    def path_of(self, endpoint: str) -> str:
+        """The path of an endpoint, wherever its blueprint is mounted."""
+        tail = f".{endpoint}.webhook"
+        rules = self.app.url_map.iter_rules()
+        return next(rule.rule for rule in rules if f".{rule.endpoint}".endswith(tail))
+
     def scopes(self, endpoint: str) -> list[Handlers]:
         """The subscriptions that hear an endpoint: everyone's and its own."""
         own = self.endpoints.get(endpoint)

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import pytest
 from blinker import NamedSignal
 from flask import Flask
 from werkzeug.test import TestResponse
 
 from flask_ycloud import sign
-from flask_ycloud.event_types import fresh_sample
+from flask_ycloud.event_types import EVENT_TYPES, fresh_sample, sample, variants
 
 SECRET = "whsec_of_the_tests"
 PATH = "/ycloud/webhook"
@@ -73,3 +74,13 @@ def eventually(look: Callable[[], T], *, seconds: float = 20) -> T:
             return found
         assert time.monotonic() < deadline, f"not within {seconds} s"
         time.sleep(0.01)
+
+
+def samples() -> list[Any]:
+    """Every sample of the catalogue, as pytest parameters of its type and body."""
+    made = []
+    for name in EVENT_TYPES:
+        for variant in (None, *variants(name)):
+            body = json.dumps(sample(name, variant)).encode()
+            made.append(pytest.param(name, body, id=f"{name} {variant or ''}".strip()))
+    return made

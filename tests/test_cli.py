@@ -23,6 +23,7 @@ from flask_ycloud.cli import _seconds
 from flask_ycloud.event import body_id
 from flask_ycloud.inbox import Inbox
 from flask_ycloud.runtime import runtime_of
+from flask_ycloud.sending import Answer
 
 from .conftest import MakeApp
 from .support import SECRET, body_of, deliver, eventually, id_of
@@ -182,6 +183,15 @@ def test_sending_a_sample(served: tuple[Flask, str]) -> None:
     assert runtime_of(app).inbox.get(event_id) is not None
 
 
+def test_sending_a_variant(served: tuple[Flask, str]) -> None:
+    app, url = served
+    event_type = "whatsapp.inbound_message.received"
+    target = f"{url}/ycloud/webhook"
+    result = call(app, "send", event_type, "--variant", "image", "--url", target)
+    assert result.exit_code == 0
+    assert b'"type": "image"' in runtime_of(app).inbox.list()[0].body
+
+
 def test_sending_to_another_endpoint(served: tuple[Flask, str]) -> None:
     app, url = served
     result = call(app, "send", TYPE, "--endpoint", "eu", "--url", f"{url}/eu/webhook")
@@ -201,11 +211,11 @@ def test_sending_finds_the_path_by_itself(
 ) -> None:
     sent: list[str] = []
 
-    def post(url: str, *_: Any) -> tuple[int, str]:
+    def post(url: str, *_: Any) -> Answer:
         sent.append(url)
-        return 200, ""
+        return Answer(200, "", 0)
 
-    monkeypatch.setattr("flask_ycloud.cli._post", post)
+    monkeypatch.setattr("flask_ycloud.cli.post", post)
     app = make_app(WebhookBlueprint("hooks", url_prefix="/in"), SERVER_NAME="example.org")
     assert call(app, "send", TYPE).exit_code == 0
     assert sent == ["http://127.0.0.1:5000/in/webhook"]
@@ -216,6 +226,7 @@ def test_sending_finds_the_path_by_itself(
     [
         (["sms.mesage.updated"], "did you mean 'sms.message.updated'"),
         ([TYPE, "--endpoint", "us"], "No endpoint 'us'; there is ycloud"),
+        ([TYPE, "--variant", "x"], "has these variants: none"),
         ([TYPE, "--url", "file:///etc/passwd"], "is no http:// or https:// URL"),
     ],
 )
@@ -223,13 +234,6 @@ def test_what_cannot_be_sent(app: Flask, args: list[str], message: str) -> None:
     result = call(app, "send", *args)
     assert result.exit_code == 2
     assert message in result.output
-
-
-def test_an_endpoint_without_a_path(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.url_map, "iter_rules", lambda: iter(()))
-    result = call(app, "send", TYPE)
-    assert result.exit_code == 2
-    assert "give --url" in result.output
 
 
 def test_nobody_answers(app: Flask) -> None:

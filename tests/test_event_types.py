@@ -15,16 +15,25 @@ from flask_ycloud.event_types import (
     sample,
 )
 
+from .support import samples
 
-@pytest.mark.parametrize("name", EVENT_TYPES)
-def test_every_type_has_a_sample_that_parses(name: str) -> None:
-    raw = sample(name)
-    event = parse_event(json.dumps(raw).encode())
+
+@pytest.mark.parametrize(("name", "body"), samples())
+def test_every_sample_parses(name: str, body: bytes) -> None:
+    event = parse_event(body)
     known = EVENT_TYPES[name]
     assert event.type == name
-    assert event.data in [raw.get(each) for each in known.properties]
     assert isinstance(event.data, dict)
-    assert (ordering_key(event) is not None) == bool(known.key)
+    found = [event.raw[each] for each in known.properties if each in event.raw]
+    if found:  # whatsapp.smb.history may tell no more than how far it is
+        assert event.data == found[0]
+        assert (ordering_key(event) is not None) == bool(known.key)
+    else:
+        assert set(event.data) == {"phase", "progress"}
+
+
+def test_every_type_has_a_sample() -> None:
+    assert {sample(name)["type"] for name in EVENT_TYPES} == set(EVENT_TYPES)
 
 
 def test_a_fresh_sample_is_another_event_each_time() -> None:

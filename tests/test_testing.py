@@ -1,0 +1,259 @@
+"""The fake YCloud: what users test their apps with."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from flask import Flask, Response
+from werkzeug.serving import make_server
+
+from flask_ycloud import Event, Retry, WebhookBlueprint, current_inbox, on_event
+from flask_ycloud import testing as fake
+from flask_ycloud.payloads import Sms
+from flask_ycloud.runtime import runtime_of
+from flask_ycloud.testing import FakeYCloud, sample_event
+
+from .conftest import MakeApp
+from .support import SECRET
+
+TYPE = "sms.message.updated"
+INBOUND = "whatsapp.inbound_message.received"
+
+pytest_plugins = ["pytester"]
+
+
+def test_samples_with_changes() -> None:
+    event = sample_event(TYPE, status="failed", **{"event.id": "evt_123456"})
+    assert (event["id"], event["sms"]["status"]) == ("evt_123456", "failed")
+    event = sample_event(INBOUND, **{"text.body": "Hello", "context.id": "wamid.1"})
+    message = event["whatsappInboundMessage"]
+    assert (message["text"], message["context"]) == ({"body": "Hello"}, {"id": "wamid.1"})
+    event = sample_event(
+        INBOUND,
+        variant="contacts",
+        **{"contacts.0.name.first_name": "Ada", "contacts.0": {}},
+    )
+    assert event["whatsappInboundMessage"]["contacts"] == [{}]
+
+
+def test_a_sample_without_data_of_its_own_is_changed_itself() -> None:
+    event = sample_event("whatsapp.smb.history", variant="progress", progress="50")
+    assert event["progress"] == "50"
+
+
+def test_unknown_samples() -> None:
+    with pytest.raises(LookupError, match="did you mean"):
+        sample_event("sms.mesage.updated")
+    with pytest.raises(LookupError, match=r"No variant 'x'.*there is audio, button"):
+        sample_event(INBOUND, variant="x")
+
+
+def test_a_users_test_is_three_lines(app: Flask) -> None:
+    seen: list[Any] = []
+    on_event(TYPE, name="one")(lambda event: seen.append(event.data["status"]))
+
+    ycloud = FakeYCloud(app)
+    assert ycloud.send(TYPE, status="failed").acknowledged
+    assert seen == ["failed"]
+
+    assert ycloud.deliveries[0].event["sms"]["status"] == "failed"
+    assert ycloud.deliveries[0].status == 200
+
+
+def test_a_handlers_own_error_is_seen(app: Flask) -> None:
+    @on_event(TYPE)
+    def fail(event: Event[Sms]) -> None:
+        raise LookupError("see me")
+
+    with pytest.raises(LookupError, match="see me"):
+        FakeYCloud(app).send(TYPE)
+
+
+def test_whole_events_and_raw_bodies(app: Flask) -> None:
+    ycloud = FakeYCloud(app)
+    event = sample_event(TYPE)
+    assert ycloud.send(event).answers[0].text == '{"status": "accepted"}'
+    assert ycloud.send(event).answers[0].text == '{"status": "duplicate"}'
+    assert ycloud.send(b"hello").acknowledged
+    with app.app_context():
+        assert len(current_inbox.list(state="dead")) == 1
+
+
+def test_another_endpoint(make_app: MakeApp) -> None:
+    app = make_app(
+        WebhookBlueprint("one"), WebhookBlueprint("two", secret_key="TWO"), TWO="2"
+    )
+    FakeYCloud(app, endpoint="two").send(TYPE)
+    assert runtime_of(app).inbox.list()[0].endpoint == "two"
+    assert FakeYCloud(app, secret="wrong").send(TYPE).status == 401
+
+
+@pytest.mark.parametrize("arguments", [{}, {"url": "http://127.0.0.1/"}])
+def test_what_it_needs(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="FakeYCloud"):
+        FakeYCloud(**arguments)
+
+
+# Like the real one.
+
+
+@pytest.fixture
+def flaky(make_app: MakeApp) -> tuple[Flask, list[int]]:
+    """An app in front of which something answers 503 while the list has a number in it."""
+    app = make_app()
+    refusals: list[int] = []
+
+    @app.before_request
+    def refuse() -> Response | None:
+        if refusals:
+            return Response(status=refusals.pop())
+        return None
+
+    return app, refusals
+
+
+def test_it_sends_again_on_the_documented_schedule(flaky: tuple[Flask, list[int]]) -> None:
+    app, refusals = flaky
+    ycloud = FakeYCloud(app)
+    refusals += [500, 503, 404]
+    (delivery,) = ycloud.deliver([TYPE])
+    assert [answer.status for answer in delivery.answers] == [404, 503, 500, 200]
+    assert ycloud.now == 10 + 30 + 300
+
+
+def test_it_gives_up_after_seven_retries(flaky: tuple[Flask, list[int]]) -> None:
+    app, refusals = flaky
+    ycloud = FakeYCloud(app)
+    refusals += [503] * 20
+    (delivery,) = ycloud.deliver([TYPE])
+    assert len(delivery.answers) == 8
+    assert not delivery.acknowledged
+    assert ycloud.now == sum(fake.RETRY_DELAYS) == 5 * 3600 + 36 * 60 - 20
+
+
+def test_it_pauses_a_url_that_fails_too_often(flaky: tuple[Flask, list[int]]) -> None:
+    app, refusals = flaky
+    ycloud = FakeYCloud(app)
+    refusals += [503] * 200
+    events = [sample_event(TYPE) for _ in range(250)]
+    made = ycloud.deliver(events)
+    assert all(delivery.acknowledged for delivery in made)
+    assert ycloud.now == fake.SUSPENDED_SECONDS, "nothing was sent meanwhile"
+
+
+def test_failures_of_more_than_a_minute_ago_do_not_count(
+    flaky: tuple[Flask, list[int]],
+) -> None:
+    app, refusals = flaky
+    ycloud = FakeYCloud(app)
+    for _ in range(3):
+        refusals += [503] * 100
+        ycloud.deliver([sample_event(TYPE) for _ in range(100)])
+        ycloud.now += 61
+    assert ycloud._suspended_until == 0
+
+
+def test_it_sends_twice_and_in_any_order(app: Flask) -> None:
+    seen: list[str] = []
+    on_event(TYPE, name="one")(lambda event: seen.append(event.id))
+    events = [sample_event(TYPE) for _ in range(50)]
+    made = FakeYCloud(app).deliver(events, duplicates=0.3, shuffled=True, seed=1)
+    answers = [answer.text for delivery in made for answer in delivery.answers]
+    assert answers.count('{"status": "accepted"}') == 50
+    assert 5 < answers.count('{"status": "duplicate"}') < 25
+    ids = [event["id"] for event in events]
+    assert seen != ids
+    assert sorted(seen) == sorted(ids)
+
+
+def test_time_may_be_scaled(flaky: tuple[Flask, list[int]], monkeypatch: Any) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("flask_ycloud.testing.time.sleep", slept.append)
+    app, refusals = flaky
+    refusals += [503, 503]
+    FakeYCloud(app, time_scale=0.01).deliver([TYPE])
+    assert slept == [pytest.approx(0.1), pytest.approx(0.3)]
+
+
+def test_a_rotation_loses_nothing(make_app: MakeApp) -> None:
+    """The new secret beside the old, then the old one away."""
+    store: list[str] = [SECRET]
+    app = make_app(YCLOUD_WEBHOOK_SECRET=lambda: store)
+    ycloud = FakeYCloud(app)
+    assert ycloud.send(TYPE).acknowledged
+    old = ycloud.secret
+    store.append(ycloud.rotate_secret())
+    assert ycloud.send(TYPE).acknowledged
+    store.remove(str(old))
+    assert ycloud.send(TYPE).acknowledged
+    assert FakeYCloud(app, secret=old).send(TYPE).status == 401
+
+
+def test_over_http(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make_app()
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    release = threading.Event()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/ycloud/webhook"
+        ycloud = FakeYCloud(url=url, secret=SECRET)
+        assert ycloud.send(TYPE).acknowledged
+        assert FakeYCloud(url=url, secret="wrong").send(TYPE).status == 401
+
+        @on_event("contact.created", name="slow")
+        def slow(event: Event[Any]) -> None:
+            assert release.wait(10)
+
+        monkeypatch.setattr(fake, "TIMEOUT_SECONDS", 0.05)
+        delivery = ycloud.send("contact.created")
+        assert (delivery.status, delivery.acknowledged) == (0, False)
+    finally:
+        release.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_retries_of_ours_meet_retries_of_theirs(make_app: MakeApp) -> None:
+    """A handler that asks for more time is not run again by a redelivery."""
+    app = make_app(TESTING=False, YCLOUD_DISPATCH="inline")
+    runs: list[int] = []
+
+    @on_event(TYPE)
+    def later(event: Event[Sms]) -> None:
+        runs.append(event.attempt)
+        raise Retry(after=60)
+
+    FakeYCloud(app).deliver([TYPE], duplicates=1.0)
+    assert runs == [1]
+
+
+def test_the_plugins_fixture(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        from flask import Flask
+        from flask_ycloud import on_event, ycloud_bp
+
+        statuses = []
+
+        @on_event("sms.message.updated")
+        def track(event):
+            statuses.append(event.data["status"])
+
+        @pytest.fixture
+        def app():
+            app = Flask(__name__)
+            app.config.update(TESTING=True, YCLOUD_WEBHOOK_SECRET="k")
+            app.register_blueprint(ycloud_bp)
+            return app
+
+        def test_tracking(fake_ycloud):
+            fake_ycloud.send("sms.message.updated", status="failed")
+            assert statuses == ["failed"]
+        """
+    )
+    pytester.runpytest_inprocess("-q").assert_outcomes(passed=1)
