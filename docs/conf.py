@@ -1,6 +1,10 @@
 """Sphinx's settings."""
 
 from importlib.metadata import version as version_of
+from pathlib import Path
+
+from flask_ycloud.event_types import EVENT_TYPES, variants
+from flask_ycloud.payloads import PAYLOADS
 
 project = "flask-ycloud"
 copyright = "2026, the flask-ycloud maintainers"
@@ -14,3 +18,23 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 suppress_warnings = ["ref.python"]
+
+
+def write_event_types() -> None:
+    """The page of event types is made from the catalogue."""
+    lines = []
+    for known in EVENT_TYPES.values():
+        types = " or ".join(f"``{each.__name__}``" for each in PAYLOADS[known.name])
+        lines += [known.name, "-" * len(known.name), "", f"{known.meaning} ", ""]
+        lines += [f":Data: ``{known.properties[0]}``, typed {types}"]
+        if known.key:
+            lines += [":In order by: " + ", ".join(f"``{each}``" for each in known.key)]
+        if variants(known.name):
+            lines += [":Variants: " + ", ".join(f"``{v}``" for v in variants(known.name))]
+        lines += [f":Source: {known.page}", ""]
+    target = Path(__file__).parent / "_build" / "event_types.inc"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text("\n".join(lines), "utf-8")
+
+
+write_event_types()

@@ -40,7 +40,13 @@ class EventType:
     properties: tuple[str, ...]
     key: tuple[str, ...] = ()
 
+    @property
+    def page(self) -> str:
+        """Where YCloud documents it."""
+        return f"{_PAGES}/{self.name.replace('.', '-').replace('_', '-')}"
 
+
+_PAGES = "https://docs.ycloud.com/en/api-reference/webhook-reference"
 _INBOUND = ("from", "to")
 _STATUS = ("id",)
 _CALL = ("wacid",)

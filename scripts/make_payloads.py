@@ -38,9 +38,9 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, TypeVar, overload
 
-if sys.version_info >= (3, 11):
+if sys.version_info >= (3, 11):  # pragma: no cover
     from typing import NotRequired
-else:  # SQLAlchemy brings it
+else:  # pragma: no cover  (SQLAlchemy brings it)
     from typing_extensions import NotRequired
 
 if TYPE_CHECKING:
