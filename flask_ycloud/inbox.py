@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
 
@@ -23,7 +22,6 @@ from .errors import EventNotFound, EventRunning
 from .records import Claim, HandlerState, Stats, StoredEvent, Verdict
 from .tables import events, outcomes
 
-_PRUNE_BATCH = 500
 _DAY = 86_400.0
 
 
@@ -205,10 +203,11 @@ class Inbox:
 
         :param state: ``"pending"``, ``"running"``, ``"done"`` or ``"dead"``.
         :param before: the ``position`` of the last one seen, for the next page.
+        :raises ValueError: if there is no such state.
         :raises InboxUnavailable: if the inbox cannot be read.
         """
-        query = events.select().order_by(events.c.seq.desc()).limit(limit)
-        for column, wanted in (("state", state), ("type", type), ("endpoint", endpoint)):
+        query = queries.newest(state).limit(limit)
+        for column, wanted in (("type", type), ("endpoint", endpoint)):
             if wanted is not None:
                 query = query.where(events.c[column] == wanted)
         if before is not None:
@@ -227,7 +226,7 @@ class Inbox:
         """
         again = (
             events.update()
-            .where(events.c.id == event_id, events.c.state != "running")
+            .where(events.c.id == event_id, ~queries.STATES["running"])
             .values(state="pending", due_at=0.0, crashes=0, settled_at=None, reason=None)
             .returning(events.c.seq)
         )
@@ -251,18 +250,7 @@ class Inbox:
 
         :raises InboxUnavailable: if the inbox cannot be read.
         """
-        # Two queries, each over a partial index: neither meets an event that is done.
-        counted = [
-            sa.select(
-                events.c.type,
-                events.c.state,
-                sa.func.count(),
-                sa.func.min(events.c.received_at),
-            )
-            .where(condition)
-            .group_by(events.c.type, events.c.state)
-            for condition in (events.c.due_at.is_not(None), events.c.state == "dead")
-        ]
+        counted = (queries.UNSETTLED, queries.DEAD)
         rows = self.database.read(
             lambda tx: [row for each in counted for row in tx.execute(each)]
         )
@@ -289,19 +277,15 @@ class Inbox:
         days = self._retention_days if days is None else days
         if not days:
             return 0
-        old = (
-            sa.select(events.c.seq)
-            .where(
-                events.c.state == "done", events.c.settled_at < self.clock() - days * _DAY
-            )
-            .order_by(events.c.settled_at)
-            .limit(_PRUNE_BATCH)
-        )
+        then = {"then_": self.clock() - days * _DAY}
 
         def work(tx: Connection) -> int:
-            seqs = tx.execute(old).scalars().all()
-            tx.execute(outcomes.delete().where(outcomes.c.event_seq.in_(seqs)))
-            return tx.execute(events.delete().where(events.c.seq.in_(seqs))).rowcount
+            old = tx.execute(queries.OLD, then).scalars().all()
+            # One may have been replayed since.
+            still = events.delete().where(events.c.seq.in_(old), queries.STATES["done"])
+            gone = tx.execute(still.returning(events.c.seq)).scalars().all()
+            tx.execute(outcomes.delete().where(outcomes.c.event_seq.in_(gone)))
+            return len(gone)
 
         deleted = 0
         while batch := self.database.write(work):
@@ -341,7 +325,7 @@ def _stored(row: Any, handlers: tuple[HandlerState, ...] = ()) -> StoredEvent:
         endpoint=row.endpoint,
         state=row.state,
         received_at=_datetime(row.received_at),
-        due_at=None if row.due_at is None else _datetime(row.due_at),
+        due_at=None if row.due_at is None else _datetime(max(row.due_at, row.received_at)),
         settled_at=None if row.settled_at is None else _datetime(row.settled_at),
         reason=row.reason,
         position=row.seq,

@@ -14,6 +14,14 @@ from .tables import events, outcomes
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
+#: The states of an event. As literals, since a database cannot tell that a parameter
+#: will fit a partial index.
+STATES = {
+    name: events.c.state == sa.literal_column(f"'{name}'")
+    for name in ("pending", "running", "done", "dead")
+}
+
+
 def _due() -> sa.Select[tuple[int]]:
     """The next event to claim: due at ``now_``, and first of its key."""
     other = events.alias("other")
@@ -21,7 +29,7 @@ def _due() -> sa.Select[tuple[int]]:
         other.c.key == events.c.key,
         other.c.seq != events.c.seq,
         other.c.due_at.is_not(None),
-        (other.c.state == "running")
+        (other.c.state == sa.literal_column("'running'"))
         | ((other.c.due_at <= bindparam("now_")) & (other.c.seq < events.c.seq)),
     )
     return (
@@ -35,7 +43,7 @@ def _due() -> sa.Select[tuple[int]]:
 def _take(due: sa.Select[tuple[int]]) -> Any:
     """Claim that event until ``until_``. A claim that nobody settled counts as a crash."""
     chosen = due.with_for_update(skip_locked=True).scalar_subquery()
-    crashed = sa.case((events.c.state == "running", 1), else_=0)
+    crashed = sa.case((STATES["running"], 1), else_=0)
     claimed = events.c["seq", "attempt", "id", "endpoint", "received_at", "crashes", "body"]
     return (
         events.update()
@@ -61,7 +69,7 @@ SOONEST = sa.select(sa.func.min(events.c.due_at)).where(events.c.due_at > bindpa
 _still_theirs = events.update().where(
     events.c.seq == bindparam("seq_"),
     events.c.attempt == bindparam("attempt_"),
-    events.c.state == "running",
+    STATES["running"],
 )
 RENEW = _still_theirs.values(due_at=bindparam("until_"))
 SETTLE = _still_theirs.values(
@@ -97,3 +105,40 @@ def keep_outcome(dialect: str) -> Any:
         set_={name: insert.excluded[name] for name in changing},
         where=outcomes.c.state != "succeeded",
     )
+
+
+def counts(which: sa.ColumnElement[bool]) -> Any:
+    """How many events there are of each type and state, and since when."""
+    columns = (events.c.type, events.c.state)
+    figures = (sa.func.count(), sa.func.min(events.c.received_at))
+    return sa.select(*columns, *figures).where(which).group_by(*columns)
+
+
+#: Each over a partial index: neither meets an event that is done.
+UNSETTLED = counts(events.c.due_at.is_not(None))
+DEAD = counts(STATES["dead"])
+
+#: Some events that were done before ``then_``, the oldest first.
+OLD = (
+    sa.select(events.c.seq)
+    .where(STATES["done"], events.c.settled_at < bindparam("then_"))
+    .order_by(events.c.settled_at)
+    .limit(500)
+)
+
+
+def newest(state: str | None) -> sa.Select[Any]:
+    """The newest events, of one state if it is given.
+
+    :raises ValueError: if there is no such state.
+    """
+    if state is not None and state not in STATES:
+        raise ValueError(f"No state {state!r}; there is {', '.join(STATES)}.")
+    if state in ("pending", "running"):
+        # They are few: find them by their index and sort them. SQLite would go through
+        # all events in order of arrival instead; the plus takes that order from it.
+        arrival: Any = sa.literal_column("+ycloud_events.seq")
+        query = events.select().where(events.c.due_at.is_not(None), STATES[state])
+        return query.order_by(arrival.desc())
+    query = events.select().order_by(events.c.seq.desc())
+    return query if state is None else query.where(STATES[state])
