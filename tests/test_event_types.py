@@ -36,6 +36,11 @@ def test_every_type_has_a_sample() -> None:
     assert {sample(name)["type"] for name in EVENT_TYPES} == set(EVENT_TYPES)
 
 
+def test_every_type_names_its_page() -> None:
+    page = EVENT_TYPES["whatsapp.inbound_message.received"].page
+    assert page.endswith("/api-reference/webhook-reference/whatsapp-inbound-message-received")
+
+
 def test_a_fresh_sample_is_another_event_each_time() -> None:
     one, two = fresh_sample("contact.created"), fresh_sample("contact.created")
     assert one["id"] != two["id"]
