@@ -2310,6 +2310,10 @@ class WhatsappPhoneNumber(TypedDict):
     """
     Account update event that triggered this phone number status change.
     """
+    businessUsernameContext: NotRequired[str]
+    """
+    Why the Business Username changed.
+    """
 
 
 class WhatsappInboundMessageInteractive(TypedDict):

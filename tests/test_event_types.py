@@ -38,7 +38,7 @@ def test_every_type_has_a_sample() -> None:
 
 def test_every_type_names_its_page() -> None:
     page = EVENT_TYPES["whatsapp.inbound_message.received"].page
-    assert page.endswith("/api-reference/webhook-reference/whatsapp-inbound-message-received")
+    assert page.endswith("/webhook-reference/whatsapp-inbound-message-received")
 
 
 def test_a_fresh_sample_is_another_event_each_time() -> None:
