@@ -36,8 +36,9 @@ lint: $(INSTALLED)  ## ruff: rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(INSTALLED)  ## mypy, strict
+types: $(INSTALLED)  ## mypy, strict; and pyright on the package
 	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python flask_ycloud
 
 imports: $(INSTALLED)  ## import-linter: each room knows only those below it
 	$(BIN)/lint-imports

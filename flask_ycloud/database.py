@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -58,7 +59,7 @@ def open_engine(where: str | URL | Engine, folder: str | Path = ".") -> Engine:
             " For PostgreSQL: pip install 'flask-ycloud[postgresql]'."
         ) from None
     if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _make_durable)
+        event.listen(engine, "connect", _make_durable)
     return engine
 
 
@@ -103,7 +104,7 @@ class Database:
         if self.dialect == "sqlite":
             self._writing = engine.execution_options()
             # A transaction that reads before it writes could not wait for the lock.
-            sa.event.listen(self._writing, "begin", _begin_immediate)
+            event.listen(self._writing, "begin", _begin_immediate)
         else:
             # Whatever somebody else's engine is set to: claims count on it.
             self._writing = engine.execution_options(isolation_level="READ COMMITTED")

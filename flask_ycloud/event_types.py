@@ -20,7 +20,7 @@ from typing import Any
 #: The properties that every event has beside its type's own.
 COMMON_PROPERTIES = frozenset({"id", "type", "apiVersion", "createTime"})
 
-_SAMPLES = files(__package__) / "samples"
+_SAMPLES = files("flask_ycloud") / "samples"
 
 
 @dataclass(frozen=True)

@@ -252,7 +252,7 @@ class Inbox:
         """
         counted = (queries.UNSETTLED, queries.DEAD)
         rows = self.database.read(
-            lambda tx: [row for each in counted for row in tx.execute(each)]
+            lambda tx: [tuple(row) for each in counted for row in tx.execute(each)]
         )
         totals = {"pending": 0, "running": 0, "dead": 0}
         by_type: dict[str | None, dict[str, int]] = {}

@@ -90,12 +90,15 @@ def _ask(store: Callable[[], object], key: str) -> object:
         ) from None
 
 
-def _checked_secrets(value: object, key: str) -> tuple[str | bytes, ...]:
+def _checked_secrets(value: Any, key: str) -> tuple[str | bytes, ...]:
     several = value if isinstance(value, (list, tuple, set, frozenset)) else (value,)
     if several and all(isinstance(each, (str, bytes)) and each for each in several):
         return tuple(several)
-    got = "nothing" if not value else f"a {type(value).__name__} with an empty or odd part"
-    if value and not isinstance(value, (str, bytes, list, tuple, set, frozenset)):
+    if not value:
+        got = "nothing"
+    elif several is value:
+        got = f"a {type(value).__name__} with an empty or odd part"
+    else:
         got = f"a {type(value).__name__}"
     raise ConfigurationError(
         f"{key} is {got}. It takes the signing secret of the webhook endpoint (whsec_…), a"

@@ -87,6 +87,6 @@ def _in_order(signal: NamedSignal, app: object) -> Iterator[Callable[..., Any]]:
     """The receivers in order of connection; blinker's own order is none."""
     heard = list(signal.receivers_for(app))
     for held in list(signal.receivers.values()):
-        receiver = held() if isinstance(held, weakref.ref) else held
+        receiver: Any = held() if isinstance(held, weakref.ref) else held
         if receiver in heard:
             yield receiver
