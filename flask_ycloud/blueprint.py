@@ -20,7 +20,7 @@ from werkzeug.local import LocalProxy
 from werkzeug.wsgi import get_input_stream
 
 from .cli import ycloud_cli
-from .dispatch import make_dispatcher
+from .dispatch import make_dispatcher, prepare
 from .errors import (
     ConfigurationError,
     EventNotUnderstood,
@@ -96,6 +96,7 @@ class WebhookBlueprint(Blueprint):
         runtime = attach(app, make_dispatcher)
         runtime.add_endpoint(self.name, Endpoint(self._handlers, secrets))
         if first:
+            prepare(runtime)
             app.cli.add_command(ycloud_cli)
             app.before_request(lambda: runtime.dispatcher.start())
 

@@ -136,6 +136,20 @@ def prune(days: float | None) -> None:
     click.echo(f"Deleted {_runtime().inbox.prune(days=days)} events.")
 
 
+@ycloud_cli.command()
+def sweep() -> None:
+    """Send again the Celery tasks of events that are overdue."""
+    if _runtime().dispatch != "celery":
+        raise click.ClickException("A sweep is for YCLOUD_DISPATCH='celery'.")
+    from .dispatch.celery import sweep as send_overdue  # only some have Celery
+
+    try:
+        click.echo(f"Sent {send_overdue()} tasks.")
+    except OSError as error:  # what Celery raises without a broker is one
+        name = type(error).__name__
+        raise click.ClickException(f"The broker takes no tasks: {name}.") from None
+
+
 @ycloud_cli.command("init-db")
 def init_db() -> None:
     """Make the inbox's tables, or bring them up to date.

@@ -176,6 +176,17 @@ class Inbox:
         at = self.database.read(lambda tx: tx.execute(queries.SOONEST, values).scalar())
         return None if at is None else at - values["now_"]
 
+    def follower(self, seq: int) -> str | None:
+        """The id of the next due event of the same conversation; ``None`` without one."""
+        values = {"seq_": seq, "now_": self.clock()}
+        return self.database.read(lambda tx: tx.execute(queries.FOLLOWER, values).scalar())
+
+    def overdue(self, seconds: float, *, limit: int) -> Sequence[str]:
+        """The ids of events that have been due for so long, the oldest first."""
+        values = {"then_": self.clock() - seconds}
+        query = queries.OVERDUE.limit(limit)
+        return self.database.read(lambda tx: tx.execute(query, values).scalars().all())
+
     # What people ask of it.
 
     def get(self, event_id: str) -> StoredEvent | None:

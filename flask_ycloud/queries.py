@@ -65,6 +65,26 @@ TAKE_ONE = _take(DUE.where(events.c.id == bindparam("id_")))
 #: The soonest that an event is due after ``now_``: a retry, or the end of a lease.
 SOONEST = sa.select(sa.func.min(events.c.due_at)).where(events.c.due_at > bindparam("now_"))
 
+#: Events that were due by ``then_``, and are in the inbox since before, the oldest first.
+OVERDUE = (
+    sa.select(events.c.id)
+    .where(
+        events.c.due_at <= bindparam("then_"), events.c.received_at <= bindparam("then_")
+    )
+    .order_by(events.c.due_at, events.c.seq)
+)
+
+_mine = events.alias("mine")
+_my_key = sa.select(_mine.c.key).where(_mine.c.seq == bindparam("seq_")).scalar_subquery()
+
+#: The next due event of the same key as that of ``seq_``.
+FOLLOWER = (
+    sa.select(events.c.id)
+    .where(events.c.key == _my_key, events.c.due_at <= bindparam("now_"))
+    .order_by(events.c.seq)
+    .limit(1)
+)
+
 # Both change nothing if the claim is no longer theirs.
 _still_theirs = events.update().where(
     events.c.seq == bindparam("seq_"),

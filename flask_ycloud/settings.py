@@ -10,10 +10,11 @@ from typing import Any
 from .errors import ConfigurationError
 
 #: How the handling of events can be set going.
-DISPATCHES = ("worker", "manual", "inline")
+DISPATCHES = ("worker", "manual", "inline", "celery")
 
 _SECONDS = "a number of seconds"
 _DAY = 86_400
+_MOST_PRIORITY = 255  # in AMQP 0-9-1
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Settings:
     retry_delays: tuple[float, ...]
     lease_seconds: float
     retention_days: float
+    celery_queue: str | None
+    celery_priority: int | None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
@@ -51,6 +54,8 @@ class Settings:
             retention_days=read.number(
                 "YCLOUD_RETENTION_DAYS", 30, "a number of days, or 0 for ever", zero=True
             ),
+            celery_queue=_celery_queue(config.get("YCLOUD_CELERY_QUEUE")),
+            celery_priority=_celery_priority(config.get("YCLOUD_CELERY_PRIORITY")),
         )
         # A signature may lie a tolerance ahead, and is good for another after that.
         shortest = 2 * settings.tolerance / _DAY
@@ -129,6 +134,18 @@ def _dispatch(value: Any) -> str | None:
     if value is not None and value not in DISPATCHES:
         raise _wrong("YCLOUD_DISPATCH", value, "one of " + ", ".join(map(repr, DISPATCHES)))
     return None if value is None else str(value)
+
+
+def _celery_queue(value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and value):
+        return value
+    raise _wrong("YCLOUD_CELERY_QUEUE", value, "the name of a queue")
+
+
+def _celery_priority(value: Any) -> int | None:
+    if value is None or (isinstance(value, int) and 0 <= value <= _MOST_PRIORITY):
+        return value
+    raise _wrong("YCLOUD_CELERY_PRIORITY", value, "a whole number from 0 to 255")
 
 
 def _retry_delays(value: Any) -> tuple[float, ...]:

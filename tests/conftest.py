@@ -81,6 +81,12 @@ def _postgresql_schema() -> Iterator[str]:
 
 
 @pytest.fixture
+def postgresql_url() -> Iterator[str]:
+    """A fresh, empty store on PostgreSQL."""
+    yield from _postgresql_schema()
+
+
+@pytest.fixture
 def database(inbox_url: str) -> Iterator[Database]:
     engine = open_engine(inbox_url)
     yield Database(engine)

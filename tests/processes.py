@@ -53,12 +53,35 @@ def done(app, event_id, **_):
     os.write(runs, f"{event_id} done {os.getpid()}\\n".encode())
 
 def now():
+    ahead = float(os.environ.get("AHEAD", "0"))
     try:
-        return time.time() + float(open(os.environ["RUNS"] + ".clock").read())
+        return time.time() + ahead + float(open(os.environ["RUNS"] + ".clock").read())
     except (OSError, ValueError):
-        return time.time()
+        return time.time() + ahead
 
 runtime_of(app).inbox.clock = now
+"""
+
+#: What makes it an app with Celery, in the way of Flask's documentation.
+CELERY = """
+from celery import Celery, Task
+from kombu import Queue
+
+class FlaskTask(Task):
+    def __call__(self, *args, **kwargs):
+        with app.app_context():
+            return self.run(*args, **kwargs)
+
+celery_app = Celery(app.name, task_cls=FlaskTask, broker=os.environ["BROKER"])
+celery_app.conf.update(
+    task_ignore_result=True,
+    broker_connection_retry_on_startup=True,
+    task_default_queue=os.environ["QUEUE"],
+    task_queues=[Queue(os.environ["QUEUE"], expires=600)],
+    worker_prefetch_multiplier=1,
+)
+celery_app.set_default()
+app.extensions["celery"] = celery_app
 """
 
 
@@ -67,7 +90,7 @@ class Server:
 
     def __init__(self, folder: Path, *options: str, **environ: str) -> None:
         folder.mkdir(exist_ok=True)
-        (folder / "served_app.py").write_text(APP)
+        (folder / "served_app.py").write_text(APP + (CELERY if "BROKER" in environ else ""))
         self.folder = folder
         self.options = options
         self.port = _free_port()
@@ -142,6 +165,26 @@ class Server:
         return [(event_id, what, pid) for event_id, what, pid in map(str.split, lines)]
 
 
+class CeleryWorker:
+    """A Celery worker for the app of a server, in a process group of its own."""
+
+    def __init__(self, server: Server, *, processes: int = 2) -> None:
+        command = [sys.executable, "-m", "celery", "-A", "served_app:celery_app", "worker"]
+        command += ["-c", str(processes), "-l", "warning", "-n", f"w{id(self)}@localhost"]
+        command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        with server.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=server.folder, env=server.environ, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+
+    def kill(self) -> None:
+        """kill -9 the worker and its processes."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(60)
+
+
 class Site:
     """A server and a look into its inbox from outside."""
 
@@ -151,6 +194,7 @@ class Site:
         self.engine = open_engine(inbox_url)
         self.inbox = Inbox(Database(self.engine))
         self.server: Server | None = None
+        self.workers: list[CeleryWorker] = []
 
     def serve(self, *options: str, **environ: str) -> Server:
         environ["FLASK_YCLOUD_INBOX_URL"] = self.inbox_url
@@ -158,7 +202,15 @@ class Site:
         self.server.start()
         return self.server
 
+    def work(self, **options: int) -> CeleryWorker:
+        """Start a Celery worker."""
+        assert self.server is not None
+        self.workers.append(CeleryWorker(self.server, **options))
+        return self.workers[-1]
+
     def close(self) -> None:
+        for worker in self.workers:
+            worker.kill()
         if self.server is not None:
             self.server.kill()
         self.engine.dispose()

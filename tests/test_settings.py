@@ -24,6 +24,8 @@ def test_the_defaults() -> None:
         retry_delays=(10, 30, 300, 1800, 3600, 7200, 7200),
         lease_seconds=60,
         retention_days=30,
+        celery_queue=None,
+        celery_priority=None,
     )
 
 
@@ -45,6 +47,10 @@ def test_the_defaults() -> None:
         ("YCLOUD_RETRY_DELAYS", [float("nan")]),
         ("YCLOUD_RETRY_DELAYS", ["10"]),
         ("YCLOUD_LEASE_SECONDS", -1),
+        ("YCLOUD_CELERY_QUEUE", ""),
+        ("YCLOUD_CELERY_QUEUE", 7),
+        ("YCLOUD_CELERY_PRIORITY", 256),
+        ("YCLOUD_CELERY_PRIORITY", "high"),
         ("YCLOUD_RETENTION_DAYS", -1),
         ("YCLOUD_RETENTION_DAYS", None),
     ],
