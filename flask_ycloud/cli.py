@@ -14,6 +14,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
 
+from .dispatch import tasks
 from .dispatch.worker import WorkerDispatcher
 from .errors import YCloudError
 from .event_types import EVENT_TYPES, closest_hint, fresh_sample, variants
@@ -138,13 +139,9 @@ def prune(days: float | None) -> None:
 
 @ycloud_cli.command()
 def sweep() -> None:
-    """Send again the Celery tasks of events that are overdue."""
-    if _runtime().dispatch != "celery":
-        raise click.ClickException("A sweep is for YCLOUD_DISPATCH='celery'.")
-    from .dispatch.celery import sweep as send_overdue  # only some have Celery
-
+    """Send again the tasks of events that are overdue: for Celery and other queues."""
     try:
-        click.echo(f"Sent {send_overdue()} tasks.")
+        click.echo(f"Sent {tasks.sweep()} tasks.")
     except OSError as error:  # what Celery raises without a broker is one
         name = type(error).__name__
         raise click.ClickException(f"The broker takes no tasks: {name}.") from None

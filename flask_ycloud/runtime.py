@@ -79,7 +79,7 @@ class Runtime:
             return self._dispatcher
 
     @property
-    def dispatch(self) -> str:
+    def dispatch(self) -> str | Callable[[Runtime], Dispatcher]:
         """``YCLOUD_DISPATCH``, or what it is when it is left out."""
         return self.settings.dispatch or ("inline" if self.app.testing else "worker")
 

@@ -28,7 +28,7 @@ class Settings:
     tolerance: float
     max_body_bytes: int
     inbox_url: Any = field(repr=False)
-    dispatch: str | None
+    dispatch: str | Callable[[Any], Any] | None
     worker_threads: int
     retry_delays: tuple[float, ...]
     lease_seconds: float
@@ -130,10 +130,12 @@ class _Reader:
         return value
 
 
-def _dispatch(value: Any) -> str | None:
-    if value is not None and value not in DISPATCHES:
-        raise _wrong("YCLOUD_DISPATCH", value, "one of " + ", ".join(map(repr, DISPATCHES)))
-    return None if value is None else str(value)
+def _dispatch(value: Any) -> str | Callable[[Any], Any] | None:
+    if value is None or value in DISPATCHES or callable(value):
+        dispatch: str | Callable[[Any], Any] | None = value
+        return dispatch
+    names = ", ".join(map(repr, DISPATCHES))
+    raise _wrong("YCLOUD_DISPATCH", value, f"one of {names}, or a function")
 
 
 def _celery_queue(value: Any) -> str | None:

@@ -115,13 +115,7 @@ class Server:
                 command, cwd=self.folder, env=self.environ, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
-        eventually(self.answers)
-
-    def answers(self) -> bool:
-        try:
-            return get(self.port) == 404
-        except OSError:
-            return False
+        eventually(lambda: answers(self.port))
 
     def kill(self) -> None:
         """kill -9 the whole process group."""
@@ -218,6 +212,13 @@ class Site:
     def all_done(self) -> bool:
         stats = self.inbox.stats()
         return stats.pending == stats.running == stats.dead == 0
+
+
+def answers(port: int) -> bool:
+    try:
+        return get(port) == 404
+    except OSError:
+        return False
 
 
 def get(port: int) -> int:

@@ -426,6 +426,8 @@ PLANS = {
     "unsettled": (queries.UNSETTLED, "ix_ycloud_events_due"),
     "dead": (queries.DEAD, "ix_ycloud_events_dead"),
     "old": (queries.OLD, "ix_ycloud_events_done"),
+    "overdue": (queries.OVERDUE, "ix_ycloud_events_due"),
+    "follower": (queries.FOLLOWER, "ix_ycloud_events_"),
     "list of dead": (queries.newest("dead").limit(9), "ix_ycloud_events_dead"),
     "list of pending": (queries.newest("pending").limit(9), "ix_ycloud_events_due"),
     "list of running": (queries.newest("running").limit(9), "x_ycloud_events_"),
@@ -450,7 +452,7 @@ def test_no_look_meets_the_events_that_are_done(inbox: Inbox, query: str) -> Non
     inbox.database.write(lambda tx: tx.exec_driver_sql("ANALYZE"))
     accept(inbox, "evt_pending")
     statement, index = PLANS[query]
-    values = {"now_": 1e9, "then_": 5.0}
+    values = {"now_": 1e9, "then_": 5.0, "seq_": 7}
     known = {name: values[name] for name in statement.compile().params if name in values}
 
     def explain(tx: sa.Connection) -> str:

@@ -62,6 +62,10 @@ def test_a_wrong_value_names_key_value_and_what_it_takes(key: str, value: Any) -
     assert message.startswith(f"{key} is {value!r}. It takes ")
 
 
+def test_dispatch_may_be_a_function() -> None:
+    assert settings(YCLOUD_DISPATCH=print).dispatch is print
+
+
 def test_delays_may_be_none_at_all() -> None:
     assert settings(YCLOUD_RETRY_DELAYS=[]).retry_delays == ()
 

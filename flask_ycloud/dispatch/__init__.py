@@ -13,14 +13,18 @@ from .worker import WorkerDispatcher
 
 def make_dispatcher(runtime: Runtime) -> Dispatcher:
     """The dispatcher that the app's settings name."""
-    if runtime.dispatch == "celery":
+    dispatch = runtime.dispatch
+    if callable(dispatch):
+        made: Dispatcher = dispatch(runtime)
+        return made
+    if dispatch == "celery":
         # Here, since only some have it; prepare() has seen that it is there.
         from .celery import CeleryDispatcher
 
         return CeleryDispatcher(runtime)
-    if runtime.dispatch == "inline":
+    if dispatch == "inline":
         return InlineDispatcher(runtime)
-    if runtime.dispatch == "manual":
+    if dispatch == "manual":
         return ManualDispatcher(runtime)
     return WorkerDispatcher(runtime, threads=runtime.settings.worker_threads)
 

@@ -1,0 +1,146 @@
+"""Dispatch by a task queue: Celery, or any other that can run a function by name.
+
+The inbox stays the truth: a task is no more than "look at that event". It claims, handles
+and settles there, so a task that is lost, doubled or late changes nothing. What the queue
+lost, a sweep sends again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable
+
+from flask import Flask, current_app
+
+from ..errors import ConfigurationError
+from ..processing import process
+from ..runtime import Runtime, runtime_of
+
+_logger = logging.getLogger(__name__)
+
+#: Seconds that a task is asked to wait at most; then it is sent again for the rest. A
+#: Celery worker holds waiting tasks unacknowledged, and RabbitMQ allows that for half an
+#: hour.
+LONGEST_COUNTDOWN = 600.0
+
+#: Seconds that an event is due before a sweep takes its task for lost.
+OVERDUE_SECONDS = 30.0
+
+_MOST_WAITING = 10_000
+_MOST_SWEPT = 10_000
+
+
+class TaskDispatcher:
+    """Sends the id of each due event to a task queue.
+
+    From a thread of its own: the answer to a delivery waits for no broker. While the
+    broker is away ids are dropped, and the sweep sends them later.
+
+    :param send: called with an event's id, and the seconds until :func:`handle` is to be
+        called with it. It may raise whatever the queue raises.
+    """
+
+    def __init__(self, send: Callable[[str, float], object]) -> None:
+        self._send = send
+        self._starting = threading.Lock()
+        self._pid: int | None = None
+        self._troubled = False
+
+    def start(self) -> None:
+        """Start the sending thread, if this process has none yet."""
+        if self._pid == os.getpid():
+            return
+        with self._starting:
+            if self._pid == os.getpid():
+                return
+            self._waiting: queue.Queue[str] = queue.Queue(_MOST_WAITING)
+            self._pid = os.getpid()
+            sender = threading.Thread(
+                target=self._offer_all, name="ycloud-sender", daemon=True
+            )
+            sender.start()
+
+    def wake(self, event_id: str) -> None:
+        """Have the event's id sent."""
+        self.start()
+        try:
+            self._waiting.put_nowait(event_id)
+        except queue.Full:
+            _logger.warning("Too many ids wait for the broker; a sweep sends this one.")
+
+    def stop(self) -> None:
+        """There is nothing to wait for: what was not sent, a sweep sends."""
+
+    def send(self, event_id: str, seconds: float = 0.0) -> None:
+        """Send a task.
+
+        :param seconds: until it shall look at the event.
+        """
+        self._send(event_id, min(seconds, LONGEST_COUNTDOWN))
+
+    def offer(self, event_id: str, seconds: float = 0.0) -> None:
+        """Send a task, or leave it to a sweep if the broker is away."""
+        try:
+            self.send(event_id, seconds)
+            self._troubled = False
+        except Exception as error:
+            if not self._troubled:  # once, not for each event of an outage
+                _logger.error(
+                    "The broker takes no tasks (%s); a sweep sends them later.",
+                    type(error).__name__,
+                )
+            self._troubled = True
+
+    def _offer_all(self) -> None:
+        while True:
+            self.offer(self._waiting.get())
+
+
+def handle(event_id: str) -> None:
+    """Handle an event, if it is due and nobody else does: what a task calls.
+
+    In an app context of the app that accepted it. It also sends the tasks that follow: a
+    retry, or the next event of the conversation.
+    """
+    runtime, dispatcher = _task_queue()
+    claim = runtime.inbox.claim(event_id)
+    if claim is not None:
+        process(runtime, claim)
+        follower = runtime.inbox.follower(claim.seq)
+        if follower is not None:
+            dispatcher.offer(follower)
+    event = runtime.inbox.get(event_id)
+    if event is not None and event.due_at is not None:
+        seconds = event.due_at.timestamp() - runtime.inbox.clock()
+        if seconds > 0:  # a retry, or the end of somebody's lease
+            dispatcher.offer(event_id, seconds)
+
+
+def sweep() -> int:
+    """Send again what is overdue, and delete what was done long ago.
+
+    In an app context, every minute or so.
+
+    :returns: how many tasks were sent.
+    """
+    runtime, dispatcher = _task_queue()
+    overdue = runtime.inbox.overdue(OVERDUE_SECONDS, limit=_MOST_SWEPT)
+    for event_id in overdue:
+        dispatcher.send(event_id)
+    runtime.inbox.prune()
+    return len(overdue)
+
+
+def _task_queue() -> tuple[Runtime, TaskDispatcher]:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    runtime = runtime_of(app)
+    dispatcher = runtime.dispatcher
+    if not isinstance(dispatcher, TaskDispatcher):
+        raise ConfigurationError(
+            f"YCLOUD_DISPATCH is {runtime.dispatch!r}, which has no task queue; a sweep is"
+            " for 'celery' and other queues."
+        )
+    return runtime, dispatcher
