@@ -176,9 +176,11 @@ class Inbox:
         at = self.database.read(lambda tx: tx.execute(queries.SOONEST, values).scalar())
         return None if at is None else at - values["now_"]
 
-    def follower(self, seq: int) -> str | None:
+    def follower(self, claim: Claim) -> str | None:
         """The id of the next due event of the same conversation; ``None`` without one."""
-        values = {"seq_": seq, "now_": self.clock()}
+        if claim.key is None:
+            return None
+        values = {"key_": claim.key, "now_": self.clock()}
         return self.database.read(lambda tx: tx.execute(queries.FOLLOWER, values).scalar())
 
     def overdue(self, seconds: float, *, limit: int) -> Sequence[str]:

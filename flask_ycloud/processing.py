@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -23,12 +23,23 @@ _logger = logging.getLogger(__name__)
 _SAVE_AGAIN_AFTER = (0.1, 0.3, 1.0, 3.0, 5.0)  # seconds, while the database is away
 
 
-def process(runtime: Runtime, claim: Claim) -> list[BaseException]:
+@dataclass
+class Handled:
+    """What became of a claimed event.
+
+    :param verdict: how its claim ended; ``None`` if another has taken it over.
+    :param errors: what its handlers raised.
+    """
+
+    verdict: Verdict | None = None
+    errors: list[BaseException] = field(default_factory=list)
+
+
+def process(runtime: Runtime, claim: Claim) -> Handled:
     """Run the handlers of a claimed event that are due, and keep their outcomes.
 
     The lease is kept meanwhile.
 
-    :returns: what they raised.
     :raises InboxUnavailable: if the outcomes cannot be kept. The lease then runs out,
         and the event is handled again.
     """
@@ -37,9 +48,10 @@ def process(runtime: Runtime, claim: Claim) -> list[BaseException]:
         event = parse_event(claim.body, endpoint=claim.endpoint, received_at=received_at)
     except EventNotUnderstood as not_understood:  # a replayed one, still not
         verdict = Verdict("dead", reason=str(not_understood))
-        if _save(runtime.inbox, claim, [], verdict):
-            _announce_verdict(runtime, claim, None, verdict)
-        return []
+        if not _save(runtime.inbox, claim, [], verdict):
+            return Handled()
+        _announce_verdict(runtime, claim, None, verdict)
+        return Handled(verdict)
     with leases.holding(runtime.inbox, claim):
         return _Round(runtime, claim, event).run()
 
@@ -54,9 +66,9 @@ class _Round:
         scopes = runtime.scopes(event.endpoint)
         self.handlers = handlers_for(runtime.app, event.type, *scopes)
         self.states = dict(claim.handlers)
-        self.errors: list[BaseException] = []
+        self.handled = Handled()
 
-    def run(self) -> list[BaseException]:
+    def run(self) -> Handled:
         now = self.runtime.inbox.clock()
         due = [name for name in self.handlers if _is_due(self.states.get(name), now)]
         kept = bool(due) or _save(self.runtime.inbox, self.claim, [], self._verdict())
@@ -64,8 +76,9 @@ class _Round:
             # The last outcome goes into the commit that settles the event.
             kept = kept and self._handle(name, last=name == due[-1])
         if kept:
-            _announce_verdict(self.runtime, self.claim, self.event.type, self._verdict())
-        return self.errors
+            self.handled.verdict = verdict = self._verdict()
+            _announce_verdict(self.runtime, self.claim, self.event.type, verdict)
+        return self.handled
 
     def _handle(self, name: str, *, last: bool) -> bool:
         """Run one handler and keep its outcome; ``False`` if the claim was taken over."""
@@ -135,7 +148,7 @@ class _Round:
         if outcome.exception is None:
             announce(handler_succeeded, self.runtime.app, **details)
             return
-        self.errors.append(outcome.exception)
+        self.handled.errors.append(outcome.exception)
         _log(name, event, outcome, delay)
         details |= {"error": outcome.exception, "retry_in": delay}
         announce(handler_failed, self.runtime.app, **details)

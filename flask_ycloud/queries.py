@@ -44,7 +44,7 @@ def _take(due: sa.Select[tuple[int]]) -> Any:
     """Claim that event until ``until_``. A claim that nobody settled counts as a crash."""
     chosen = due.with_for_update(skip_locked=True).scalar_subquery()
     crashed = sa.case((STATES["running"], 1), else_=0)
-    claimed = events.c["seq", "attempt", "id", "endpoint", "received_at", "crashes", "body"]
+    claimed = ("seq", "attempt", "id", "endpoint", "key", "received_at", "crashes", "body")
     return (
         events.update()
         .where(events.c.seq == chosen)
@@ -54,7 +54,7 @@ def _take(due: sa.Select[tuple[int]]) -> Any:
             attempt=events.c.attempt + 1,
             crashes=events.c.crashes + crashed,
         )
-        .returning(*claimed)
+        .returning(*(events.c[name] for name in claimed))
     )
 
 
@@ -74,13 +74,10 @@ OVERDUE = (
     .order_by(events.c.due_at, events.c.seq)
 )
 
-_mine = events.alias("mine")
-_my_key = sa.select(_mine.c.key).where(_mine.c.seq == bindparam("seq_")).scalar_subquery()
-
-#: The next due event of the same key as that of ``seq_``.
+#: The next due event of the key ``key_``.
 FOLLOWER = (
     sa.select(events.c.id)
-    .where(events.c.key == _my_key, events.c.due_at <= bindparam("now_"))
+    .where(events.c.key == bindparam("key_"), events.c.due_at <= bindparam("now_"))
     .order_by(events.c.seq)
     .limit(1)
 )

@@ -69,6 +69,7 @@ class Claim:
     attempt: int
     id: str
     endpoint: str
+    key: str | None
     received_at: float
     crashes: int
     body: bytes = field(repr=False)

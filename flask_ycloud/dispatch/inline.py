@@ -38,4 +38,4 @@ class InlineDispatcher:
 
     def _handle(self, event_id: str | None) -> list[BaseException] | None:
         claim = self._runtime.inbox.claim(event_id)
-        return None if claim is None else process(self._runtime, claim)
+        return None if claim is None else process(self._runtime, claim).errors

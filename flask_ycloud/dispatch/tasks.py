@@ -107,16 +107,18 @@ def handle(event_id: str) -> None:
     """
     runtime, dispatcher = _task_queue()
     claim = runtime.inbox.claim(event_id)
+    due_at: float | None = None
     if claim is not None:
-        process(runtime, claim)
-        follower = runtime.inbox.follower(claim.seq)
+        verdict = process(runtime, claim).verdict
+        due_at = None if verdict is None else verdict.due_at
+        follower = runtime.inbox.follower(claim)
         if follower is not None:
             dispatcher.offer(follower)
-    event = runtime.inbox.get(event_id)
-    if event is not None and event.due_at is not None:
-        seconds = event.due_at.timestamp() - runtime.inbox.clock()
-        if seconds > 0:  # a retry, or the end of somebody's lease
-            dispatcher.offer(event_id, seconds)
+    elif (event := runtime.inbox.get(event_id)) and event.due_at:
+        due_at = event.due_at.timestamp()
+    if due_at is not None and due_at > runtime.inbox.clock():
+        # A retry, or the end of somebody's lease.
+        dispatcher.offer(event_id, due_at - runtime.inbox.clock())
 
 
 def sweep() -> int:

@@ -1,0 +1,172 @@
+"""From POST to handled, by number of workers, beside a receiver written by hand.
+
+    python -m benchmarks.celery [--events N] [--workers 1 2 3]
+
+Needs Redis and PostgreSQL on 127.0.0.1. Good for ratios within one run, on one machine,
+where sender, web, broker, database and workers share the cores. It claims no rate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+import sqlalchemy as sa
+from rich.console import Console
+from rich.table import Table
+
+from tests.processes import Sender, _free_port, answers, bodies
+from tests.support import SECRET, eventually
+
+SERVER = "postgresql+psycopg://postgres@127.0.0.1/test"
+SCHEMA = "ycloud_bench_celery"
+ROUNDS = 3
+
+COMMON = """
+import os, redis
+from celery import Celery, Task
+from flask import Flask, request
+
+app = Flask(__name__)
+counter = redis.Redis()
+
+class FlaskTask(Task):
+    def __call__(self, *args, **kwargs):
+        with app.app_context():
+            return self.run(*args, **kwargs)
+
+celery_app = Celery(app.name, task_cls=FlaskTask, broker="redis://127.0.0.1:6379/0")
+celery_app.conf.update(task_ignore_result=True, task_default_queue=os.environ["QUEUE"])
+celery_app.set_default()
+app.extensions["celery"] = celery_app
+"""
+
+OURS = (
+    COMMON
+    + """
+from flask_ycloud import on_event, ycloud_bp
+
+app.config["YCLOUD_DISPATCH"] = "celery"
+app.config.from_prefixed_env()
+app.register_blueprint(ycloud_bp)
+
+@on_event("*")
+def handle(event):
+    counter.incr(os.environ["QUEUE"] + ".handled")
+"""
+)
+
+# What a careful hand writes: it verifies the raw body, and remembers ids in Redis. It has
+# no inbox: what the broker loses is lost.
+BY_HAND = (
+    COMMON
+    + """
+import hashlib, hmac, json
+
+@celery_app.task(acks_late=True)
+def handle(event):
+    if counter.set(os.environ["QUEUE"] + event["id"], 1, nx=True, ex=3600):
+        counter.incr(os.environ["QUEUE"] + ".handled")
+
+@app.post("/ycloud/webhook")
+def webhook():
+    body = request.get_data()
+    parts = dict(p.split("=", 1) for p in request.headers["YCloud-Signature"].split(","))
+    secret = os.environ["FLASK_YCLOUD_WEBHOOK_SECRET"].encode()
+    digest = hmac.new(secret, parts["t"].encode() + b"." + body, hashlib.sha256)
+    if not hmac.compare_digest(digest.hexdigest(), parts["s"]):
+        return "", 401
+    handle.delay(json.loads(body))
+    return {"status": "accepted"}
+"""
+)
+
+
+@contextmanager
+def inbox() -> Iterator[str]:
+    """An empty schema for the inbox."""
+    engine = sa.create_engine(SERVER, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+        connection.exec_driver_sql(f"CREATE SCHEMA {SCHEMA}")
+    yield f"{SERVER}?options=-csearch_path%3D{SCHEMA}"
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"DROP SCHEMA {SCHEMA} CASCADE")
+
+
+def measure(source: str, workers: int, count: int) -> float:
+    """Events a second, from the first POST until the last is handled."""
+    queue, counter = f"ycloud-bench-{uuid.uuid4().hex}", redis.Redis()
+    with tempfile.TemporaryDirectory() as folder, inbox() as url:
+        (Path(folder) / "served.py").write_text(source)
+        environ = os.environ | {
+            "QUEUE": queue,
+            "FLASK_YCLOUD_WEBHOOK_SECRET": SECRET,
+            "FLASK_YCLOUD_INBOX_URL": url,
+        }
+        port = _free_port()
+        web = ["gunicorn", "-b", f"127.0.0.1:{port}", "--threads", "8", "served:app"]
+        work = ["celery", "-A", "served:celery_app", "worker", "-c", str(workers)]
+        work += ["-l", "error", "--without-gossip", "--without-mingle"]
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=folder,
+                env=environ,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            for command in (web, work)
+        ]
+        try:
+            eventually(lambda: answers(port))
+            handled = f"{queue}.handled"
+            Sender(port, threads=1).send(bodies(1))  # all are there, and warm
+            eventually(lambda: counter.get(handled) == b"1")
+            events = bodies(count)
+            started = time.perf_counter()
+            Sender(port, threads=8).send(events)
+            wanted = str(count + 1).encode()
+            eventually(lambda: counter.get(handled) == wanted, seconds=300)
+            return count / (time.perf_counter() - started)
+        finally:
+            for process in running:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            for key in counter.scan_iter(f"{queue}*"):
+                counter.delete(key)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--events", type=int, default=600)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 3])
+    options = parser.parse_args()
+    table = Table("workers", "by hand, 1/s", "ours, 1/s", "ratio, median", "least", "most")
+    for workers in options.workers:
+        by_hand, ours = [], []
+        for _ in range(ROUNDS):  # in turn, so that both meet the same noise
+            by_hand.append(measure(BY_HAND, workers, options.events))
+            ours.append(measure(OURS, workers, options.events))
+        ratios = [mine / other for mine, other in zip(ours, by_hand, strict=True)]
+        figures = (statistics.median(ratios), min(ratios), max(ratios))
+        rates = (statistics.median(by_hand), statistics.median(ours))
+        shown = [f"{each:,.0f}" for each in rates] + [f"{each:.2f}" for each in figures]
+        table.add_row(str(workers), *shown)
+    Console(width=90).print(table)
+
+
+if __name__ == "__main__":
+    main()
