@@ -94,6 +94,17 @@ def test_a_task_handles_and_settles(celery_app: tuple[Flask, Any]) -> None:
     handle("evt_unknown")
 
 
+def test_an_event_of_no_conversation_has_none_after_it(
+    celery_app: tuple[Flask, Any],
+) -> None:
+    app, celery = celery_app
+    body = body_of("whatsapp.template.reviewed")
+    deliver(app, body)
+    eventually(lambda: celery.sent)
+    handle(id_of(body))
+    assert len(celery.sent) == 1
+
+
 def test_a_retry_is_a_task_that_waits(celery_app: tuple[Flask, Any]) -> None:
     app, celery = celery_app
 

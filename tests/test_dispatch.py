@@ -13,6 +13,7 @@ from flask import Flask
 
 from flask_ycloud import Event, InboxUnavailable, current_inbox, on_event
 from flask_ycloud.dispatch import worker
+from flask_ycloud.dispatch.manual import ManualDispatcher
 from flask_ycloud.dispatch.worker import WorkerDispatcher
 from flask_ycloud.inbox import Inbox
 from flask_ycloud.leases import leases
@@ -107,6 +108,19 @@ def test_manual_only_stores(make_app: MakeApp) -> None:
     body = body_of()
     deliver(app, body)
     assert state_of(app, id_of(body)) == "pending"
+
+
+def test_dispatch_may_be_a_dispatcher_of_your_own(make_app: MakeApp) -> None:
+    woken: list[str] = []
+
+    class Own(ManualDispatcher):
+        def wake(self, event_id: str) -> None:
+            woken.append(event_id)
+
+    app = make_app(YCLOUD_DISPATCH=Own)
+    body = body_of()
+    deliver(app, body)
+    assert woken == [id_of(body)]
 
 
 # Worker: threads of this process.
