@@ -131,21 +131,13 @@ class Inbox:
         :raises InboxUnavailable: if it was not stored.
         """
         now = self.clock()
-        theirs: dict[str, Any] = {"seq_": claim.seq, "attempt_": claim.attempt}
+        values: dict[str, Any] = {"seq_": claim.seq, "attempt_": claim.attempt}
         if verdict is None:
-            first, values = queries.RENEW, {**theirs, "until_": now + self.lease}
+            first, values["until_"] = queries.RENEW, now + self.lease
         else:
-            ended = verdict.state in ("done", "dead")
-            first, values = (
-                queries.SETTLE,
-                {
-                    **theirs,
-                    "state_": verdict.state,
-                    "until_": verdict.due_at,
-                    "reason_": verdict.reason,
-                    "settled_": now if ended else None,
-                },
-            )
+            first, values["until_"] = queries.SETTLE, verdict.due_at
+            values.update(state_=verdict.state, reason_=verdict.reason)
+            values["settled_"] = now if verdict.state in ("done", "dead") else None
         keep = queries.keep_outcome(self.database.dialect)
         kept = [
             {**dataclasses.asdict(each), "event_seq": claim.seq, "updated_at": now}
