@@ -178,6 +178,22 @@ def worker(threads: int | None, once: bool) -> None:
     working.stop()
 
 
+@ycloud_cli.command("types")
+@click.argument("text", default="")
+def list_types(text: str) -> None:
+    """The documented event types, or those with TEXT in their name."""
+    rows = [
+        (each.name, each.meaning, ", ".join(variants(each.name)))
+        for each in EVENT_TYPES.values()
+        if text.lower() in each.name
+    ]
+    if not rows:
+        raise click.ClickException(
+            f"No documented event type has {text!r} in its name: {closest_hint(text)}"
+        )
+    _table(("TYPE", "MEANING", "VARIANTS"), rows)
+
+
 @ycloud_cli.command()
 @click.argument("event_type")
 @click.option("--url", help="Where to; the app's own endpoint on port 5000 if left out.")

@@ -21,6 +21,7 @@ from werkzeug.serving import make_server
 from flask_ycloud import Discard, Event, WebhookBlueprint, on_event, ycloud_bp
 from flask_ycloud.cli import _seconds
 from flask_ycloud.event import body_id
+from flask_ycloud.event_types import EVENT_TYPES
 from flask_ycloud.inbox import Inbox
 from flask_ycloud.runtime import runtime_of
 from flask_ycloud.sending import Answer
@@ -120,6 +121,20 @@ def test_replaying(app: Flask) -> None:
     assert len(runs) == 1
     call(app, "replay", "--all", id_of(body))
     assert len(runs) == 2
+
+
+def test_the_types(app: Flask) -> None:
+    lines = call(app, "types").output.splitlines()
+    assert [line.split()[0] for line in lines] == ["TYPE", *EVENT_TYPES]
+    found = call(app, "types", "SMS.").output
+    assert TYPE in found
+    assert "An SMS was delivered or could not be." in found
+    assert "whatsapp" not in found
+    assert "image" in call(app, "types", "inbound_message").output
+    result = call(app, "types", "sms.message.update_")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: No documented event type has 'sms.message")
+    assert TYPE in result.output
 
 
 def test_stats(make_app: MakeApp) -> None:
