@@ -12,6 +12,10 @@ from .errors import ConfigurationError
 #: How the handling of events can be set going.
 DISPATCHES = ("worker", "manual", "inline", "celery")
 
+#: Seconds before each retry that YCloud makes, and so by default of ours:
+#: helpdocs.ycloud.com/help-center/integrations/webhook
+RETRY_DELAYS = (10.0, 30.0, 300.0, 1800.0, 3600.0, 7200.0, 7200.0)
+
 _SECONDS = "a number of seconds"
 _DAY = 86_400
 _MOST_PRIORITY = 255  # in AMQP 0-9-1
@@ -152,8 +156,7 @@ def _celery_priority(value: Any) -> int | None:
 
 def _retry_delays(value: Any) -> tuple[float, ...]:
     if value is None:
-        # YCloud's own schedule: helpdocs.ycloud.com/help-center/integrations/webhook
-        return (10.0, 30.0, 300.0, 1800.0, 3600.0, 7200.0, 7200.0)
+        return RETRY_DELAYS
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         numbers = [each for each in value if isinstance(each, (int, float))]
         if len(numbers) == len(value) and all(0 <= each < math.inf for each in numbers):
