@@ -110,18 +110,18 @@ class WebhookBlueprint(Blueprint):
             csrf.exempt(self)
 
     def _receive(self) -> Response:
-        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-        runtime = runtime_of(app)
+        runtime = runtime_of(current_app)
         try:
             body = _authentic_body(runtime, runtime.endpoints[self.name].secrets)
         except SignatureError as error:
             challenge = {"WWW-Authenticate": HEADER}
-            return self._refuse(app, 401, error.reason, str(error), challenge)
+            return self._refuse(runtime, 401, error.reason, str(error), challenge)
         except HTTPException as error:
             reason = error.name.lower()
             status = error.code or 400
             allow = {"Allow": "POST"} if status == 405 else {}
-            return self._refuse(app, status, reason, error.description or error.name, allow)
+            detail = error.description or error.name
+            return self._refuse(runtime, status, reason, detail, allow)
         except ConfigurationError as error:
             # A callable gave no secret. Ours to mend: YCloud shall send it again.
             _logger.error("Deliveries at %s cannot be verified: %s", self.name, error)
@@ -179,10 +179,21 @@ class WebhookBlueprint(Blueprint):
         )
 
     def _refuse(
-        self, app: Flask, status: int, reason: str, detail: str, headers: dict[str, str]
+        self,
+        runtime: Runtime,
+        status: int,
+        reason: str,
+        detail: str,
+        headers: dict[str, str],
     ) -> Response:
         _logger.warning("A delivery at %s was refused: %s (%d).", self.name, reason, status)
-        announce(delivery_rejected, app, endpoint=self.name, reason=reason, status=status)
+        announce(
+            delivery_rejected,
+            runtime.app,
+            endpoint=self.name,
+            reason=reason,
+            status=status,
+        )
         return _problem(status, detail, headers)
 
 
@@ -259,8 +270,7 @@ ycloud_bp = WebhookBlueprint("ycloud")
 
 
 def _current_inbox() -> Inbox:
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    return runtime_of(app).inbox
+    return runtime_of(current_app).inbox
 
 
 #: The inbox of the current app.

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import click
-from flask import Flask, current_app
+from flask import current_app
 from flask.cli import AppGroup
 
 from .dispatch import tasks
@@ -241,8 +241,7 @@ def _get(event_id: str) -> StoredEvent:
 
 
 def _runtime() -> Runtime:
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    return runtime_of(app)
+    return runtime_of(current_app)
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -8,16 +8,16 @@ lost, a sweep sends again.
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import threading
 from collections.abc import Callable
 
-from flask import Flask, current_app
+from flask import current_app
 
 from ..errors import ConfigurationError
 from ..processing import process
 from ..runtime import Runtime, runtime_of
+from .threads import StartsThreads
 
 _logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _MOST_WAITING = 10_000
 _MOST_SWEPT = 10_000
 
 
-class TaskDispatcher:
+class TaskDispatcher(StartsThreads):
     """Sends the id of each due event to a task queue.
 
     From a thread of its own: the answer to a delivery waits for no broker. While the
@@ -44,24 +44,13 @@ class TaskDispatcher:
     """
 
     def __init__(self, send: Callable[[str, float], object]) -> None:
+        super().__init__()
         self._send = send
-        self._starting = threading.Lock()
-        self._pid: int | None = None
         self._troubled = False
 
-    def start(self) -> None:
-        """Start the sending thread, if this process has none yet."""
-        if self._pid == os.getpid():
-            return
-        with self._starting:
-            if self._pid == os.getpid():
-                return
-            self._waiting: queue.Queue[str] = queue.Queue(_MOST_WAITING)
-            self._pid = os.getpid()
-            sender = threading.Thread(
-                target=self._offer_all, name="ycloud-sender", daemon=True
-            )
-            sender.start()
+    def _make_threads(self) -> list[threading.Thread]:
+        self._waiting: queue.Queue[str] = queue.Queue(_MOST_WAITING)
+        return [threading.Thread(target=self._offer_all, name="ycloud-sender", daemon=True)]
 
     def wake(self, event_id: str) -> None:
         """Have the event's id sent."""
@@ -137,8 +126,7 @@ def sweep() -> int:
 
 
 def _task_queue() -> tuple[Runtime, TaskDispatcher]:
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    runtime = runtime_of(app)
+    runtime = runtime_of(current_app)
     dispatcher = runtime.dispatcher
     if not isinstance(dispatcher, TaskDispatcher):
         raise ConfigurationError(

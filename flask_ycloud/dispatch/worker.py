@@ -14,6 +14,7 @@ from ..errors import InboxUnavailable, type_and_stack
 from ..leases import leases
 from ..processing import process
 from ..runtime import Runtime
+from .threads import StartsThreads
 
 _logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ PRUNE_EVERY_SECONDS = 3600.0
 GRACE_SECONDS = 25.0
 
 
-class WorkerDispatcher:
+class WorkerDispatcher(StartsThreads):
     """Threads that claim due events and handle them.
 
     They start at the first request, so in the process that serves: threads do not
@@ -40,35 +41,26 @@ class WorkerDispatcher:
     """
 
     def __init__(self, runtime: Runtime, *, threads: int) -> None:
+        super().__init__()
         self._runtime = runtime
         self._count = threads
-        self._starting = threading.Lock()
-        self._pid: int | None = None
 
-    def start(self) -> None:
-        """Start the threads, if this process has none yet."""
-        if self._pid == os.getpid():
-            return
-        with self._starting:
-            if self._pid == os.getpid():
-                return
-            self._due = threading.Condition()
-            self._wakes = self._idle = 0
-            self._stopping = self._troubled = False
-            self._prune_at = time.monotonic() + PRUNE_EVERY_SECONDS / 60
-            self._threads = [
-                threading.Thread(target=self._work, name=f"ycloud-{number}", daemon=True)
-                for number in range(self._count)
-            ]
-            if self._runtime.inbox.database.can_call:
-                listener = threading.Thread(
-                    target=self._listen, name="ycloud-listener", daemon=True
-                )
-                self._threads.append(listener)
-            self._pid = os.getpid()
-            for thread in self._threads:
-                thread.start()
-            atexit.register(_stop, weakref.ref(self))
+    def _make_threads(self) -> list[threading.Thread]:
+        self._due = threading.Condition()
+        self._wakes = self._idle = 0
+        self._stopping = self._troubled = False
+        self._prune_at = time.monotonic() + PRUNE_EVERY_SECONDS / 60
+        self._threads = [
+            threading.Thread(target=self._work, name=f"ycloud-{number}", daemon=True)
+            for number in range(self._count)
+        ]
+        if self._runtime.inbox.database.can_call:
+            listener = threading.Thread(
+                target=self._listen, name="ycloud-listener", daemon=True
+            )
+            self._threads.append(listener)
+        atexit.register(_stop, weakref.ref(self))
+        return self._threads
 
     def wake(self, event_id: str) -> None:
         """Have an idle thread look for due events now; of another process if need be."""
