@@ -26,7 +26,7 @@ from rich.table import Table
 
 from flask_ycloud import InboxUnavailable, queries
 from flask_ycloud.database import Database, open_engine
-from flask_ycloud.event_types import fresh_sample
+from flask_ycloud.event_types import sample_event
 from flask_ycloud.inbox import Inbox
 from flask_ycloud.records import Verdict
 from flask_ycloud.tables import events
@@ -35,7 +35,7 @@ THREADS = 16
 ROUNDS = 5
 RANDOM_IDS = "RANDOM_IDS" in os.environ
 SERVER = "postgresql+psycopg://postgres@127.0.0.1/test"
-BODY = json.dumps(fresh_sample("whatsapp.inbound_message.received")).encode()
+BODY = json.dumps(sample_event("whatsapp.inbound_message.received")).encode()
 
 
 def rate(work: Callable[[], object], seconds: float, threads: int = 1) -> float:

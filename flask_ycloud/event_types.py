@@ -310,13 +310,61 @@ def variants(name: str) -> list[str]:
     return sorted(each for each in found if "." not in each)
 
 
-def fresh_sample(name: str, variant: str | None = None) -> dict[str, Any]:
-    """Like :func:`sample`, with an id of its own, made now."""
-    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+def sample_event(
+    name: str, *, variant: str | None = None, **changes: Any
+) -> dict[str, Any]:
+    """A whole event as YCloud documents it, with a new id, made now.
+
+    ::
+
+        sample_event("sms.message.updated", status="failed")
+        sample_event("whatsapp.inbound_message.received", **{"text.body": "Hello"})
+        sample_event("whatsapp.inbound_message.received", variant="image")
+        sample_event("contact.created", **{"event.id": "evt_123456"})
+
+    :param name: the event type.
+    :param variant: one of :func:`variants`.
+    :param changes: new values in the event's data, by name or dotted path; a path that
+        begins with ``event.`` is one of the event itself.
+    :raises LookupError: if there is no such type or variant, or a path leads nowhere.
+    """
     event = sample(name, variant)
+    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
     event["eventId" if "eventId" in event else "id"] = f"evt_{secrets.token_hex(12)}"
     event["createTime"] = now.replace("+00:00", "Z")
+    for path, value in changes.items():
+        holder, key = find(name, event, path)
+        holder[key] = value
     return event
+
+
+def find(name: str, event: dict[str, Any], path: str) -> tuple[Any, str | int]:
+    """Where a path of :func:`sample_event` leads: an object or list, and the key in it.
+
+    Objects on the way that are not there are made.
+
+    :param name: the event's type.
+    :raises LookupError: if the path leads through what is no object and no list.
+    """
+    into: Any = event
+    steps = path.split(".")
+    if steps[0] == "event" and steps[1:]:
+        del steps[0]
+    else:
+        known = EVENT_TYPES[name].properties
+        into = next((event[each] for each in known if each in event), event)
+    for each in steps[:-1]:
+        key = _key(into, each, path)
+        into = into.setdefault(key, {}) if isinstance(into, dict) else into[key]
+    return into, _key(into, steps[-1], path)
+
+
+def _key(into: Any, step: str, path: str) -> Any:
+    if isinstance(into, dict) and step:
+        return step
+    if isinstance(into, list) and step.isdecimal() and int(step) < len(into):
+        return int(step)
+    raise LookupError(f"The path {path!r} leads nowhere in this event, at {step!r}.")
 
 
 def patterns(name: str) -> Iterator[str]:

@@ -95,6 +95,17 @@ class Runtime:
                 " the name of their endpoint: give each its own."
             )
 
+    def endpoint_named(self, name: str | None) -> str:
+        """The name of an endpoint; of the first one if none is given.
+
+        :raises ConfigurationError: if there is none of that name.
+        """
+        if name is not None and name not in self.endpoints:
+            raise ConfigurationError(
+                f"No endpoint {name!r}; there is {', '.join(self.endpoints)}."
+            )
+        return next(iter(self.endpoints)) if name is None else name
+
     def path_of(self, endpoint: str) -> str:
         """The path of an endpoint, wherever its blueprint is mounted."""
         tail = f".{endpoint}.webhook"

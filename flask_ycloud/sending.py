@@ -5,9 +5,14 @@ from __future__ import annotations
 import time
 import urllib.error
 import urllib.request
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from .signature import HEADER, sign
+
+_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -52,3 +57,32 @@ def post(url: str, body: bytes, secret: str | bytes, *, timeout: float = 10) -> 
         with error:
             status, text = error.code, error.read()
     return Answer(status, text.decode("utf-8", "replace"), time.perf_counter() - started)
+
+
+def attempt(url: str, body: bytes, secret: str | bytes, *, timeout: float = 10) -> Answer:
+    """Like :func:`post`, but no answer is one too: its status is 0."""
+    started = time.perf_counter()
+    try:
+        return post(url, body, secret, timeout=timeout)
+    except OSError:
+        return Answer(0, "", time.perf_counter() - started)
+
+
+def post_all(
+    url: str, bodies: Iterable[bytes], secret: str | bytes, *, rate: float | None = None
+) -> Iterator[Answer]:
+    """Send many, a few at a time, and give the answers in the order of the bodies.
+
+    :param rate: how many a second at most; as many as are answered if left out.
+    """
+    started = time.perf_counter()
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        waiting: deque[Future[Answer]] = deque()
+        for number, body in enumerate(bodies):
+            if rate is not None:
+                time.sleep(max(0.0, started + number / rate - time.perf_counter()))
+            waiting.append(pool.submit(attempt, url, body, secret))
+            while len(waiting) > 2 * _AT_ONCE or (waiting and waiting[0].done()):
+                yield waiting.popleft().result()
+        for each in waiting:
+            yield each.result()

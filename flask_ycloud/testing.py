@@ -15,9 +15,9 @@ from typing import Any
 
 from flask import Flask
 
-from .event_types import EVENT_TYPES, fresh_sample
+from .event_types import sample_event as sample_event  # public here, too
 from .runtime import runtime_of
-from .sending import Answer, post, signed_headers
+from .sending import Answer, attempt, signed_headers
 from .settings import RETRY_DELAYS as RETRY_DELAYS  # a fact of YCloud, public here too
 
 #: After how long YCloud gives up on an answer, and what makes it pause a URL:
@@ -26,41 +26,6 @@ TIMEOUT_SECONDS = 10.0
 SUSPENDED_AFTER_FAILURES = 200  # within a minute
 SUSPENDED_SECONDS = 180.0
 _MINUTE = 60.0
-
-
-def sample_event(
-    event_type: str, *, variant: str | None = None, **changes: Any
-) -> dict[str, Any]:
-    """A whole event as YCloud documents it, with a new id, made now.
-
-    ::
-
-        sample_event("sms.message.updated", status="failed")
-        sample_event("whatsapp.inbound_message.received", **{"text.body": "Hello"})
-        sample_event("whatsapp.inbound_message.received", variant="image")
-        sample_event("contact.created", **{"event.id": "evt_123456"})
-
-    :param variant: one of :func:`flask_ycloud.event_types.variants`.
-    :param changes: new values in the event's data, by name or dotted path; a path that
-        begins with ``event.`` is one of the event itself.
-    :raises LookupError: if there is no such type or variant.
-    """
-    event = fresh_sample(event_type, variant)
-    known = EVENT_TYPES[event_type].properties
-    data = next((event[each] for each in known if each in event), event)
-    for path, value in changes.items():
-        if path.startswith("event."):
-            _put(event, path.removeprefix("event."), value)
-        else:
-            _put(data, path, value)
-    return event
-
-
-def _put(into: Any, path: str, value: Any) -> None:
-    *parents, last = path.split(".")
-    for each in parents:
-        into = into[int(each)] if isinstance(into, list) else into.setdefault(each, {})
-    into[int(last) if isinstance(into, list) else last] = value
 
 
 @dataclass
@@ -115,7 +80,7 @@ class FakeYCloud:
             raise ValueError("FakeYCloud takes an app, or the url of a running one.")
         if app is not None:
             runtime = runtime_of(app)
-            name = endpoint or next(iter(runtime.endpoints))
+            name = runtime.endpoint_named(endpoint)
             self._path = runtime.path_of(name)
             secret = secret or runtime.endpoints[name].secrets()[0]
         if secret is None:
@@ -209,16 +174,13 @@ class FakeYCloud:
                 self._failures.clear()
 
     def _post(self, body: bytes) -> Answer:
-        started = time.perf_counter()
         if self._app is not None:
+            started = time.perf_counter()
             headers = signed_headers(body, self.secret)
             response = self._app.test_client().post(self._path, data=body, headers=headers)
             seconds = time.perf_counter() - started
             return Answer(response.status_code, response.text, seconds)
-        try:
-            return post(str(self._url), body, self.secret, timeout=TIMEOUT_SECONDS)
-        except OSError:
-            return Answer(0, "", time.perf_counter() - started)
+        return attempt(str(self._url), body, self.secret, timeout=TIMEOUT_SECONDS)
 
     def _wait_until(self, at: float) -> None:
         if at > self.now:

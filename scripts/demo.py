@@ -24,7 +24,7 @@ from rich.table import Table
 from flask_ycloud import StoredEvent, sign
 from flask_ycloud.database import Database, open_engine
 from flask_ycloud.event import body_id
-from flask_ycloud.event_types import EVENT_TYPES, fresh_sample
+from flask_ycloud.event_types import EVENT_TYPES, sample_event
 from flask_ycloud.inbox import Inbox
 
 ROOT = Path(__file__).parent.parent
@@ -49,7 +49,7 @@ class Delivery:
 def deliveries() -> list[Delivery]:
     made = []
     for name in EVENT_TYPES:
-        event = fresh_sample(name)
+        event = sample_event(name)
         body = json.dumps(event).encode()
         made.append(Delivery(name, body, sign(body, SECRET), "200 accepted", event["id"]))
         if name == "voice.message.updated":

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from flask_ycloud import sign
 from flask_ycloud.database import Database, open_engine
-from flask_ycloud.event_types import EVENT_TYPES, fresh_sample
+from flask_ycloud.event_types import EVENT_TYPES, sample_event
 from flask_ycloud.inbox import Inbox
 
 from .support import PATH, SECRET, eventually, id_of
@@ -286,7 +286,7 @@ def bodies(count: int) -> list[bytes]:
     made = []
     for number in range(count):
         name = TYPES[number % len(TYPES)]
-        event = fresh_sample(name)
+        event = sample_event(name)
         data = event[EVENT_TYPES[name].properties[0]]
         data.update(dict.fromkeys(EVENT_TYPES[name].key, f"{name} {number}"))
         made.append(json.dumps(event).encode())

@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 
 import pytest
 from blinker import NamedSignal
+from click.testing import Result
 from flask import Flask
 from werkzeug.test import TestResponse
 
 from flask_ycloud import sign
-from flask_ycloud.event_types import EVENT_TYPES, fresh_sample, sample, variants
+from flask_ycloud.event_types import EVENT_TYPES, sample, sample_event, variants
 
 SECRET = "whsec_of_the_tests"
 PATH = "/ycloud/webhook"
@@ -24,7 +25,7 @@ T = TypeVar("T")
 
 def body_of(event_type: str = "sms.message.updated", **changes: Any) -> bytes:
     """The body of a fresh event; ``changes`` replace its properties."""
-    return json.dumps(fresh_sample(event_type) | changes).encode()
+    return json.dumps(sample_event(event_type) | changes).encode()
 
 
 def id_of(body: bytes) -> str:
@@ -45,6 +46,11 @@ def deliver(
     return app.test_client().post(
         path, data=body, headers=headers, content_type="application/json"
     )
+
+
+def call(app: Flask, *args: str) -> Result:
+    """Run a command of ``flask ycloud``."""
+    return app.test_cli_runner().invoke(args=["ycloud", *args])
 
 
 @contextmanager

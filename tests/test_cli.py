@@ -9,31 +9,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from flask import Flask
-from werkzeug.serving import make_server
 
-from flask_ycloud import Discard, Event, WebhookBlueprint, on_event, ycloud_bp
-from flask_ycloud.cli import _seconds
+from flask_ycloud import Discard, Event, on_event
+from flask_ycloud.cli import ycloud_cli
+from flask_ycloud.cli.output import short
 from flask_ycloud.event import body_id
-from flask_ycloud.event_types import EVENT_TYPES
 from flask_ycloud.inbox import Inbox
 from flask_ycloud.runtime import runtime_of
-from flask_ycloud.sending import Answer
 
 from .conftest import MakeApp
-from .support import SECRET, body_of, deliver, eventually, id_of
+from .support import SECRET, body_of, call, deliver, eventually, id_of
 
 TYPE = "sms.message.updated"
-
-
-def call(app: Flask, *args: str) -> Result:
-    return app.test_cli_runner().invoke(args=["ycloud", *args])
 
 
 def test_listing(app: Flask) -> None:
@@ -123,20 +115,6 @@ def test_replaying(app: Flask) -> None:
     assert len(runs) == 2
 
 
-def test_the_types(app: Flask) -> None:
-    lines = call(app, "types").output.splitlines()
-    assert [line.split()[0] for line in lines] == ["TYPE", *EVENT_TYPES]
-    found = call(app, "types", "SMS.").output
-    assert TYPE in found
-    assert "An SMS was delivered or could not be." in found
-    assert "whatsapp" not in found
-    assert "image" in call(app, "types", "inbound_message").output
-    result = call(app, "types", "sms.message.update_")
-    assert result.exit_code == 1
-    assert result.output.startswith("Error: No documented event type has 'sms.message")
-    assert TYPE in result.output
-
-
 def test_stats(make_app: MakeApp) -> None:
     app = make_app(YCLOUD_DISPATCH="manual")
     assert call(app, "stats").output == "0 pending, 0 running, 0 dead.\n"
@@ -168,6 +146,13 @@ def test_a_worker_for_once(make_app: MakeApp) -> None:
     assert call(app, "worker", "--once").output == "Handled 1 events.\n"
 
 
+def test_every_command_is_documented() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "commands.rst").read_text()
+    for name, command in ycloud_cli.commands.items():
+        assert f"``{name}" in page
+        assert command.help, name
+
+
 def test_an_app_without_an_endpoint_is_told_so(app: Flask) -> None:
     bare = Flask("bare")
     bare.cli.add_command(app.cli.commands["ycloud"])
@@ -176,93 +161,12 @@ def test_an_app_without_an_endpoint_is_told_so(app: Flask) -> None:
     assert "app.register_blueprint(ycloud_bp)" in result.output
 
 
-@pytest.fixture
-def served(make_app: MakeApp) -> Iterator[tuple[Flask, str]]:
-    """An app that serves over real HTTP."""
-    app = make_app(ycloud_bp, WebhookBlueprint("eu", secret_key="EU"), EU="eu secret")
-    server = make_server("127.0.0.1", 0, app)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield app, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_sending_a_sample(served: tuple[Flask, str]) -> None:
-    app, url = served
-    result = call(app, "send", TYPE, "--url", f"{url}/ycloud/webhook")
-    assert result.exit_code == 0
-    event_id, event_type, _, status, answer = result.output.split(maxsplit=4)
-    assert (event_type, status, answer) == (TYPE, "200", '{"status": "accepted"}\n')
-    assert runtime_of(app).inbox.get(event_id) is not None
-
-
-def test_sending_a_variant(served: tuple[Flask, str]) -> None:
-    app, url = served
-    event_type = "whatsapp.inbound_message.received"
-    target = f"{url}/ycloud/webhook"
-    result = call(app, "send", event_type, "--variant", "image", "--url", target)
-    assert result.exit_code == 0
-    assert b'"type": "image"' in runtime_of(app).inbox.list()[0].body
-
-
-def test_sending_to_another_endpoint(served: tuple[Flask, str]) -> None:
-    app, url = served
-    result = call(app, "send", TYPE, "--endpoint", "eu", "--url", f"{url}/eu/webhook")
-    assert result.exit_code == 0
-    assert runtime_of(app).inbox.list()[0].endpoint == "eu"
-
-
-def test_sending_is_refused(served: tuple[Flask, str]) -> None:
-    app, url = served
-    result = call(app, "send", TYPE, "--endpoint", "eu", "--url", f"{url}/ycloud/webhook")
-    assert result.exit_code == 1
-    assert "→ 401" in result.output
-
-
-def test_sending_finds_the_path_by_itself(
-    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sent: list[str] = []
-
-    def post(url: str, *_: Any) -> Answer:
-        sent.append(url)
-        return Answer(200, "", 0)
-
-    monkeypatch.setattr("flask_ycloud.cli.post", post)
-    app = make_app(WebhookBlueprint("hooks", url_prefix="/in"), SERVER_NAME="example.org")
-    assert call(app, "send", TYPE).exit_code == 0
-    assert sent == ["http://127.0.0.1:5000/in/webhook"]
-
-
-@pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        (["sms.mesage.updated"], "did you mean 'sms.message.updated'"),
-        ([TYPE, "--endpoint", "us"], "No endpoint 'us'; there is ycloud"),
-        ([TYPE, "--variant", "x"], "has these variants: none"),
-        ([TYPE, "--url", "file:///etc/passwd"], "is no http:// or https:// URL"),
-    ],
-)
-def test_what_cannot_be_sent(app: Flask, args: list[str], message: str) -> None:
-    result = call(app, "send", *args)
-    assert result.exit_code == 2
-    assert message in result.output
-
-
-def test_nobody_answers(app: Flask) -> None:
-    result = call(app, "send", TYPE, "--url", "http://127.0.0.1:9/")
-    assert result.exit_code == 1
-    assert "Connection refused. Is it running?" in result.output
-
-
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [(-1, "0 s"), (59, "59 s"), (60, "1 min"), (7200, "2 h"), (172_800, "2 d")],
 )
 def test_durations_are_short(seconds: float, shown: str) -> None:
-    assert _seconds(seconds) == shown
+    assert short(seconds) == shown
 
 
 WORKER_APP = """
@@ -332,7 +236,7 @@ def test_a_worker_in_this_process(
 
     with monkeypatch.context() as patch:
         patch.setattr(
-            "flask_ycloud.cli.threading.Event",
+            "flask_ycloud.cli.work.threading.Event",
             type("E", (threading.Event,), {"wait": wait}),
         )
         result = call(app, "worker", "--threads", "1")

@@ -16,7 +16,8 @@ from flask_ycloud.runtime import runtime_of
 from flask_ycloud.testing import FakeYCloud, sample_event
 
 from .conftest import MakeApp
-from .support import SECRET
+from .processes import Site
+from .support import PATH, SECRET, eventually
 
 TYPE = "sms.message.updated"
 INBOUND = "whatsapp.inbound_message.received"
@@ -215,6 +216,26 @@ def test_over_http(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def test_gunicorn_is_away_for_a_while(site: Site) -> None:
+    """Real sockets, a real outage, duplicates and any order: each is handled once."""
+    server = site.serve("--threads", "4")
+    url = f"http://127.0.0.1:{server.port}{PATH}"
+    ycloud = FakeYCloud(url=url, secret=SECRET, time_scale=0.05)
+    events = [sample_event(name) for name in (TYPE, INBOUND) for _ in range(20)]
+    server.kill()
+    sending = threading.Thread(
+        target=ycloud.deliver, args=(events,), kwargs={"duplicates": 0.3, "shuffled": True}
+    )
+    sending.start()
+    eventually(lambda: len([each for each in ycloud.deliveries if each.answers]) == 40)
+    server.start()
+    sending.join(60)
+    assert all(delivery.acknowledged for delivery in ycloud.deliveries)
+    assert {delivery.answers[0].status for delivery in ycloud.deliveries} == {0}
+    eventually(site.all_done)
+    assert sorted(server.runs()) == sorted(event["id"] for event in events)
 
 
 def test_retries_of_ours_meet_retries_of_theirs(make_app: MakeApp) -> None:

@@ -1,0 +1,131 @@
+"""The inbox: ``list``, ``show``, ``replay``, ``stats``, ``prune`` and ``init-db``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import click
+from flask import current_app
+
+from ..records import StoredEvent
+from ..runtime import runtime_of
+from .group import ycloud_cli
+from .output import ago, ahead, short, table
+
+
+@ycloud_cli.command("list")
+@click.option("--state", type=click.Choice(["pending", "running", "done", "dead"]))
+@click.option("--type", "event_type", help="An exact event type.")
+@click.option("--endpoint", help="The name of a WebhookBlueprint.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1))
+@click.option("--before", type=int, help="For the next page: the last # of this one.")
+def list_events(
+    state: str | None, event_type: str | None, endpoint: str | None, limit: int, before: int
+) -> None:
+    """Events, the newest first."""
+    found = runtime_of(current_app).inbox.list(
+        state=state, type=event_type, endpoint=endpoint, limit=limit, before=before
+    )
+    if not found:
+        click.echo("No events.")
+        return
+    rows = [
+        (
+            str(each.position),
+            each.id,
+            each.type or "(not understood)",
+            each.state,
+            ago(each.received_at),
+            each.endpoint,
+        )
+        for each in found
+    ]
+    table(("#", "ID", "TYPE", "STATE", "RECEIVED", "ENDPOINT"), rows)
+
+
+@ycloud_cli.command()
+@click.argument("event_id")
+@click.option("--payload", is_flag=True, help="Show the body too: it is personal data.")
+def show(event_id: str, payload: bool) -> None:
+    """One event, and how each handler fared."""
+    event = _get(event_id)
+    lines = {
+        "id": event.id,
+        "type": event.type or "(not understood)",
+        "endpoint": event.endpoint,
+        "state": event.state,
+        "reason": event.reason,
+        "received": event.received_at.isoformat(timespec="milliseconds"),
+        "next look": event.due_at and ahead(event.due_at),
+        "settled": event.settled_at and event.settled_at.isoformat(timespec="milliseconds"),
+    }
+    for name, value in lines.items():
+        if value:
+            click.echo(f"{name:<10}{value}")
+    if event.handlers:
+        click.echo()
+        table(
+            ("HANDLER", "STATE", "ATTEMPTS", "ERROR"),
+            [(h.handler, h.state, str(h.attempts), h.error or "") for h in event.handlers],
+        )
+    if payload:
+        click.echo()
+        click.echo(event.body.decode("utf-8", "backslashreplace"))
+
+
+@ycloud_cli.command()
+@click.argument("event_ids", nargs=-1, required=True)
+@click.option("--all", "succeeded_too", is_flag=True, help="Run even what has succeeded.")
+def replay(event_ids: tuple[str, ...], succeeded_too: bool) -> None:
+    """Have events handled again: the handlers that have not succeeded."""
+    for event_id in event_ids:
+        runtime_of(current_app).inbox.replay(event_id, succeeded_too=succeeded_too)
+        click.echo(f"{event_id} is due again.")
+
+
+@ycloud_cli.command()
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def stats(as_json: bool) -> None:
+    """How many events wait, run, or are dead letters."""
+    found = runtime_of(current_app).inbox.stats()
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(found)))
+        return
+    age = found.oldest_pending_seconds
+    oldest = "" if age is None else f" (the oldest for {short(age)})"
+    click.echo(
+        f"{found.pending} pending{oldest}, {found.running} running, {found.dead} dead."
+    )
+    rows = [
+        (name or "(not understood)", *(str(counts[each]) for each in counts))
+        for name, counts in sorted(found.by_type.items(), key=lambda item: item[0] or "")
+    ]
+    if rows:
+        click.echo()
+        table(("TYPE", "PENDING", "RUNNING", "DEAD"), rows)
+
+
+@ycloud_cli.command()
+@click.option("--days", type=click.FloatRange(0), help="Default: YCLOUD_RETENTION_DAYS.")
+def prune(days: float | None) -> None:
+    """Delete events that were done long ago; dead letters stay."""
+    click.echo(f"Deleted {runtime_of(current_app).inbox.prune(days=days)} events.")
+
+
+@ycloud_cli.command("init-db")
+def init_db() -> None:
+    """Make the inbox's tables, or bring them up to date.
+
+    The app does so by itself at its first use; this is for those who deploy with a
+    database role of its own.
+    """
+    version = runtime_of(current_app).inbox.database.init()
+    click.echo(f"The inbox's tables are there, version {version}.")
+
+
+def _get(event_id: str) -> StoredEvent:
+    event = runtime_of(current_app).inbox.get(event_id)
+    if event is None:
+        raise click.ClickException(f"The inbox has no event {event_id!r}.")
+    return event

@@ -1,0 +1,212 @@
+"""The catalogue, and sending samples of it: ``types`` and ``send``."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import random
+import secrets
+import statistics
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import click
+from flask import current_app
+
+from ..event_types import EVENT_TYPES, closest_hint, find, sample_event, variants
+from ..payloads import PAYLOADS
+from ..runtime import runtime_of
+from ..sending import Answer, post, post_all
+from .group import ycloud_cli
+from .output import table
+
+
+@ycloud_cli.command("types")
+@click.argument("text", default="")
+def list_types(text: str) -> None:
+    """The documented event types, or those with TEXT in their name."""
+    rows = [
+        (each.name, each.meaning, ", ".join(variants(each.name)))
+        for each in EVENT_TYPES.values()
+        if text.lower() in each.name
+    ]
+    if not rows:
+        raise click.ClickException(
+            f"No documented event type has {text!r} in its name: {closest_hint(text)}"
+        )
+    table(("TYPE", "MEANING", "VARIANTS"), rows)
+
+
+@ycloud_cli.command()
+@click.argument("event_type")
+@click.option("--url", help="Where to; the app's own endpoint on port 5000 if left out.")
+@click.option("--endpoint", help="Whose secret and path; the first one if left out.")
+@click.option("--variant", help="Another sample of that type, such as image.")
+@click.option(
+    "--set",
+    "changes",
+    metavar="PATH=VALUE",
+    multiple=True,
+    help="Change the event's data, such as status=failed or text.body=Hello.",
+)
+@click.option("--count", default=1, type=click.IntRange(1), help="Send so many events.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="So many a second.")
+@click.option(
+    "--duplicate-share",
+    default=0.0,
+    type=click.FloatRange(0, 1),
+    help="Send this share of them twice.",
+)
+@click.option("--shuffle", is_flag=True, help="Send in another order than they were made.")
+def send(
+    event_type: str,
+    url: str | None,
+    endpoint: str | None,
+    variant: str | None,
+    changes: tuple[str, ...],
+    count: int,
+    rate: float | None,
+    duplicate_share: float,
+    shuffle: bool,
+) -> None:
+    """Send signed samples of an event type to a running app."""
+    event = _sample(event_type, variant, changes)
+    runtime = runtime_of(current_app)
+    name = runtime.endpoint_named(endpoint)
+    url = url or "http://127.0.0.1:5000" + runtime.path_of(name)
+    secret = runtime.endpoints[name].secrets()[0]
+    try:
+        if count == 1 and not duplicate_share:
+            _send_one(url, event, secret)
+        else:
+            order = _order(count, duplicate_share, shuffle)
+            _send_all(url, event, secret, order, rate)
+    except ValueError as error:  # about the URL
+        raise click.UsageError(str(error)) from None
+
+
+def _send_one(url: str, event: dict[str, Any], secret: str | bytes) -> None:
+    try:
+        answer = post(url, json.dumps(event).encode(), secret)
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        raise click.ClickException(
+            f"No answer from {url}: {reason}. Is it running?"
+        ) from None
+    event_id = event.get("id") or event.get("eventId")
+    event_type = event.get("type") or event.get("eventType")
+    click.echo(f"{event_id} {event_type} → {answer.status} {answer.text}")
+    if not answer.acknowledged:
+        raise click.exceptions.Exit(1)
+
+
+def _send_all(
+    url: str,
+    event: dict[str, Any],
+    secret: str | bytes,
+    order: list[int],
+    rate: float | None,
+) -> None:
+    started = time.perf_counter()
+    sending = post_all(url, _bodies(event, order), secret, rate=rate)
+    with click.progressbar(sending, length=len(order), label="Sending") as answers:
+        answered = list(answers)
+    _summary(answered, time.perf_counter() - started)
+
+
+def _order(count: int, duplicate_share: float, shuffle: bool) -> list[int]:
+    """Which of the events to send, one after the other."""
+    rng = random.Random()  # noqa: S311  (nothing secret)
+    twice = set(rng.sample(range(count), round(count * duplicate_share)))
+    order = [each for number in range(count) for each in [number] * (1 + (number in twice))]
+    if shuffle:
+        rng.shuffle(order)
+    return order
+
+
+def _bodies(event: dict[str, Any], order: list[int]) -> Iterator[bytes]:
+    """That event again and again, each with an id of its own."""
+    prefix = f"evt_{secrets.token_hex(8)}"
+    key = "eventId" if "eventId" in event else "id"
+    for number in order:
+        yield json.dumps({**event, key: f"{prefix}{number:08x}"}).encode()
+
+
+def _summary(answers: list[Answer], seconds: float) -> None:
+    """What was answered how often, and how soon."""
+    counts = Counter(
+        f"{each.status} {each.text}" if each.status else "" for each in answers
+    )
+    for answer, count in counts.most_common():
+        click.echo(f"{count:>8}  {answer or 'no answer'}")
+    times = sorted(1000 * each.seconds for each in answers if each.status)
+    click.echo(f"{len(answers) / seconds:.0f} a second, in {seconds:.1f} s.")
+    if len(times) > 1:
+        cuts = statistics.quantiles(times, n=100, method="inclusive")
+        figures = [(f"p{each}", cuts[each - 1]) for each in (50, 90, 99)]
+        shown = ", ".join(f"{name} {ms:.1f}" for name, ms in [*figures, ("max", times[-1])])
+        click.echo(f"Milliseconds to the answer: {shown}.")
+    if not all(each.acknowledged for each in answers):
+        raise click.exceptions.Exit(1)
+
+
+def _sample(
+    event_type: str, variant: str | None, changes: tuple[str, ...]
+) -> dict[str, Any]:
+    """A sample with changes.
+
+    :raises click.UsageError: if there is no such type, variant or field, or if a value
+        cannot stand there.
+    """
+    if event_type not in EVENT_TYPES:
+        raise click.UsageError(
+            f"{event_type!r} is no documented event type: {closest_hint(event_type)}"
+        )
+    if variant is not None and variant not in variants(event_type):
+        known = ", ".join(variants(event_type)) or "none"
+        raise click.UsageError(f"{event_type!r} has these variants: {known}.")
+    event = sample_event(event_type, variant=variant)
+    for change in changes:
+        path, equals, text = change.partition("=")
+        if not equals:
+            raise click.UsageError(f"--set takes PATH=VALUE; got {change!r}.")
+        try:
+            _check_field(event_type, event, path)
+            holder, key = find(event_type, event, path)
+        except LookupError as error:
+            raise click.UsageError(str(error)) from None
+        old = holder.get(key) if isinstance(holder, dict) else holder[key]
+        holder[key] = _value(path, text, old)
+    return event
+
+
+def _check_field(event_type: str, event: dict[str, Any], path: str) -> None:
+    """A field that no such event has is mistyped.
+
+    :raises LookupError: if it is one.
+    """
+    first, *rest = path.split(".")
+    if first == "event" and rest:
+        return
+    data, _ = find(event_type, event, first)
+    known = {name for each in PAYLOADS[event_type] for name in each.__annotations__}
+    if first not in known | set(data):
+        close = difflib.get_close_matches(first, known | set(data), n=1)
+        hint = f": did you mean {close[0]!r}?" if close else "."
+        raise LookupError(f"The data of {event_type!r} has no {first!r}{hint}")
+
+
+def _value(path: str, text: str, old: object) -> Any:
+    """What is text in the sample stays text: a telephone number is no number."""
+    if isinstance(old, str):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        if old is None:
+            return text
+        raise click.UsageError(
+            f"{path!r} takes JSON, such as {json.dumps(old)}; got {text!r}."
+        ) from None

@@ -1,0 +1,84 @@
+"""Why a signature fails: ``verify``."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import click
+from flask import current_app
+
+from ..errors import SignatureError, SignatureMismatch
+from ..runtime import Runtime, runtime_of
+from ..signature import HEADER, verify
+from .group import ycloud_cli
+from .output import short
+
+
+@ycloud_cli.command("verify")
+@click.option("--header", required=True, help=f"The value of {HEADER}.")
+@click.option("--body-file", required=True, type=click.File("rb"), help="The raw body.")
+@click.option("--endpoint", help="Whose secret; the first one if left out.")
+def verify_file(header: str, body_file: BinaryIO, endpoint: str | None) -> None:
+    """Say whether a signature fits a body, and if not, why."""
+    runtime = runtime_of(current_app)
+    name = runtime.endpoint_named(endpoint)
+    body = body_file.read()
+    secrets = runtime.endpoints[name].secrets()
+    header = header.removeprefix(f"{HEADER}:").strip()
+    try:
+        signature = verify(body, header, secrets, tolerance=runtime.settings.tolerance)
+    except SignatureMismatch:
+        raise click.ClickException(_why(runtime, name, body, header)) from None
+    except SignatureError as error:
+        raise click.ClickException(str(error)) from None
+    age = time.time() - signature.timestamp
+    click.echo(f"The signature is right, and was made {short(age)} ago.")
+
+
+def _why(runtime: Runtime, name: str, body: bytes, header: str) -> str:
+    """Try what usually goes wrong."""
+    secrets = runtime.endpoints[name].secrets()
+    for other, endpoint in runtime.endpoints.items():
+        if other != name and _fits(body, header, endpoint.secrets()):
+            return f"It was signed with the secret of the endpoint {other!r}, not {name!r}."
+    stripped = tuple(each.strip() for each in secrets)
+    if stripped != secrets and all(stripped) and _fits(body, header, stripped):
+        return "The secret in the settings has white space around it. Take that away."
+    for change, original in _originals(body):
+        if _fits(original, header, secrets):
+            return (
+                f"The body was changed after it was signed: {change}. Verify the bytes as"
+                " they arrived (in Flask, request.get_data()), never JSON that was written"
+                " anew."
+            )
+    return (
+        "No secret in the settings gives this signature for this body. Either the secret is"
+        " another one (each endpoint has its own, and rotating makes a new one), or the"
+        " body is not what was sent, byte for byte."
+    )
+
+
+def _fits(body: bytes, header: str, secrets: tuple[str | bytes, ...]) -> bool:
+    try:
+        verify(body, header, secrets, tolerance=float("inf"))
+    except SignatureMismatch:
+        return False
+    return True
+
+
+def _originals(body: bytes) -> Iterator[tuple[str, bytes]]:
+    """What a body may have been before somebody changed it."""
+    yield "white space was added around it", body.strip()
+    yield "the line break at its end was taken away", body + b"\n"
+    yield "its line breaks were changed", body.replace(b"\r\n", b"\n")
+    try:
+        loaded = json.loads(body)
+    except (ValueError, RecursionError):
+        return
+    for ascii_only in (False, True):
+        for separators in ((",", ":"), (", ", ": ")):
+            written = json.dumps(loaded, ensure_ascii=ascii_only, separators=separators)
+            yield "it was written anew as JSON", written.encode("utf-8", "surrogatepass")

@@ -1,0 +1,44 @@
+"""Have events handled: ``worker`` and ``sweep``."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import click
+from flask import current_app
+
+from ..dispatch import tasks
+from ..dispatch.worker import WorkerDispatcher
+from ..runtime import runtime_of
+from .group import ycloud_cli
+
+
+@ycloud_cli.command()
+@click.option("--threads", type=click.IntRange(1), help="Default: YCLOUD_WORKER_THREADS.")
+@click.option("--once", is_flag=True, help="Handle what is due now, and end.")
+def worker(threads: int | None, once: bool) -> None:
+    """Handle events until SIGTERM or Ctrl-C; handlers that run may finish."""
+    runtime = runtime_of(current_app)
+    working = WorkerDispatcher(runtime, threads=threads or runtime.settings.worker_threads)
+    if once:
+        click.echo(f"Handled {working.drain()} events.")
+        return
+    stop = threading.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: stop.set())
+    working.start()
+    click.echo("Handling events. Ctrl-C ends it.")
+    stop.wait()
+    click.echo("Ending; handlers that run may finish.")
+    working.stop()
+
+
+@ycloud_cli.command()
+def sweep() -> None:
+    """Send again the tasks of events that are overdue: for Celery and other queues."""
+    try:
+        click.echo(f"Sent {tasks.sweep()} tasks.")
+    except OSError as error:  # what Celery raises without a broker is one
+        name = type(error).__name__
+        raise click.ClickException(f"The broker takes no tasks: {name}.") from None
