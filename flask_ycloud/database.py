@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -23,6 +25,7 @@ T = TypeVar("T")
 A = TypeVar("A")
 
 _LARGEST_BATCH = 100
+_BUSY_SECONDS = 5
 _FULL = 2  # SQLite's level of PRAGMA synchronous
 _CHANNEL = "ycloud_due"  # of LISTEN and NOTIFY
 
@@ -79,13 +82,26 @@ def _check(url: URL) -> None:
 
 def _make_durable(connection: Any, _: Any) -> None:
     """WAL, and a commit that reaches the disk before it returns."""
+    _use_wal(connection)
     for pragma in (
-        "journal_mode = WAL",
         "synchronous = FULL",
         "fullfsync = ON",  # macOS: its fsync alone stops at the drive's cache
-        "busy_timeout = 5000",
+        f"busy_timeout = {_BUSY_SECONDS * 1000}",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _use_wal(connection: Any) -> None:
+    """Beside a writer SQLite refuses this at once, and processes may start together."""
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 class Database:

@@ -13,6 +13,8 @@
     ├── InboxUnavailable        the inbox cannot be read or written now
     ├── EventNotFound           the inbox has no event of that id
     ├── EventRunning            that event is being handled at this moment
+    ├── APIError                YCloud's API refused a call
+    ├── APIUnreachable          YCloud's API gave no answer
     ├── Retry                   raised by a handler: run me again later
     └── Discard                 raised by a handler: give up on this event
 """
@@ -88,6 +90,30 @@ class EventNotFound(YCloudError):
 
 class EventRunning(YCloudError):
     """The event is being handled at this moment, so it cannot be replayed."""
+
+
+class APIError(YCloudError):
+    """YCloud's API refused a call.
+
+    :param status: the HTTP status.
+    :param code: YCloud's word for it, such as ``NOT_FOUND``.
+    :param message: YCloud's sentence about it.
+    :param request_id: what YCloud's support asks for.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, request_id: str | None
+    ) -> None:
+        text = f"YCloud's API: {status} {code} {message}"
+        super().__init__(f"{text} (request {request_id})" if request_id else text)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.request_id = request_id
+
+
+class APIUnreachable(YCloudError):
+    """YCloud's API gave no answer, or could not be reached."""
 
 
 class Retry(YCloudError):

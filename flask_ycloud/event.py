@@ -100,7 +100,7 @@ def parse_event(
         id=_name(raw, "id", "eventId"),
         type=event_type,
         api_version=_name(raw, "apiVersion"),
-        create_time=_time(raw.get("createTime")),
+        create_time=read_time(raw.get("createTime")),
         data=_data(event_type, raw),
         raw=raw,
         endpoint=endpoint,
@@ -172,7 +172,11 @@ def _name(raw: dict[str, Any], *properties: str) -> str:
     return value
 
 
-def _time(value: object) -> datetime:
+def read_time(value: object) -> datetime:
+    """A time in RFC 3339, aware and in UTC.
+
+    :raises EventNotUnderstood: if it is none.
+    """
     match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise EventNotUnderstood("the event has no createTime in RFC 3339")

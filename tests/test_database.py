@@ -119,6 +119,31 @@ def test_many_processes_may_make_the_tables_together(inbox_url: str) -> None:
     assert failed == []
 
 
+def test_who_opens_sqlite_while_another_makes_it_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To change to WAL beside a writer, SQLite itself refuses at once."""
+    other = sqlite3.connect(tmp_path / "inbox.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    tries: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        tries.append(seconds)
+        other.rollback()
+
+    monkeypatch.setattr("flask_ycloud.database.time.sleep", sleep)
+    database = Database(open_engine(f"sqlite:///{tmp_path}/inbox.db"), owned=True)
+    assert database.read(count) == 0
+    assert tries == [0.01]
+    other.execute("PRAGMA journal_mode = DELETE")
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr("flask_ycloud.database._BUSY_SECONDS", -1)
+    database._engine.dispose()
+    with pytest.raises(InboxUnavailable, match="locked"):
+        database.read(count)
+    other.close()
+
+
 def test_a_lone_write_waits_for_nothing(database: Database) -> None:
     assert database.write(lambda tx: add(tx, 7)) == 7
     assert database.read(lambda tx: tx.execute(sa.select(schema.c.version)).all()) != []
@@ -335,7 +360,7 @@ def test_a_locked_database_says_so(tmp_path: Path) -> None:
     )
     database._engine.dispose()
     other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
+    other.execute("BEGIN IMMEDIATE")
     with pytest.raises(InboxUnavailable, match="database is locked"):
         database.write(add)
     other.execute("ROLLBACK")

@@ -56,10 +56,10 @@ def test_a_recipe_handles_what_is_accepted(
         ]
         try:
             eventually(lambda: answers(port))
-            sender, events = Sender(port), bodies(30)
+            sender, events = Sender(port), bodies(9)
             sender.send(events)
             assert sender.acknowledged == set(map(id_of, events))
-            eventually(lambda: len(inbox.list(state="done", limit=99)) == 30, seconds=60)
+            eventually(lambda: len(inbox.list(state="done", limit=99)) == 9, seconds=60)
         finally:
             for process in running:
                 process.terminate()

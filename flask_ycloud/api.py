@@ -1,0 +1,377 @@
+"""The Webhook Endpoints API: make, change and list the endpoints of a YCloud account.
+
+Needs the extra ``api`` (httpx). Paths, fields and limits are those of YCloud's OpenAPI
+document (YCloud-Developers/ycloud-sdk-go, ``api/openapi.yaml``), "Webhook Endpoints":
+https://docs.ycloud.com/reference/webhook_endpoint-list
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+import httpx
+
+from .errors import (
+    APIError,
+    APIUnreachable,
+    ConfigurationError,
+    EventNotUnderstood,
+    YCloudError,
+)
+from .event import read_time
+
+_logger = logging.getLogger(__name__)
+
+BASE_URL = "https://api.ycloud.com/v2"
+Status = Literal["active", "disabled", "pending"]
+
+_PAGE_SIZE = 100  # the most that the API gives at once
+_MOST_PAGES = 100  # and the highest page that it takes
+
+_PAUSES = (0.5, 1.0, 2.0)  # seconds before each further attempt
+_LONGEST_PAUSE = 60.0  # longer than that, Retry-After is left to the caller
+_PASSING = (502, 503, 504)
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+_FETCH_EVERY = 300.0  # seconds
+# YCloud's last retry comes 5 h 36 min after the first try.
+_OLD_IS_GOOD = 6 * 3600.0
+
+
+@dataclass(frozen=True)
+class WebhookEndpoint:
+    """One webhook endpoint of the account. Its ``repr`` shows no secret.
+
+    :param id: such as ``wh627c8640675de8fc689ab9d9``.
+    :param enabled_events: the event types that it is subscribed to.
+    :param event_properties: for ``contact.attributes_changed``, of which attributes.
+    :param status: ``"active"``, ``"disabled"``, or ``"pending"``: it failed too often, and
+        YCloud sends nothing to it until it is set active again.
+    :param secret: what YCloud signs its deliveries with.
+    :param create_time: aware, in UTC.
+    :param update_time: aware, in UTC.
+    """
+
+    id: str
+    url: str = ""
+    enabled_events: tuple[str, ...] = ()
+    event_properties: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    description: str = ""
+    status: str = ""
+    secret: str | None = field(default=None, repr=False)
+    create_time: datetime | None = None
+    update_time: datetime | None = None
+
+
+class WebhookEndpoints:
+    """The webhook endpoints of an account.
+
+    Calls that YCloud certainly did not carry out (it answered 429, or could not be
+    reached) are made again up to three times, after ``Retry-After`` or a growing pause.
+    So are reads, updates and deletes that failed on the way or with 502, 503 or 504. A
+    create or a rotation is never repeated once it may have been carried out.
+
+    :param api_key: from YCloud's dashboard, Developers → API keys.
+    :param base_url: of the API.
+    :param timeout: seconds to wait for an answer.
+    """
+
+    def __init__(
+        self, api_key: str, *, base_url: str | None = None, timeout: float = 10.0
+    ) -> None:
+        if not isinstance(api_key, str) or not api_key.isascii() or not api_key.strip():
+            raise ConfigurationError(
+                "The Webhook Endpoints API takes an API key (YCLOUD_API_KEY), from YCloud's"
+                " dashboard, Developers → API keys."
+            )
+        self._client = httpx.Client(
+            base_url=base_url or BASE_URL,
+            headers={"X-API-Key": api_key.strip(), "Accept": "application/json"},
+            timeout=timeout,
+        )
+
+    def __enter__(self) -> WebhookEndpoints:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def create(
+        self,
+        url: str,
+        enabled_events: Iterable[str],
+        *,
+        event_properties: Mapping[str, Iterable[str]] | None = None,
+        description: str | None = None,
+        status: Status | None = None,
+    ) -> WebhookEndpoint:
+        """Make an endpoint; what is returned has its secret.
+
+        :param url: where YCloud shall send, up to 500 characters.
+        :param event_properties: required with ``contact.attributes_changed``, as
+            ``{"contact.attributes_changed": ["tags", …]}``.
+        :param description: up to 400 characters.
+        :raises APIError: if YCloud refuses.
+        :raises APIUnreachable: if there is no answer. It may have been made all the same.
+        """
+        body = _request_body(
+            url=url,
+            enabledEvents=enabled_events,
+            eventProperties=event_properties,
+            description=description,
+            status=status,
+        )
+        return _endpoint(self._call("POST", "/webhookEndpoints", json=body))
+
+    def list(self) -> Iterator[WebhookEndpoint]:
+        """Every endpoint of the account, fetched page by page.
+
+        :raises APIError: if YCloud refuses.
+        :raises APIUnreachable: if there is no answer.
+        """
+        for page in range(1, _MOST_PAGES + 1):
+            params = {"page": page, "limit": _PAGE_SIZE}
+            items = self._call("GET", "/webhookEndpoints", params=params).get("items")
+            if not isinstance(items, list):
+                raise _not_understood("a page has no items")
+            yield from map(_endpoint, items)
+            if len(items) < _PAGE_SIZE:
+                return
+
+    def retrieve(self, endpoint_id: str) -> WebhookEndpoint:
+        """One endpoint, with its secret.
+
+        :raises APIError: if YCloud refuses; with status 404 if there is none.
+        :raises APIUnreachable: if there is no answer.
+        """
+        return _endpoint(self._call("GET", _path(endpoint_id)))
+
+    def update(
+        self,
+        endpoint_id: str,
+        *,
+        url: str | None = None,
+        enabled_events: Iterable[str] | None = None,
+        event_properties: Mapping[str, Iterable[str]] | None = None,
+        description: str | None = None,
+        status: Status | None = None,
+    ) -> WebhookEndpoint:
+        """Change what is given, and leave the rest.
+
+        :raises APIError: if YCloud refuses; with status 404 if there is none.
+        :raises APIUnreachable: if there is no answer.
+        """
+        body = _request_body(
+            url=url,
+            enabledEvents=enabled_events,
+            eventProperties=event_properties,
+            description=description,
+            status=status,
+        )
+        return _endpoint(self._call("PATCH", _path(endpoint_id), json=body))
+
+    def delete(self, endpoint_id: str) -> None:
+        """Delete an endpoint. YCloud sends nothing to it any more.
+
+        :raises APIError: if YCloud refuses; with status 404 if there is none.
+        :raises APIUnreachable: if there is no answer.
+        """
+        self._call("DELETE", _path(endpoint_id))
+
+    def rotate_secret(self, endpoint_id: str) -> WebhookEndpoint:
+        """Give an endpoint a new secret. YCloud signs with it from then on.
+
+        Whether the old one is used any longer, for retries, YCloud does not document:
+        keep both in ``YCLOUD_WEBHOOK_SECRET`` for six hours.
+
+        :raises APIError: if YCloud refuses; with status 404 if there is none.
+        :raises APIUnreachable: if there is no answer. It may have been rotated all the
+            same: retrieve it to see.
+        """
+        return _endpoint(self._call("POST", f"{_path(endpoint_id)}/rotateSecret"))
+
+    def _call(self, method: str, path: str, **options: Any) -> Any:
+        """Make a call, again where that is safe, and give its JSON."""
+        pauses = iter(_PAUSES)
+        maybe_done = False  # whether an attempt may have been carried out unseen
+        while True:
+            pause = next(pauses, None)
+            try:
+                answer = self._client.request(method, path, **options)
+            except httpx.HTTPError as error:
+                sent = not isinstance(error, _NOT_SENT)
+                maybe_done = maybe_done or sent
+                again = method != "POST" or not sent
+                failed: YCloudError = APIUnreachable(
+                    f"{method} {path}: YCloud's API gave no answer"
+                    f" ({type(error).__name__}). Try again later."
+                )
+            else:
+                status = answer.status_code
+                if answer.is_success:
+                    return {} if method == "DELETE" else _json(answer)
+                if method == "DELETE" and status == 404 and maybe_done:
+                    return {}
+                again = status == 429 or (method != "POST" and status in _PASSING)
+                maybe_done = maybe_done or status != 429
+                pause = _retry_after(answer, pause)
+                failed = _api_error(answer)
+            if not again or pause is None or pause > _LONGEST_PAUSE:
+                raise failed
+            time.sleep(pause)
+
+
+class EndpointSecret:
+    """The signing secret of an endpoint, fetched from the API.
+
+    ::
+
+        app.config["YCLOUD_WEBHOOK_SECRET"] = EndpointSecret("wh627…", api_key)
+
+    It is fetched when this object is made, so an app that cannot have it does not start.
+    From then on it is cached, and fetched again every five minutes by a thread of its own:
+    no delivery waits for it, and while the API is away the last one stays. A secret that
+    was replaced is good for six hours more, since YCloud may still retry with it.
+
+    :param endpoint_id: such as ``wh627c8640675de8fc689ab9d9``.
+    :param api_key: as for :class:`WebhookEndpoints`.
+    :raises APIError: if YCloud refuses, or gives no secret.
+    :raises APIUnreachable: if there is no answer.
+    """
+
+    def __init__(
+        self, endpoint_id: str, api_key: str, *, base_url: str | None = None
+    ) -> None:
+        self._endpoint_id = endpoint_id
+        self._api_key = api_key
+        self._base_url = base_url
+        self._good_until: dict[str, float] = {}
+        self._fetch_at = 0.0
+        self._fetch()
+
+    def __call__(self) -> tuple[str, ...]:
+        """The secrets that are good now."""
+        now = time.monotonic()
+        if now >= self._fetch_at:
+            self._fetch_at = now + _FETCH_EVERY
+            threading.Thread(target=self._fetch_again, daemon=True).start()
+        return tuple(each for each, until in self._good_until.items() if now < until)
+
+    def __repr__(self) -> str:
+        return f"EndpointSecret({self._endpoint_id!r})"
+
+    def _fetch(self) -> None:
+        with WebhookEndpoints(self._api_key, base_url=self._base_url) as api:
+            secret = api.retrieve(self._endpoint_id).secret
+        if not secret:
+            raise _not_understood("the endpoint has no secret")
+        now = time.monotonic()
+        self._fetch_at = now + _FETCH_EVERY
+        if self._good_until.get(secret) != math.inf:
+            old = {
+                each: min(until, now + _OLD_IS_GOOD)
+                for each, until in self._good_until.items()
+            }
+            self._good_until = {secret: math.inf, **old}
+
+    def _fetch_again(self) -> None:
+        try:
+            self._fetch()
+        except YCloudError as error:
+            _logger.warning("The secret of %s stays: %s", self._endpoint_id, error)
+
+
+def _request_body(**fields: Any) -> dict[str, Any]:
+    """What was given, by the API's names."""
+    body = {name: value for name, value in fields.items() if value is not None}
+    if "enabledEvents" in body:
+        body["enabledEvents"] = list(body["enabledEvents"])
+    if "eventProperties" in body:
+        body["eventProperties"] = [
+            {"event": event, "properties": list(properties)}
+            for event, properties in body["eventProperties"].items()
+        ]
+    return body
+
+
+def _path(endpoint_id: str) -> str:
+    if not re.fullmatch(r"[\w-]+", endpoint_id, re.A):
+        raise ValueError(f"{endpoint_id!r} is no id of a webhook endpoint (wh627c86…).")
+    return f"/webhookEndpoints/{endpoint_id}"
+
+
+def _json(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise _not_understood("it is no JSON object")
+    return found
+
+
+def _endpoint(found: Any) -> WebhookEndpoint:
+    """An endpoint out of an answer. What YCloud adds to it one day is left aside."""
+    try:
+        return WebhookEndpoint(
+            id=found["id"],
+            url=found.get("url") or "",
+            enabled_events=tuple(found.get("enabledEvents") or ()),
+            event_properties={
+                each["event"]: tuple(each["properties"])
+                for each in found.get("eventProperties") or ()
+            },
+            description=found.get("description") or "",
+            status=found.get("status") or "",
+            secret=found.get("secret"),
+            create_time=_time(found.get("createTime")),
+            update_time=_time(found.get("updateTime")),
+        )
+    except (KeyError, TypeError, AttributeError, EventNotUnderstood):
+        raise _not_understood("it has no endpoint as documented") from None
+
+
+def _time(value: str | None) -> datetime | None:
+    return None if value is None else read_time(value)
+
+
+def _api_error(answer: httpx.Response) -> APIError:
+    try:
+        error = answer.json()["error"]
+        code, message = str(error["code"]), str(error.get("message", ""))
+        request_id = error.get("requestId")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        code, message, request_id = "", answer.reason_phrase, None
+    request_id = request_id or answer.headers.get("YCloud-Request-ID")
+    return APIError(answer.status_code, code, message, request_id)
+
+
+def _not_understood(what: str) -> APIError:
+    return APIError(200, "NOT_UNDERSTOOD", f"its answer is not as documented: {what}", None)
+
+
+def _retry_after(answer: httpx.Response, pause: float | None) -> float | None:
+    """``Retry-After``: seconds, or a date (RFC 9110, section 10.2.3)."""
+    value = answer.headers.get("Retry-After", "")
+    if pause is None or not value:
+        return pause
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return pause
+    return max(0.0, until.timestamp() - time.time())
