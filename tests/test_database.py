@@ -135,10 +135,10 @@ def test_who_opens_sqlite_while_another_makes_it_waits(
     database = Database(open_engine(f"sqlite:///{tmp_path}/inbox.db"), owned=True)
     assert database.read(count) == 0
     assert tries == [0.01]
+    database._engine.dispose()
     other.execute("PRAGMA journal_mode = DELETE")
     other.execute("BEGIN IMMEDIATE")
     monkeypatch.setattr("flask_ycloud.database._BUSY_SECONDS", -1)
-    database._engine.dispose()
     with pytest.raises(InboxUnavailable, match="locked"):
         database.read(count)
     other.close()
