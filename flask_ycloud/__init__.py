@@ -2,6 +2,8 @@
 
 from .blueprint import WebhookBlueprint, current_inbox, ycloud_bp
 from .errors import (
+    APIError,
+    APIUnreachable,
     ConfigurationError,
     Discard,
     EventNotFound,
@@ -33,6 +35,8 @@ from .signals import (
 from .signature import Signature, sign, verify
 
 __all__ = [
+    "APIError",
+    "APIUnreachable",
     "ConfigurationError",
     "Discard",
     "Event",

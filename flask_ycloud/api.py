@@ -309,7 +309,8 @@ def _request_body(**fields: Any) -> dict[str, Any]:
 
 def _path(endpoint_id: str) -> str:
     if not re.fullmatch(r"[\w-]+", endpoint_id, re.A):
-        raise ValueError(f"{endpoint_id!r} is no id of a webhook endpoint (wh627c86…).")
+        what = f"{endpoint_id!r} is no id of a webhook endpoint (wh627c86…)"
+        raise APIError(404, "NOT_FOUND", what, None)
     return f"/webhookEndpoints/{endpoint_id}"
 
 

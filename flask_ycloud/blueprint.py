@@ -40,7 +40,7 @@ from .signals import (
     event_dead,
     event_duplicated,
 )
-from .signature import HEADER, verify
+from .signature import HEADER, Signature, verify
 
 if TYPE_CHECKING:
     from .payloads import OnEvent
@@ -112,7 +112,7 @@ class WebhookBlueprint(Blueprint):
     def _receive(self) -> Response:
         runtime = runtime_of(current_app)
         try:
-            body = _authentic_body(runtime, runtime.endpoints[self.name].secrets)
+            body, signature = _authentic_body(runtime, runtime.endpoints[self.name].secrets)
         except SignatureError as error:
             challenge = {"WWW-Authenticate": HEADER}
             return self._refuse(runtime, 401, error.reason, str(error), challenge)
@@ -129,33 +129,41 @@ class WebhookBlueprint(Blueprint):
                 503, "The secret is not available. Send it again later.", _LATER
             )
         try:
-            return self._accept(runtime, body)
+            return self._accept(runtime, body, signature.timestamp)
         except InboxUnavailable as error:
             _logger.error("A delivery at %s was not stored: %s", self.name, error)
             return _problem(503, "It could not be stored. Send it again later.", _LATER)
 
-    def _accept(self, runtime: Runtime, body: bytes) -> Response:
+    def _accept(self, runtime: Runtime, body: bytes, signed_at: int) -> Response:
         """Store it. From then on it is ours, and the answer is 2xx."""
         try:
             event = parse_event(body, endpoint=self.name)
         except EventNotUnderstood as error:
-            return self._accept_as_dead(runtime, body, str(error))
+            return self._accept_as_dead(runtime, body, signed_at, str(error))
         new = runtime.inbox.accept(
             event.id,
             body,
             endpoint=self.name,
             event_type=event.type,
             key=ordering_key(event),
+            signed_at=signed_at,
         )
         self._announce(runtime, new, event.id, event.type)
         if new:
             _wake(runtime, event.id)
         return _answer(new)
 
-    def _accept_as_dead(self, runtime: Runtime, body: bytes, reason: str) -> Response:
+    def _accept_as_dead(
+        self, runtime: Runtime, body: bytes, signed_at: int, reason: str
+    ) -> Response:
         event_id = body_id(body)
         new = runtime.inbox.accept(
-            event_id, body, endpoint=self.name, event_type=None, dead=reason
+            event_id,
+            body,
+            endpoint=self.name,
+            event_type=None,
+            signed_at=signed_at,
+            dead=reason,
         )
         self._announce(runtime, new, event_id, None)
         if new:
@@ -199,13 +207,12 @@ class WebhookBlueprint(Blueprint):
 
 def _authentic_body(
     runtime: Runtime, secrets: Callable[[], tuple[str | bytes, ...]]
-) -> bytes:
+) -> tuple[bytes, Signature]:
     if request.method != "POST":
         raise MethodNotAllowed(["POST"], "This URL takes the POSTs of YCloud's webhooks.")
     body = _read_body(request, runtime.settings.max_body_bytes)
     header = request.headers.get(HEADER)
-    verify(body, header, secrets(), tolerance=runtime.settings.tolerance)
-    return body
+    return body, verify(body, header, secrets(), tolerance=runtime.settings.tolerance)
 
 
 def _read_body(request: Request, limit: int) -> bytes:

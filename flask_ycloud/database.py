@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from .errors import ConfigurationError, InboxUnavailable
-from .tables import make_tables
+from .tables import make_tables, schema
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -129,6 +129,10 @@ class Database:
         if owned:
             weakref.finalize(self, engine.dispose)
 
+    def __str__(self) -> str:
+        """Where it is, without a password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
     def _start_afresh(self) -> None:
         self._ready = False
         self._lock = threading.Lock()  # of the two below
@@ -199,6 +203,14 @@ class Database:
         """
         with self._ready_to_use():
             return self._make_tables()
+
+    def probe(self) -> None:
+        """Make a durable write that changes nothing, to see that it can be done.
+
+        :raises InboxUnavailable: if it cannot.
+        """
+        same = schema.update().values(version=schema.c.version)
+        self.write(lambda tx: tx.execute(same))
 
     def call(self) -> None:
         """Tell those who listen in other processes that an event is due.

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import ConfigurationError, Discard, Retry, UnknownEventTypeWarning
-from .event_types import KNOWN_SUBSCRIPTIONS, closest_hint
+from .event_types import EVENT_TYPES, KNOWN_SUBSCRIPTIONS, closest_hint, patterns
 from .signals import EventSignals
 
 if TYPE_CHECKING:
@@ -139,6 +139,21 @@ def handlers_for(app: object, event_type: str, *scopes: Handlers) -> dict[str, R
                 name = f"{base}#{number}"  # two lambdas, or a name in two scopes
             found.setdefault(name, receiver)
     return found
+
+
+def subscriptions(*scopes: Handlers) -> set[str]:
+    """The types and patterns that somebody in these scopes hears."""
+    return {name for scope in scopes for name in scope.signals.subscriptions()}
+
+
+def types_heard(*scopes: Handlers) -> list[str]:
+    """The event types that somebody in these scopes hears.
+
+    A pattern stands for the documented types that it reaches.
+    """
+    heard = subscriptions(*scopes)
+    known = [name for name in EVENT_TYPES if not heard.isdisjoint(patterns(name))]
+    return known + sorted(each for each in heard - KNOWN_SUBSCRIPTIONS if "*" not in each)
 
 
 def run(

@@ -20,7 +20,7 @@ from . import queries
 from .database import Database, Transaction
 from .errors import EventNotFound, EventRunning
 from .records import Claim, HandlerState, Stats, StoredEvent, Verdict
-from .tables import events, outcomes
+from .tables import events, outcomes, workers
 
 _DAY = 86_400.0
 
@@ -61,10 +61,12 @@ class Inbox:
         event_type: str | None,
         key: str | None = None,
         received_at: float | None = None,
+        signed_at: float | None = None,
         dead: str | None = None,
     ) -> bool:
         """Store a delivery. Durable when it returns.
 
+        :param signed_at: what its signature says, in unix seconds.
         :param dead: why it is a dead letter from the start.
         :returns: whether it is new; ``False`` if the id is known.
         :raises InboxUnavailable: if it was not stored.
@@ -76,6 +78,7 @@ class Inbox:
             "type": event_type,
             "key": key,
             "received_at": now,
+            "signed_at": signed_at,
             "state": "dead" if dead else "pending",
             "due_at": None if dead else 0.0,
             "settled_at": now if dead else None,
@@ -181,7 +184,34 @@ class Inbox:
         query = queries.OVERDUE.limit(limit)
         return self.database.read(lambda tx: tx.execute(query, values).scalars().all())
 
+    def heartbeat(self, worker: str) -> None:
+        """Note that a process that handles is alive; forget those long gone."""
+        now = self.clock()
+        row = {"name": worker, "seen_at": now}
+        keep = queries.heartbeat(self.database.dialect)
+        gone = workers.delete().where(workers.c.seen_at < now - _DAY)
+
+        def work(tx: Connection) -> None:
+            tx.execute(gone)
+            tx.execute(keep, row)
+
+        self.database.write(work)
+
+    def sign_off(self, worker: str) -> None:
+        """Note that a process handles no more."""
+        gone = workers.delete().where(workers.c.name == worker)
+        self.database.write(lambda tx: tx.execute(gone))
+
     # What people ask of it.
+
+    def workers(self) -> dict[str, float]:
+        """The processes that handle, and how many seconds ago each was heard of.
+
+        :raises InboxUnavailable: if the inbox cannot be read.
+        """
+        now = self.clock()
+        rows = self.database.read(lambda tx: tx.execute(workers.select()).all())
+        return {row.name: max(0.0, now - row.seen_at) for row in rows}
 
     def get(self, event_id: str) -> StoredEvent | None:
         """The event of that id, with the outcomes of its handlers.
@@ -330,6 +360,7 @@ def _stored(row: Any, handlers: tuple[HandlerState, ...] = ()) -> StoredEvent:
         endpoint=row.endpoint,
         state=row.state,
         received_at=_datetime(row.received_at),
+        signed_at=None if row.signed_at is None else _datetime(row.signed_at),
         due_at=None if row.due_at is None else _datetime(max(row.due_at, row.received_at)),
         settled_at=None if row.settled_at is None else _datetime(row.settled_at),
         reason=row.reason,

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 
-from .tables import events, outcomes
+from .tables import events, outcomes, workers
 
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -122,6 +122,14 @@ def keep_outcome(dialect: str) -> Any:
         set_={name: insert.excluded[name] for name in changing},
         where=outcomes.c.state != "succeeded",
     )
+
+
+@cache
+def heartbeat(dialect: str) -> Any:
+    """Insert or renew a process that handles."""
+    insert = _INSERTS[dialect](workers)
+    seen = {"seen_at": insert.excluded.seen_at}
+    return insert.on_conflict_do_update(index_elements=["name"], set_=seen)
 
 
 def counts(which: sa.ColumnElement[bool]) -> Any:

@@ -35,6 +35,8 @@ class StoredEvent:
 
     :param id: YCloud's id, or ``sha256:…`` of a body that was not understood.
     :param type: its type; ``None`` if it was not understood.
+    :param received_at: when it was accepted; aware, in UTC, as all times here.
+    :param signed_at: when YCloud signed it, by YCloud's clock.
     :param state: ``"pending"``, ``"running"``, ``"done"`` or ``"dead"``.
     :param due_at: when it is looked at next; ``None`` if it is settled.
     :param settled_at: when it became done or dead.
@@ -49,6 +51,7 @@ class StoredEvent:
     endpoint: str
     state: str
     received_at: datetime
+    signed_at: datetime | None
     due_at: datetime | None
     settled_at: datetime | None
     reason: str | None

@@ -39,6 +39,7 @@ class Settings:
     retention_days: float
     celery_queue: str | None
     celery_priority: int | None
+    api_key: str | None = field(repr=False)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
@@ -60,6 +61,7 @@ class Settings:
             ),
             celery_queue=_celery_queue(config.get("YCLOUD_CELERY_QUEUE")),
             celery_priority=_celery_priority(config.get("YCLOUD_CELERY_PRIORITY")),
+            api_key=_api_key(config.get("YCLOUD_API_KEY")),
         )
         # A signature may lie a tolerance ahead, and is good for another after that.
         shortest = 2 * settings.tolerance / _DAY
@@ -152,6 +154,16 @@ def _celery_priority(value: Any) -> int | None:
     if value is None or (isinstance(value, int) and 0 <= value <= _MOST_PRIORITY):
         return value
     raise _wrong("YCLOUD_CELERY_PRIORITY", value, "a whole number from 0 to 255")
+
+
+def _api_key(value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and value.strip()):
+        return value
+    # Without the value: it may be one, in another shape.
+    raise ConfigurationError(
+        f"YCLOUD_API_KEY is a {type(value).__name__}, or empty. It takes the text of an API"
+        " key of YCloud's."
+    )
 
 
 def _retry_delays(value: Any) -> tuple[float, ...]:

@@ -77,6 +77,10 @@ class EventSignals:
             if signal is not None and not signal.is_muted:
                 yield from _in_order(signal, app)
 
+    def subscriptions(self) -> set[str]:
+        """The types and patterns that somebody hears."""
+        return {name for name, signal in self._namespace.items() if signal.receivers}
+
     def disconnect(self, receiver: Callable[..., Any]) -> None:
         """Take a receiver off every signal."""
         for signal in self._namespace.values():

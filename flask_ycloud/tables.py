@@ -35,6 +35,7 @@ events = sa.Table(
     sa.Column("type", sa.String(128)),  # NULL: not understood
     sa.Column("key", sa.String(32)),
     sa.Column("received_at", sa.Double, nullable=False),
+    sa.Column("signed_at", sa.Double),  # by YCloud's clock
     sa.Column("state", sa.String(8), nullable=False),
     sa.Column("due_at", sa.Double),
     sa.Column("attempt", sa.Integer, nullable=False),  # claims so far: the fencing token
@@ -75,6 +76,14 @@ outcomes = sa.Table(
     sa.Column("updated_at", sa.Double, nullable=False),
     sa.Column("error", sa.Text),
     sqlite_with_rowid=False,
+)
+
+#: The processes that handle, and when each was last heard of.
+workers = sa.Table(
+    "ycloud_workers",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("seen_at", sa.Double, nullable=False),
 )
 
 

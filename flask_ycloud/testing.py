@@ -154,12 +154,13 @@ class FakeYCloud:
                 heapq.heappush(due, (later, next(count), delivery))
         return made
 
-    def rotate_secret(self) -> str:
+    def rotate_secret(self, new: str | None = None) -> str:
         """Sign with a new secret from now on.
 
+        :param new: the new one; made up if left out.
         :returns: the new one, to be configured beside the old.
         """
-        self.secret = f"whsec_{secrets.token_hex(16)}"
+        self.secret = new or f"whsec_{secrets.token_hex(16)}"
         return self.secret
 
     def _attempt(self, delivery: Delivery) -> None:

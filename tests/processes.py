@@ -25,7 +25,8 @@ TYPES = ("sms.inbound.received", "contact.created", "sms.message.updated")
 
 #: An app that notes in a file, durably and in one write each, when its handler runs and
 #: when its success is recorded. With NOTES it also writes a row of its own for each event,
-#: on the connection of the inbox. Its clock can be set back from outside.
+#: on the connection of the inbox. Its clock can be set back from outside. With SECRETS its
+#: secrets are in that file.
 APP = """
 import os, time
 import sqlalchemy as sa
@@ -35,6 +36,8 @@ from flask_ycloud.runtime import runtime_of
 
 app = Flask(__name__)
 app.config.from_prefixed_env()
+if "SECRETS" in os.environ:
+    app.config["YCLOUD_WEBHOOK_SECRET"] = lambda: open(os.environ["SECRETS"]).read().split()
 app.register_blueprint(ycloud_bp)
 runs = os.open(os.environ["RUNS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 

@@ -176,6 +176,16 @@ def test_a_broker_that_is_away_fails_no_delivery(
     assert len(celery.sent) == 3
 
 
+def test_a_sweep_without_a_broker_is_a_line(make_app: MakeApp) -> None:
+    app = make_app(YCLOUD_DISPATCH="celery")
+    nowhere = "redis://127.0.0.1:9/0"
+    app.extensions["celery"] = Celery(broker=nowhere, set_as_current=False)
+    runtime_of(app).inbox.accept("evt_1", b"{}", endpoint="ycloud", event_type=None)
+    runtime_of(app).inbox.clock = lambda: time.time() + 31
+    result = app.test_cli_runner().invoke(args=["ycloud", "sweep"])
+    assert result.output == "Error: The broker takes no tasks: OperationalError.\n"
+
+
 def test_too_many_ids_are_left_to_the_sweep(
     celery_app: tuple[Flask, Any],
     monkeypatch: pytest.MonkeyPatch,

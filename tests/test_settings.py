@@ -26,6 +26,7 @@ def test_the_defaults() -> None:
         retention_days=30,
         celery_queue=None,
         celery_priority=None,
+        api_key=None,
     )
 
 
@@ -111,3 +112,10 @@ def test_no_secret_means_no_start(value: Any) -> None:
     assert "hunter2" not in str(caught.value)
     with pytest.raises(ConfigurationError):
         secrets_of({"KEY": lambda: value}, "KEY")()
+
+
+@pytest.mark.parametrize("value", ["", "  ", 7, ["secret key"]])
+def test_an_api_key_that_is_none(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="YCLOUD_API_KEY is a") as wrong:
+        settings(YCLOUD_API_KEY=value)
+    assert "secret key" not in str(wrong.value)

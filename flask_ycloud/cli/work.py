@@ -10,6 +10,7 @@ from flask import current_app
 
 from ..dispatch import tasks
 from ..dispatch.worker import WorkerDispatcher
+from ..errors import YCloudError
 from ..runtime import runtime_of
 from .group import ycloud_cli
 
@@ -39,6 +40,8 @@ def sweep() -> None:
     """Send again the tasks of events that are overdue: for Celery and other queues."""
     try:
         click.echo(f"Sent {tasks.sweep()} tasks.")
-    except OSError as error:  # what Celery raises without a broker is one
+    except YCloudError:
+        raise
+    except Exception as error:  # each task queue has errors of its own
         name = type(error).__name__
         raise click.ClickException(f"The broker takes no tasks: {name}.") from None

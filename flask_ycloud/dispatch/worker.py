@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import socket
 import threading
 import time
 import weakref
@@ -24,6 +25,9 @@ POLL_SECONDS = 1.0
 
 #: Seconds between two looks for old events that are done.
 PRUNE_EVERY_SECONDS = 3600.0
+
+#: Seconds between two signs of life, kept in the inbox.
+BEAT_EVERY_SECONDS = 20.0
 
 #: Seconds that running handlers get at the end of the process. Gunicorn gives 30.
 GRACE_SECONDS = 25.0
@@ -50,6 +54,8 @@ class WorkerDispatcher(StartsThreads):
         self._wakes = self._idle = 0
         self._stopping = self._troubled = False
         self._prune_at = time.monotonic() + PRUNE_EVERY_SECONDS / 60
+        self._beat_at = time.monotonic()
+        self._name = f"{socket.gethostname()} {os.getpid()} {id(self):x}"
         self._threads = [
             threading.Thread(target=self._work, name=f"ycloud-{number}", daemon=True)
             for number in range(self._count)
@@ -91,6 +97,7 @@ class WorkerDispatcher(StartsThreads):
             thread.join(max(0.0, until - time.monotonic()))
         try:
             leases.give_back(self._runtime.inbox)
+            self._runtime.inbox.sign_off(self._name)
         except InboxUnavailable as error:
             _logger.warning("Events were not given back; their leases run out: %s", error)
 
@@ -133,6 +140,7 @@ class WorkerDispatcher(StartsThreads):
         timeout = POLL_SECONDS
         if not self._troubled:
             try:
+                self._beat()
                 self._prune()
                 timeout = min(timeout, self._runtime.inbox.next_due() or timeout)
             except InboxUnavailable:
@@ -141,6 +149,13 @@ class WorkerDispatcher(StartsThreads):
             self._idle += 1
             self._due.wait_for(lambda: self._stopping or self._wakes != seen, timeout)
             self._idle -= 1
+
+    def _beat(self) -> None:
+        with self._due:
+            if time.monotonic() < self._beat_at:
+                return
+            self._beat_at = time.monotonic() + BEAT_EVERY_SECONDS
+        self._runtime.inbox.heartbeat(self._name)
 
     def _prune(self) -> None:
         with self._due:

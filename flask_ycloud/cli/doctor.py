@@ -1,0 +1,277 @@
+"""What is wrong, and what to do about it: ``doctor``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+from flask import current_app
+
+from ..errors import ConfigurationError, InboxUnavailable, YCloudError
+from ..event_types import KNOWN_SUBSCRIPTIONS, patterns
+from ..handlers import subscriptions, types_heard
+from ..runtime import Runtime, runtime_of
+from .endpoints import open_api
+from .group import ycloud_cli
+from .output import short
+
+if TYPE_CHECKING:
+    from ..api import WebhookEndpoint
+
+_COLOURS = {"good": "green", "look": "yellow", "bad": "red", "skipped": "bright_black"}
+
+# YCloud's own retries reach that far, perhaps with the signature of the first try.
+_LAST_RETRY = 5 * 3600 + 36 * 60
+_SLOW_WRITE = 0.1  # seconds
+_OVERDUE = 60.0
+_WORKER_SILENT = 60.0
+_CLOCK_OFF = 30.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one look has shown.
+
+    :param check: what was looked at, in a word.
+    :param level: ``"good"``, ``"look"`` (at it some time), ``"bad"`` or ``"skipped"``.
+    :param text: what was found.
+    :param remedy: what to do about it.
+    """
+
+    check: str
+    level: str
+    text: str
+    remedy: str = ""
+
+
+@ycloud_cli.command()
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def doctor(as_json: bool) -> None:
+    """Look whether everything is as it should be. The status is 1 if something is bad."""
+    found = []
+    for each in examine(runtime_of(current_app)):
+        found.append(each)
+        if not as_json:
+            mark = click.style(f"{each.level:<8}", fg=_COLOURS[each.level])
+            click.echo(f"{mark}{each.check:<10}{each.text}")
+            if each.remedy:
+                click.echo(f"{'':<18}→ {each.remedy}")
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(each) for each in found]))
+    if any(each.level == "bad" for each in found):
+        raise click.exceptions.Exit(1)
+
+
+def examine(runtime: Runtime) -> Iterator[Finding]:
+    """Every finding, as it is found."""
+    yield from _settings(runtime)
+    yield from _secrets(runtime)
+    yield from _handlers(runtime)
+    try:
+        for look in (_inbox, _backlog, _clock, _workers):
+            yield from look(runtime)
+    except InboxUnavailable as error:
+        remedy = "Is the database there, and may this app write to it?"
+        yield Finding("inbox", "bad", str(error), remedy)
+    yield from _celery(runtime)
+    yield from _account(runtime)
+
+
+def _settings(runtime: Runtime) -> Iterator[Finding]:
+    yield Finding("settings", "good", f"Events are handled by {runtime.dispatch!r}.")
+    tolerance = runtime.settings.tolerance
+    if tolerance < _LAST_RETRY:
+        yield Finding(
+            "settings",
+            "look",
+            f"YCLOUD_SIGNATURE_TOLERANCE is {tolerance:g} s; YCloud's last retry comes"
+            f" {_LAST_RETRY} s after the first try.",
+            "After a long outage late retries may be refused. The default is 21600.",
+        )
+
+
+def _secrets(runtime: Runtime) -> Iterator[Finding]:
+    for name, endpoint in runtime.endpoints.items():
+        try:
+            secrets = endpoint.secrets()
+        except ConfigurationError as error:
+            yield Finding("secret", "bad", f"{name}: {error}", "Mend the callable.")
+            continue
+        if any(each != each.strip() for each in secrets):
+            text = f"{name}: a secret has white space around it."
+            yield Finding("secret", "bad", text, "Take it away: it counts as part of it.")
+        count = "one secret" if len(secrets) == 1 else f"{len(secrets)} secrets"
+        yield Finding("secret", "good", f"{name} has {count}.")
+
+
+def _handlers(runtime: Runtime) -> Iterator[Finding]:
+    for name in runtime.endpoints:
+        heard = types_heard(*runtime.scopes(name))
+        unknown = [each for each in heard if each not in KNOWN_SUBSCRIPTIONS]
+        if not heard:
+            text = f"{name}: no handler hears anything that arrives."
+            yield Finding("handlers", "bad", text, "Is the module with @on_event imported?")
+        elif unknown:
+            text = f"{name}: not documented by YCloud: {', '.join(unknown)}."
+            yield Finding("handlers", "look", text, "Are they spelt right?")
+        else:
+            yield Finding("handlers", "good", f"{name} hears {len(heard)} event types.")
+
+
+def _inbox(runtime: Runtime) -> Iterator[Finding]:
+    database = runtime.inbox.database
+    version = database.init()
+    yield Finding("inbox", "good", f"{database}, tables of version {version}.")
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        database.probe()
+        times.append(time.perf_counter() - started)
+    took = statistics.median(times)
+    text = f"A durable write takes {1000 * took:.1f} ms."
+    if took < _SLOW_WRITE:
+        yield Finding("inbox", "good", text)
+    else:
+        remedy = "Each delivery waits for one. Is the disk slow, or the database far away?"
+        yield Finding("inbox", "look", text, remedy)
+
+
+def _backlog(runtime: Runtime) -> Iterator[Finding]:
+    stats = runtime.inbox.stats()
+    if runtime.inbox.overdue(_OVERDUE, limit=1):
+        text = f"Events have been due for more than {_OVERDUE:g} s; {stats.pending} wait."
+        remedy = "Do workers run? If so, raise YCLOUD_WORKER_THREADS or start more."
+        yield Finding("backlog", "bad", text, remedy)
+    else:
+        text = f"{stats.pending} wait, {stats.running} run, none is overdue."
+        yield Finding("backlog", "good", text)
+    if stats.dead:
+        remedy = "See: flask ycloud list --state dead; then: flask ycloud replay ID"
+        yield Finding("backlog", "look", f"{stats.dead} dead letters.", remedy)
+
+
+def _clock(runtime: Runtime) -> Iterator[Finding]:
+    """The quickest of recent deliveries tells how far the clocks are apart."""
+    recent = runtime.inbox.list(limit=100)
+    delays = [
+        (each.received_at - each.signed_at).total_seconds()
+        for each in recent
+        if each.signed_at is not None
+    ]
+    if not delays:
+        yield Finding("clock", "skipped", "No delivery has arrived yet.")
+        return
+    offset = min(delays)
+    text = (
+        f"The quickest of {len(delays)} deliveries came {offset:.0f} s after its signing."
+    )
+    if abs(offset) < _CLOCK_OFF:
+        yield Finding("clock", "good", text)
+    else:
+        remedy = "Is this machine's clock right? Does it run NTP?"
+        yield Finding("clock", "look", text, remedy)
+
+
+def _workers(runtime: Runtime) -> Iterator[Finding]:
+    if runtime.dispatch not in ("worker", "manual"):
+        return
+    ages = runtime.inbox.workers()
+    alive = [name for name, age in ages.items() if age < _WORKER_SILENT]
+    if alive:
+        yield Finding("workers", "good", f"{len(alive)} processes handle events.")
+        return
+    last = f"the last was heard of {short(min(ages.values()))} ago" if ages else "none yet"
+    remedy = (
+        "Start: flask ycloud worker"
+        if runtime.dispatch == "manual"
+        else "Its threads start with the first request: is the app served?"
+    )
+    yield Finding("workers", "bad", f"No process handles events; {last}.", remedy)
+
+
+def _celery(runtime: Runtime) -> Iterator[Finding]:
+    if runtime.dispatch != "celery":
+        return
+    celery: Any = runtime.app.extensions.get("celery")
+    if celery is None:
+        text = "There is no Celery at app.extensions['celery']."
+        yield Finding("celery", "bad", text, "See the page on Celery: a few lines add it.")
+        return
+    try:
+        with celery.connection_for_write(connect_timeout=2) as connection:
+            connection.ensure_connection(max_retries=1, timeout=2)
+            answers = celery.control.ping(timeout=1, connection=connection)
+    except Exception as error:  # each transport has errors of its own
+        text = f"The broker does not answer ({type(error).__name__})."
+        yield Finding("celery", "bad", text, "Is it running, and is its URL right?")
+        return
+    if answers:
+        yield Finding("celery", "good", f"{len(answers)} workers answer.")
+    else:
+        text = "The broker is there, but no worker answers."
+        yield Finding("celery", "bad", text, "Start: celery -A your_module worker")
+
+
+def _account(runtime: Runtime) -> Iterator[Finding]:
+    if runtime.settings.api_key is None:
+        text = "YCLOUD_API_KEY is not set, so the account was not looked at."
+        yield Finding("account", "skipped", text)
+        return
+    try:
+        with open_api(runtime) as api:
+            found = list(api.list())
+    except YCloudError as error:
+        yield Finding("account", "bad", str(error), "Is YCLOUD_API_KEY right?")
+        return
+    for name, endpoint in runtime.endpoints.items():
+        try:
+            secrets = {_text(each) for each in endpoint.secrets()}
+        except ConfigurationError:
+            continue  # which has been told already
+        mine = [each for each in found if each.secret in secrets]
+        if not mine:
+            text = f"No endpoint of the account has the secret of {name}."
+            remedy = "See: flask ycloud endpoints list; then: endpoints create URL"
+            yield Finding("account", "bad", text, remedy)
+        for each in mine:
+            yield from _endpoint(runtime, name, each)
+
+
+def _endpoint(runtime: Runtime, name: str, endpoint: WebhookEndpoint) -> Iterator[Finding]:
+    """What YCloud has of an endpoint, beside what the app has."""
+    update = f"flask ycloud endpoints update {endpoint.id}"
+    if endpoint.status == "active":
+        yield Finding("account", "good", f"{endpoint.id} is active, and {name}'s.")
+    else:
+        text = f"{endpoint.id} is {endpoint.status}: YCloud sends nothing to it."
+        yield Finding("account", "bad", text, f"{update} --status active")
+    url = urlsplit(endpoint.url)
+    path = runtime.path_of(name)
+    if url.scheme != "https":
+        text = f"{endpoint.id} has a URL without HTTPS: payloads travel in the clear."
+        yield Finding("account", "bad", text, f"{update} --url https://…{path}")
+    if not url.path.rstrip("/").endswith(path):
+        text = f"{endpoint.id} sends to {url.path or '/'}; the app listens at {path}."
+        remedy = (
+            "Unless a proxy maps one to the other: " + update + f" --url https://…{path}"
+        )
+        yield Finding("account", "look", text, remedy)
+    scopes, subscribed = runtime.scopes(name), set(endpoint.enabled_events)
+    reached = {each for event_type in subscribed for each in patterns(event_type)}
+    if unheard := sorted(subscriptions(*scopes) - reached):
+        text = f"Handled, but not subscribed: {', '.join(unheard)}."
+        yield Finding("account", "look", text, f"{update} --from-handlers")
+    if unhandled := sorted(subscribed - set(types_heard(*scopes))):
+        text = f"Subscribed, but without a handler: {', '.join(unhandled)}."
+        yield Finding("account", "look", text, f"{update} --from-handlers")
+
+
+def _text(secret: str | bytes) -> str:
+    return secret if isinstance(secret, str) else secret.decode("utf-8", "replace")
