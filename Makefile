@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture payloads bench lint types imports docs
+.PHONY: help demo test chromium screenshots torture payloads bench lint types imports docs
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -22,6 +22,12 @@ test: $(INSTALLED)  ## the whole test suite, with full branch coverage enforced
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage report
+
+chromium:  ## Debian's Chromium, for the tests of the inspector, if it is not there
+	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
+
+screenshots: $(INSTALLED)  ## the pictures of the inspector in docs/_static
+	$(BIN)/python -m scripts.screenshots
 
 torture: $(INSTALLED)  ## kill -9 a server 200 times under load, over each store
 	$(BIN)/python -m scripts.torture $(ARGS)

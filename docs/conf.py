@@ -12,6 +12,7 @@ version = release = version_of("flask-ycloud")
 
 extensions = ["sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]
+html_static_path = ["_static"]
 html_theme = "alabaster"
 html_theme_options = {"description": "YCloud webhooks in Flask", "fixed_sidebar": True}
 autodoc_member_order = "bysource"

@@ -22,7 +22,7 @@ from .errors import (
 from .event import Event, parse_event
 from .handlers import event_signal, on_event
 from .inbox import Inbox
-from .records import HandlerState, Stats, StoredEvent
+from .records import Attempt, HandlerState, Stats, StoredEvent
 from .signals import (
     delivery_rejected,
     event_accepted,
@@ -37,6 +37,7 @@ from .signature import Signature, sign, verify
 __all__ = [
     "APIError",
     "APIUnreachable",
+    "Attempt",
     "ConfigurationError",
     "Discard",
     "Event",

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+import time
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Flask, Request, Response, current_app, request
+from flask import Blueprint, Flask, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
-from werkzeug.exceptions import (
-    BadRequest,
-    HTTPException,
-    LengthRequired,
-    MethodNotAllowed,
-    RequestEntityTooLarge,
-)
+from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
-from werkzeug.wsgi import get_input_stream
 
+from . import tracing
 from .cli import ycloud_cli
+from .deliveries import Delivery, read_delivery
 from .dispatch import make_dispatcher, prepare
 from .errors import (
     ConfigurationError,
@@ -40,7 +35,7 @@ from .signals import (
     event_dead,
     event_duplicated,
 )
-from .signature import HEADER, Signature, verify
+from .signature import HEADER
 
 if TYPE_CHECKING:
     from .payloads import OnEvent
@@ -48,7 +43,6 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _RETRY_AFTER_SECONDS = 10
-_MOST_DIGITS = 18  # int() refuses thousands of them with an error of its own
 # All of them come here, so that a wrong one gets an answer of ours.
 _METHODS = ["POST", "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -86,7 +80,7 @@ class WebhookBlueprint(Blueprint):
             strict_slashes=False,
         )
         self.record(self._attach)
-        self.url_value_preprocessor(self._exempt_from_csrf)
+        self.url_value_preprocessor(lambda *_: exempt_from_csrf(self))
 
     def _attach(self, setup: BlueprintSetupState) -> None:
         """Give the app its runtime and commands, once, and this endpoint to both."""
@@ -100,19 +94,15 @@ class WebhookBlueprint(Blueprint):
             app.cli.add_command(ycloud_cli)
             app.before_request(lambda: runtime.dispatcher.start())
 
-    def _exempt_from_csrf(self, *_: object) -> None:
-        """Flask-WTF asks for a token in every POST. Ours carry a signature instead.
-
-        Done at the request, since the app may set CSRFProtect up after this blueprint.
-        """
-        csrf: Any = current_app.extensions.get("csrf")
-        if hasattr(csrf, "exempt"):
-            csrf.exempt(self)
-
     def _receive(self) -> Response:
+        with tracing.accepting(self.name):
+            return self._answer()
+
+    def _answer(self) -> Response:
         runtime = runtime_of(current_app)
+        secrets = runtime.endpoints[self.name].secrets
         try:
-            body, signature = _authentic_body(runtime, runtime.endpoints[self.name].secrets)
+            delivery = read_delivery(request, runtime.settings, secrets)
         except SignatureError as error:
             challenge = {"WWW-Authenticate": HEADER}
             return self._refuse(runtime, 401, error.reason, str(error), challenge)
@@ -129,62 +119,46 @@ class WebhookBlueprint(Blueprint):
                 503, "The secret is not available. Send it again later.", _LATER
             )
         try:
-            return self._accept(runtime, body, signature.timestamp)
+            return self._accept(runtime, delivery)
         except InboxUnavailable as error:
             _logger.error("A delivery at %s was not stored: %s", self.name, error)
             return _problem(503, "It could not be stored. Send it again later.", _LATER)
 
-    def _accept(self, runtime: Runtime, body: bytes, signed_at: int) -> Response:
+    def _accept(self, runtime: Runtime, delivery: Delivery) -> Response:
         """Store it. From then on it is ours, and the answer is 2xx."""
+        event_type = key = dead = None
         try:
-            event = parse_event(body, endpoint=self.name)
+            event = parse_event(delivery.body, endpoint=self.name)
+            event_id, event_type, key = event.id, event.type, ordering_key(event)
         except EventNotUnderstood as error:
-            return self._accept_as_dead(runtime, body, signed_at, str(error))
-        new = runtime.inbox.accept(
-            event.id,
-            body,
-            endpoint=self.name,
-            event_type=event.type,
-            key=ordering_key(event),
-            signed_at=signed_at,
-        )
-        self._announce(runtime, new, event.id, event.type)
-        if new:
-            _wake(runtime, event.id)
-        return _answer(new)
-
-    def _accept_as_dead(
-        self, runtime: Runtime, body: bytes, signed_at: int, reason: str
-    ) -> Response:
-        event_id = body_id(body)
+            event_id, dead = body_id(delivery.body), str(error)
+        tracing.note(event_id=event_id, event_type=event_type or "")
         new = runtime.inbox.accept(
             event_id,
-            body,
+            delivery.body,
             endpoint=self.name,
-            event_type=None,
-            signed_at=signed_at,
-            dead=reason,
+            event_type=event_type,
+            key=key,
+            signed_at=delivery.signed_at,
+            traceparent=tracing.current(),
+            dead=dead,
         )
-        self._announce(runtime, new, event_id, None)
-        if new:
-            _logger.error(
-                "Event %s is a dead letter: not understood, %s.", event_id, reason
-            )
-            announce(
-                event_dead, runtime.app, event_id=event_id, event_type=None, reason=reason
-            )
-        return _answer(new)
-
-    def _announce(
-        self, runtime: Runtime, new: bool, event_id: str, event_type: str | None
-    ) -> None:
+        about = {"event_id": event_id, "event_type": event_type}
         announce(
             event_accepted if new else event_duplicated,
             runtime.app,
-            event_id=event_id,
-            event_type=event_type,
+            **about,
             endpoint=self.name,
+            seconds=time.perf_counter() - delivery.started,
         )
+        if new and dead:
+            message = "Event %s is a dead letter: not understood, %s."
+            _logger.error(message, event_id, dead, extra={**about, "endpoint": self.name})
+            announce(event_dead, runtime.app, **about, reason=dead)
+        elif new:
+            _wake(runtime, event_id)
+        status = "accepted" if new else "duplicate"
+        return Response(json.dumps({"status": status}), mimetype="application/json")
 
     def _refuse(
         self,
@@ -194,52 +168,22 @@ class WebhookBlueprint(Blueprint):
         detail: str,
         headers: dict[str, str],
     ) -> Response:
-        _logger.warning("A delivery at %s was refused: %s (%d).", self.name, reason, status)
-        announce(
-            delivery_rejected,
-            runtime.app,
-            endpoint=self.name,
-            reason=reason,
-            status=status,
-        )
+        about = {"endpoint": self.name, "reason": reason, "status": status}
+        message = "A delivery at %s was refused: %s (%d)."
+        _logger.warning(message, self.name, reason, status, extra=about)
+        runtime.refusals.count(self.name, reason)
+        announce(delivery_rejected, runtime.app, **about)
         return _problem(status, detail, headers)
 
 
-def _authentic_body(
-    runtime: Runtime, secrets: Callable[[], tuple[str | bytes, ...]]
-) -> tuple[bytes, Signature]:
-    if request.method != "POST":
-        raise MethodNotAllowed(["POST"], "This URL takes the POSTs of YCloud's webhooks.")
-    body = _read_body(request, runtime.settings.max_body_bytes)
-    header = request.headers.get(HEADER)
-    return body, verify(body, header, secrets(), tolerance=runtime.settings.tolerance)
+def exempt_from_csrf(blueprint: Blueprint) -> None:
+    """Flask-WTF asks for a token in every POST; ours have a safeguard of their own.
 
-
-def _read_body(request: Request, limit: int) -> bytes:
-    """The raw bytes, never more than the limit of them.
-
-    :raises HTTPException: 411 without a length, 400 with one that is wrong, 413 above
-        the limit.
+    Called at the request, since the app may set CSRFProtect up after the blueprint.
     """
-    chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
-    length = request.headers.get("Content-Length")
-    if length is None and not (chunked and request.environ.get("wsgi.input_terminated")):
-        raise LengthRequired("The delivery has no Content-Length.")
-    if length is not None and (chunked or not (length.isascii() and length.isdigit())):
-        raise BadRequest("The delivery's Content-Length is no length, or not the only one.")
-    if length is not None and (len(length) > _MOST_DIGITS or int(length) > limit):
-        raise RequestEntityTooLarge
-    # Not the app's own MAX_CONTENT_LENGTH, which is there for uploads. A hook that read
-    # the body before us has left it in the request. One byte more than the limit, for
-    # of a chunked body werkzeug gives what is within and does not say that there is more.
-    if "stream" not in vars(request):
-        vars(request)["stream"] = get_input_stream(
-            request.environ, max_content_length=limit + 1
-        )
-    body = request.get_data()
-    if len(body) > limit:
-        raise RequestEntityTooLarge
-    return body
+    csrf: Any = current_app.extensions.get("csrf")
+    if hasattr(csrf, "exempt"):
+        csrf.exempt(blueprint)
 
 
 def _wake(runtime: Runtime, event_id: str) -> None:
@@ -253,15 +197,11 @@ def _wake(runtime: Runtime, event_id: str) -> None:
             "Event %s is stored, but its handling did not start: %s",
             event_id,
             type_and_stack(error),
+            extra={"event_id": event_id},
         )
 
 
 _LATER = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
-
-
-def _answer(new: bool) -> Response:
-    status = "accepted" if new else "duplicate"
-    return Response(json.dumps({"status": status}), mimetype="application/json")
 
 
 def _problem(status: int, detail: str, headers: dict[str, str]) -> Response:

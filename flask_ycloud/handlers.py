@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import os
 import threading
 import traceback
 import warnings
@@ -207,7 +208,8 @@ def _type_and_place(error: BaseException, receiver: Receiver) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = getattr(_code(_func(receiver)), "co_filename", None)
     place = next((each for each in reversed(frames) if each.filename == own), frames[-1])
-    return f"{name} at {place.filename}:{place.lineno} in {place.name}"
+    file = place.filename.removeprefix(os.getcwd() + os.sep)
+    return f"{name} at {file}:{place.lineno} in {place.name}"
 
 
 def _check_types(types: tuple[str, ...]) -> None:

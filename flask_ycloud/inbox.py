@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -19,10 +19,11 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from . import queries
 from .database import Database, Transaction
 from .errors import EventNotFound, EventRunning
-from .records import Claim, HandlerState, Stats, StoredEvent, Verdict
-from .tables import events, outcomes, workers
+from .records import Attempt, Claim, HandlerState, Stats, StoredEvent, Verdict
+from .tables import attempts, events, outcomes, refusals, workers
 
 _DAY = 86_400.0
+_REFUSALS_KEPT = 30 * 24  # hours
 
 
 class Inbox:
@@ -62,11 +63,13 @@ class Inbox:
         key: str | None = None,
         received_at: float | None = None,
         signed_at: float | None = None,
+        traceparent: str | None = None,
         dead: str | None = None,
     ) -> bool:
         """Store a delivery. Durable when it returns.
 
         :param signed_at: what its signature says, in unix seconds.
+        :param traceparent: the trace it belongs to, as W3C Trace Context has it.
         :param dead: why it is a dead letter from the start.
         :returns: whether it is new; ``False`` if the id is known.
         :raises InboxUnavailable: if it was not stored.
@@ -85,20 +88,33 @@ class Inbox:
             "reason": dead,
             "attempt": 0,
             "crashes": 0,
+            "redeliveries": 0,
+            "traceparent": traceparent,
             "body": body,
         }
         return self.database.write_together(self._insert, row)
 
     def _insert(self, tx: Connection, rows: list[dict[str, Any]]) -> list[bool]:
         """Insert events, and tell of each whether it is new."""
+        by_id: dict[str, dict[str, Any]] = {}
+        for row in rows:
+            if row["id"] in by_id:  # of the same id twice, one is new
+                by_id[row["id"]]["redeliveries"] += 1
+            else:
+                by_id[row["id"]] = {**row}
         # In one order everywhere, or two processes with the same ids could deadlock.
-        ordered = sorted(rows, key=lambda row: str(row["id"]))
+        ordered = [by_id[event_id] for event_id in sorted(by_id)]
         insert = queries.new_events(self.database.dialect)
-        new = set(tx.execute(insert, ordered if len(rows) > 1 else rows[0]).scalars())
+        found = tx.execute(insert, ordered if len(ordered) > 1 else ordered[0])
+        new = {
+            event_id
+            for event_id, redeliveries in found
+            if redeliveries == by_id[event_id]["redeliveries"]
+        }
         answers = []
         for row in rows:
             answers.append(row["id"] in new)
-            new.discard(row["id"])  # of the same id twice, one is new
+            new.discard(row["id"])
         return answers
 
     def claim(self, event_id: str | None = None) -> Claim | None:
@@ -146,12 +162,27 @@ class Inbox:
             {**dataclasses.asdict(each), "event_seq": claim.seq, "updated_at": now}
             for each in states
         ]
+        note = queries.keep_attempt(self.database.dialect)
+        noted = [
+            {
+                "event_seq": claim.seq,
+                "handler": each.handler,
+                "ended_at": now,
+                "number": each.attempts,
+                "state": each.state,
+                "seconds": each.seconds,
+                "error": each.error,
+            }
+            for each in states
+        ]
 
         def work(tx: Connection) -> bool:
             if not tx.execute(first, values).rowcount:
                 return False
             for each in kept:
                 tx.execute(keep, each)
+            for each in noted:
+                tx.execute(note, each)
             return True
 
         return (transaction.finish if transaction else self.database.write)(work)
@@ -183,6 +214,22 @@ class Inbox:
         values = {"then_": self.clock() - seconds}
         query = queries.OVERDUE.limit(limit)
         return self.database.read(lambda tx: tx.execute(query, values).scalars().all())
+
+    def count_refusals(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Add to this hour's counts of refused deliveries, by endpoint and reason."""
+        hour = int(self.clock() // 3600)
+        add = queries.add_refusals(self.database.dialect)
+        rows = [
+            {"hour": hour, "endpoint": endpoint, "reason": reason, "count": count}
+            for (endpoint, reason), count in sorted(counts.items())
+        ]
+        old = refusals.delete().where(refusals.c.hour < hour - _REFUSALS_KEPT)
+
+        def work(tx: Connection) -> None:
+            tx.execute(add, rows)
+            tx.execute(old)
+
+        self.database.write(work)
 
     def heartbeat(self, worker: str) -> None:
         """Note that a process that handles is alive; forget those long gone."""
@@ -221,7 +268,13 @@ class Inbox:
 
         def work(tx: Connection) -> StoredEvent | None:
             row = tx.execute(events.select().where(events.c.id == event_id)).first()
-            return _stored(row, _handler_states(tx, row.seq)) if row else None
+            if row is None:
+                return None
+            runs = tx.execute(queries.ATTEMPTS, {"seq_": row.seq}).mappings()
+            attempts = tuple(
+                Attempt(**{**run, "ended_at": _datetime(run["ended_at"])}) for run in runs
+            )
+            return stored(row, _handler_states(tx, row.seq), attempts)
 
         return self.database.read(work)
 
@@ -247,7 +300,7 @@ class Inbox:
                 query = query.where(events.c[column] == wanted)
         if before is not None:
             query = query.where(events.c.seq < before)
-        return self.database.read(lambda tx: [_stored(row) for row in tx.execute(query)])
+        return self.database.read(lambda tx: [stored(row) for row in tx.execute(query)])
 
     def replay(self, event_id: str, *, succeeded_too: bool = False) -> None:
         """Make an event due at once, with all its attempts before it.
@@ -319,7 +372,8 @@ class Inbox:
             # One may have been replayed since.
             still = events.delete().where(events.c.seq.in_(old), queries.STATES["done"])
             gone = tx.execute(still.returning(events.c.seq)).scalars().all()
-            tx.execute(outcomes.delete().where(outcomes.c.event_seq.in_(gone)))
+            for table in (outcomes, attempts):
+                tx.execute(table.delete().where(table.c.event_seq.in_(gone)))
             return len(gone)
 
         deleted = 0
@@ -353,7 +407,12 @@ def _handler_states(tx: Connection, seq: int) -> tuple[HandlerState, ...]:
     return tuple(HandlerState(*row) for row in tx.execute(queries.OUTCOMES, {"seq_": seq}))
 
 
-def _stored(row: Any, handlers: tuple[HandlerState, ...] = ()) -> StoredEvent:
+def stored(
+    row: Any,
+    handlers: tuple[HandlerState, ...] = (),
+    attempts: tuple[Attempt, ...] = (),
+) -> StoredEvent:
+    """A row of the events as people get it."""
     return StoredEvent(
         id=row.id,
         type=row.type,
@@ -366,7 +425,12 @@ def _stored(row: Any, handlers: tuple[HandlerState, ...] = ()) -> StoredEvent:
         reason=row.reason,
         position=row.seq,
         body=row.body,
+        redeliveries=row.redeliveries,
+        redelivered_at=None
+        if row.redelivered_at is None
+        else _datetime(row.redelivered_at),
         handlers=handlers,
+        attempts=attempts,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
+from . import tracing
 from .database import Transaction
 from .errors import EventNotUnderstood, InboxUnavailable, type_and_stack
 from .event import Event, parse_event
@@ -94,19 +95,23 @@ class _Round:
         def commit() -> None:
             """If the handler asked for a connection, its outcome is settled on it."""
             if transaction.opened:
-                success = HandlerState(name, "succeeded", attempts)
+                seconds = time.perf_counter() - started
+                success = HandlerState(name, "succeeded", attempts, seconds=seconds)
                 kept.append(self._keep(success, last, transaction))
 
         event = replace(self.event, attempt=attempt, connect=transaction.open)
         started = time.perf_counter()
         try:
-            outcome = run(self.handlers[name], self.runtime.app, event, commit=commit)
+            with tracing.handling(self.claim.traceparent, **_about(name, event)):
+                outcome = run(self.handlers[name], self.runtime.app, event, commit=commit)
+                if outcome.exception is not None:
+                    tracing.failed(outcome.exception)
         finally:
             transaction.close()
         seconds = time.perf_counter() - started
         delay = self._delay(attempt, outcome)
         next_at = None if delay is None else self.runtime.inbox.clock() + delay
-        state = HandlerState(name, outcome.state, attempts, next_at, outcome.error)
+        state = HandlerState(name, outcome.state, attempts, next_at, outcome.error, seconds)
         saved = kept[0] if kept else self._keep(state, last)
         self._tell(name, event, outcome, delay, seconds)
         return saved
@@ -156,11 +161,12 @@ class _Round:
 
 def _log(name: str, event: Event[Any], outcome: Outcome, delay: float | None) -> None:
     """One handler's failure: type, place and stack, but no values of anything."""
-    subject = (name, event.id, event.type)
+    subject, about = (name, event.id, event.type), _about(name, event)
     if outcome.state == "discarded":
-        _logger.info("Handler %s discarded event %s (%s).", *subject)
+        _logger.info("Handler %s discarded event %s (%s).", *subject, extra=about)
     elif outcome.retry_after is not None and delay is not None:
-        _logger.info("Handler %s asked for event %s (%s) again in %g s.", *subject, delay)
+        message = "Handler %s asked for event %s (%s) again in %g s."
+        _logger.info(message, *subject, delay, extra=about)
     else:
         _logger.error(
             "Handler %s failed at event %s (%s), attempt %d; %s. %s",
@@ -168,7 +174,19 @@ def _log(name: str, event: Event[Any], outcome: Outcome, delay: float | None) ->
             event.attempt,
             "it was the last" if delay is None else f"the next is in {delay:g} s",
             type_and_stack(outcome.exception) if outcome.exception else "",
+            extra=about,
         )
+
+
+def _about(name: str, event: Event[Any]) -> dict[str, str | int]:
+    """What log records and spans say of a run, beside their text."""
+    return {
+        "event_id": event.id,
+        "event_type": event.type,
+        "endpoint": event.endpoint,
+        "handler": name,
+        "attempt": event.attempt,
+    }
 
 
 def _is_due(state: HandlerState | None, now: float) -> bool:
@@ -183,7 +201,11 @@ def _announce_verdict(
         announce(event_done, runtime.app, **details)
     elif verdict.state == "dead":
         _logger.error(
-            "Event %s (%s) is a dead letter: %s.", claim.id, event_type, verdict.reason
+            "Event %s (%s) is a dead letter: %s.",
+            claim.id,
+            event_type,
+            verdict.reason,
+            extra={**details, "endpoint": claim.endpoint},
         )
         announce(event_dead, runtime.app, **details, reason=verdict.reason)
 
@@ -205,6 +227,7 @@ def _save(
             "Event %s was taken over while it was handled here: this process was away for"
             " longer than YCLOUD_LEASE_SECONDS.",
             claim.id,
+            extra={"event_id": claim.id, "endpoint": claim.endpoint},
         )
     return saved
 

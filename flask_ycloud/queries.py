@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 
-from .tables import events, outcomes, workers
+from .tables import attempts, events, outcomes, refusals, workers
 
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -44,7 +44,10 @@ def _take(due: sa.Select[tuple[int]]) -> Any:
     """Claim that event until ``until_``. A claim that nobody settled counts as a crash."""
     chosen = due.with_for_update(skip_locked=True).scalar_subquery()
     crashed = sa.case((STATES["running"], 1), else_=0)
-    claimed = ("seq", "attempt", "id", "endpoint", "key", "received_at", "crashes", "body")
+    claimed = (
+        "seq", "attempt", "id", "endpoint", "key", "received_at", "crashes",
+        "traceparent", "body",
+    )  # fmt: skip
     return (
         events.update()
         .where(events.c.seq == chosen)
@@ -98,30 +101,64 @@ SETTLE = _still_theirs.values(
 
 OUTCOMES = (
     sa.select(
-        *(outcomes.c[n] for n in ("handler", "state", "attempts", "next_at", "error"))
+        *(
+            outcomes.c[name]
+            for name in ("handler", "state", "attempts", "next_at", "error", "seconds")
+        )
     )
     .where(outcomes.c.event_seq == bindparam("seq_"))
     .order_by(outcomes.c.handler)
 )
 
+ATTEMPTS = (
+    sa.select(
+        *(
+            attempts.c[name]
+            for name in ("handler", "number", "state", "ended_at", "seconds", "error")
+        )
+    )
+    .where(attempts.c.event_seq == bindparam("seq_"))
+    .order_by(attempts.c.ended_at)
+)
+
 
 @cache
 def new_events(dialect: str) -> Any:
-    """Insert events, and give the ids that are new."""
+    """Insert events, or count that they came again; give their ids and that count."""
     insert = _INSERTS[dialect](events)
-    return insert.on_conflict_do_nothing(index_elements=["id"]).returning(events.c.id)
+    again = {
+        "redeliveries": events.c.redeliveries + 1 + insert.excluded.redeliveries,
+        "redelivered_at": insert.excluded.received_at,
+    }
+    insert = insert.on_conflict_do_update(index_elements=["id"], set_=again)
+    return insert.returning(events.c.id, events.c.redeliveries)
 
 
 @cache
 def keep_outcome(dialect: str) -> Any:
     """Insert or renew a handler's outcome. What has succeeded stays so."""
     insert = _INSERTS[dialect](outcomes)
-    changing = ("state", "attempts", "next_at", "error", "updated_at")
+    changing = ("state", "attempts", "next_at", "error", "seconds", "updated_at")
     return insert.on_conflict_do_update(
         index_elements=["event_seq", "handler"],
         set_={name: insert.excluded[name] for name in changing},
         where=outcomes.c.state != "succeeded",
     )
+
+
+@cache
+def keep_attempt(dialect: str) -> Any:
+    """Insert a run of a handler."""
+    return _INSERTS[dialect](attempts).on_conflict_do_nothing()
+
+
+@cache
+def add_refusals(dialect: str) -> Any:
+    """Add to the counts of refused deliveries."""
+    insert = _INSERTS[dialect](refusals)
+    more = {"count": refusals.c.count + insert.excluded.count}
+    key = ["hour", "endpoint", "reason"]
+    return insert.on_conflict_do_update(index_elements=key, set_=more)
 
 
 @cache

@@ -15,6 +15,7 @@ class HandlerState:
     :param attempts: how often it ran.
     :param next_at: when it runs again, in unix seconds; ``None`` if it does not.
     :param error: the last error's type and place, or why it was discarded.
+    :param seconds: how long its last run took.
     """
 
     handler: str
@@ -22,11 +23,31 @@ class HandlerState:
     attempts: int
     next_at: float | None = None
     error: str | None = None
+    seconds: float | None = None
 
     @property
     def ended(self) -> bool:
         """Whether this handler will not run again by itself."""
         return self.next_at is None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One run of a handler.
+
+    :param number: 1 for the first since the event came or was replayed.
+    :param state: ``"succeeded"``, ``"failed"`` or ``"discarded"``.
+    :param ended_at: aware, in UTC.
+    :param seconds: how long it took; ``None`` if its process died.
+    :param error: its error's type and place, or why it was discarded.
+    """
+
+    handler: str
+    number: int
+    state: str
+    ended_at: datetime
+    seconds: float | None
+    error: str | None
 
 
 @dataclass(frozen=True)
@@ -42,7 +63,10 @@ class StoredEvent:
     :param settled_at: when it became done or dead.
     :param reason: why it is a dead letter.
     :param body: the raw bytes as they arrived.
+    :param redeliveries: how often it came again.
+    :param redelivered_at: when it came the last time, if it came again.
     :param handlers: the outcomes so far; empty in a list.
+    :param attempts: every run of a handler, in order of their ends; empty in a list.
     :param position: its place in the order of arrival; ``list(before=…)`` takes it.
     """
 
@@ -57,7 +81,10 @@ class StoredEvent:
     reason: str | None
     position: int
     body: bytes = field(repr=False)
+    redeliveries: int = 0
+    redelivered_at: datetime | None = None
     handlers: tuple[HandlerState, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +102,7 @@ class Claim:
     key: str | None
     received_at: float
     crashes: int
+    traceparent: str | None
     body: bytes = field(repr=False)
     handlers: dict[str, HandlerState] = field(default_factory=dict)
 

@@ -15,6 +15,7 @@ from .database import Database, open_engine
 from .errors import ConfigurationError
 from .handlers import Handlers, everywhere
 from .inbox import Inbox
+from .refusals import Refusals
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Runtime:
         where = self.settings.inbox_url
         self._engine = None if where is None else open_engine(where, app.instance_path)
         self.endpoints: dict[str, Endpoint] = {}
+        self.refusals = Refusals(lambda: self.inbox)
         self._make_dispatcher = make_dispatcher
         self._lock = threading.RLock()
         self._inbox: Inbox | None = None

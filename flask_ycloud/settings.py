@@ -40,6 +40,8 @@ class Settings:
     celery_queue: str | None
     celery_priority: int | None
     api_key: str | None = field(repr=False)
+    inspector_password: str | None = field(repr=False)
+    inspector_masks: bool
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
@@ -61,7 +63,11 @@ class Settings:
             ),
             celery_queue=_celery_queue(config.get("YCLOUD_CELERY_QUEUE")),
             celery_priority=_celery_priority(config.get("YCLOUD_CELERY_PRIORITY")),
-            api_key=_api_key(config.get("YCLOUD_API_KEY")),
+            api_key=_text(config, "YCLOUD_API_KEY", "an API key of YCloud's"),
+            inspector_password=_text(
+                config, "YCLOUD_INSPECTOR_PASSWORD", "a password, at least 8 characters", 8
+            ),
+            inspector_masks=_flag(config, "YCLOUD_INSPECTOR_MASKS"),
         )
         # A signature may lie a tolerance ahead, and is good for another after that.
         shortest = 2 * settings.tolerance / _DAY
@@ -156,14 +162,19 @@ def _celery_priority(value: Any) -> int | None:
     raise _wrong("YCLOUD_CELERY_PRIORITY", value, "a whole number from 0 to 255")
 
 
-def _api_key(value: Any) -> str | None:
-    if value is None or (isinstance(value, str) and value.strip()):
+def _text(config: Mapping[str, Any], key: str, takes: str, shortest: int = 1) -> str | None:
+    value = config.get(key)
+    if value is None or (isinstance(value, str) and len(value.strip()) >= shortest):
         return value
-    # Without the value: it may be one, in another shape.
-    raise ConfigurationError(
-        f"YCLOUD_API_KEY is a {type(value).__name__}, or empty. It takes the text of an API"
-        " key of YCloud's."
-    )
+    # Without the value: it is secret, or was meant to be.
+    raise ConfigurationError(f"{key} is a {type(value).__name__}. It takes {takes}.")
+
+
+def _flag(config: Mapping[str, Any], key: str) -> bool:
+    value = config.get(key, False)
+    if not isinstance(value, bool):
+        raise _wrong(key, value, "True or False")
+    return value
 
 
 def _retry_delays(value: Any) -> tuple[float, ...]:

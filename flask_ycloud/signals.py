@@ -19,7 +19,8 @@ _logger = logging.getLogger(__name__)
 _life = Namespace()
 
 #: A delivery was verified and stored as a new event. Sent with ``event_id``,
-#: ``event_type`` and ``endpoint``, before the 2xx.
+#: ``event_type``, ``endpoint`` and ``seconds`` (what verifying and storing took), before
+#: the 2xx.
 event_accepted = _life.signal("event-accepted")
 
 #: A delivery was verified, and its event id is known already. Sent as above.

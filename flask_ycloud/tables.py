@@ -42,6 +42,9 @@ events = sa.Table(
     sa.Column("crashes", sa.Integer, nullable=False),  # claims that nobody settled
     sa.Column("settled_at", sa.Double),
     sa.Column("reason", sa.Text),  # why it is a dead letter
+    sa.Column("redeliveries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("redelivered_at", sa.Double),
+    sa.Column("traceparent", sa.String(55)),  # W3C Trace Context, of the accept
     sa.Column("body", sa.LargeBinary, nullable=False),  # last: reads of the rest skip it
 )
 
@@ -74,8 +77,35 @@ outcomes = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("next_at", sa.Double),
     sa.Column("updated_at", sa.Double, nullable=False),
+    sa.Column("seconds", sa.Double),
     sa.Column("error", sa.Text),
     sqlite_with_rowid=False,
+)
+
+#: Every run of a handler, for people to look at; nothing is decided by it.
+attempts = sa.Table(
+    "ycloud_attempts",
+    metadata,
+    sa.Column(
+        "event_seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True
+    ),
+    sa.Column("handler", sa.Text, primary_key=True),
+    sa.Column("ended_at", sa.Double, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(9), nullable=False),
+    sa.Column("seconds", sa.Double),
+    sa.Column("error", sa.Text),
+    sqlite_with_rowid=False,
+)
+
+#: How many deliveries were refused in an hour, since 1970, and why: a word.
+refusals = sa.Table(
+    "ycloud_refusals",
+    metadata,
+    sa.Column("hour", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("endpoint", sa.Text, primary_key=True),
+    sa.Column("reason", sa.String(32), primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
 )
 
 #: The processes that handle, and when each was last heard of.

@@ -39,6 +39,9 @@ app.config.from_prefixed_env()
 if "SECRETS" in os.environ:
     app.config["YCLOUD_WEBHOOK_SECRET"] = lambda: open(os.environ["SECRETS"]).read().split()
 app.register_blueprint(ycloud_bp)
+if "METRICS" in os.environ:
+    from flask_ycloud.metrics import metrics_bp
+    app.register_blueprint(metrics_bp, access=lambda: True)
 runs = os.open(os.environ["RUNS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 @on_event("*")

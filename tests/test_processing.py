@@ -541,3 +541,26 @@ def test_the_keeper_starts_once_and_again_after_a_fork(
     monkeypatch.setattr("os.getpid", lambda: -1)
     with keeper.holding(bench.inbox, claim):
         assert threads() == before + 1
+
+
+def test_log_records_carry_what_they_are_about(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app(TESTING=False, YCLOUD_DISPATCH="inline", YCLOUD_RETRY_DELAYS=[])
+
+    @on_event(TYPE, name="one")
+    def fail(event: Event[Any]) -> None:
+        raise ValueError
+
+    body = body_of()
+    deliver(app, body)
+    failed, dead = caplog.records
+    about = {"event_id": id_of(body), "event_type": TYPE, "endpoint": "ycloud"}
+    assert about.items() <= vars(failed).items()
+    assert {"handler": "one", "attempt": 1}.items() <= vars(failed).items()
+    assert about.items() <= vars(dead).items()
+    caplog.clear()
+    app.test_client().post("/ycloud/webhook", data=b"{}")
+    (refused,) = caplog.records
+    about = {"endpoint": "ycloud", "reason": "missing", "status": 401}
+    assert about.items() <= vars(refused).items()

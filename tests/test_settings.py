@@ -27,6 +27,8 @@ def test_the_defaults() -> None:
         celery_queue=None,
         celery_priority=None,
         api_key=None,
+        inspector_password=None,
+        inspector_masks=False,
     )
 
 
@@ -115,7 +117,20 @@ def test_no_secret_means_no_start(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "  ", 7, ["secret key"]])
-def test_an_api_key_that_is_none(value: Any) -> None:
-    with pytest.raises(ConfigurationError, match="YCLOUD_API_KEY is a") as wrong:
-        settings(YCLOUD_API_KEY=value)
+@pytest.mark.parametrize("key", ["YCLOUD_API_KEY", "YCLOUD_INSPECTOR_PASSWORD"])
+def test_what_is_secret_is_not_shown(key: str, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"{key} is a (str|int|list)") as wrong:
+        settings(**{key: value})
     assert "secret key" not in str(wrong.value)
+
+
+def test_a_short_password_is_none() -> None:
+    with pytest.raises(ConfigurationError, match="at least 8 characters") as wrong:
+        settings(YCLOUD_INSPECTOR_PASSWORD="hunter2")
+    assert "hunter2" not in str(wrong.value)
+
+
+def test_a_flag_is_true_or_false() -> None:
+    assert settings(YCLOUD_INSPECTOR_MASKS=True).inspector_masks
+    with pytest.raises(ConfigurationError, match="It takes True or False"):
+        settings(YCLOUD_INSPECTOR_MASKS="yes")

@@ -1,0 +1,292 @@
+"""The pages of the inspector."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, abort, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ..access import Access, GuardedBlueprint
+from ..blueprint import exempt_from_csrf
+from ..cli.output import short
+from ..errors import EventNotFound, EventRunning, InboxUnavailable
+from ..event_types import EVENT_TYPES, sample_event, variants
+from ..records import StoredEvent
+from ..reports import last_hour, refused, search
+from ..runtime import Runtime, runtime_of
+from ..sending import signed_headers
+from .charts import bars, lines
+from .forms import check_csrf_token, csrf_token, filters, in_query, keep_csrf_token
+from .masking import masked
+
+_MOST_REPLAYED = 10_000
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class InspectorBlueprint(GuardedBlueprint):
+    """Pages that show what is in the inbox: ``<url_prefix>/``.
+
+    Closed by default: see :class:`flask_ycloud.access.GuardedBlueprint`.
+
+    :param access: a function that says whether a request may pass.
+    :param url_prefix: the path they are mounted under.
+    """
+
+    def __init__(
+        self,
+        name: str = "inspector",
+        *,
+        access: Access | None = None,
+        url_prefix: str = "/ycloud/inspector",
+    ) -> None:
+        super().__init__(
+            name,
+            __name__,
+            access=access,
+            url_prefix=url_prefix,
+            template_folder="templates",
+            static_folder="static",
+        )
+        for rule, view, methods in (
+            ("/", events, ["GET"]),
+            ("/rows", rows, ["GET"]),
+            ("/events/<path:event_id>", event, ["GET"]),
+            ("/activity", activity, ["GET"]),
+            ("/replay", replay, ["POST"]),
+            ("/send", send, ["GET", "POST"]),
+        ):
+            self.add_url_rule(rule, view_func=view, methods=methods)
+        self.before_request(self._check_form)
+        self.after_request(_secure)
+        self.register_error_handler(InboxUnavailable, _unavailable)
+        self.url_value_preprocessor(lambda *_: exempt_from_csrf(self))
+        self.app_template_filter("ycloud_ago")(ago)
+        self.app_template_filter("ycloud_time")(exact)
+        self.context_processor(lambda: {"csrf_token": csrf_token, "nav": _nav()})
+
+    def _check_form(self) -> None:
+        if request.method == "POST":
+            check_csrf_token()
+
+
+def events() -> ResponseReturnValue:
+    """The list, or straight to the event whose id is asked for."""
+    wanted = request.args.get("id", "").strip()
+    if wanted and _runtime().inbox.get(wanted):
+        return redirect(url_for(".event", event_id=wanted))
+    return render_template("ycloud/events.html", **_list(), wanted=wanted)
+
+
+def rows() -> str:
+    """The rows of the list, as the page asks for them every other second."""
+    return render_template("ycloud/rows.html", **_list())
+
+
+def event(event_id: str) -> str:
+    """One event: its payload, and all that happened to it."""
+    found = _get(event_id)
+    body, pretty = found.body, None
+    try:
+        loaded = json.loads(body)
+    except (ValueError, RecursionError):
+        pass
+    else:
+        hide = _runtime().settings.inspector_masks
+        pretty = json.dumps(
+            masked(loaded) if hide else loaded, indent=2, ensure_ascii=False
+        )
+    return render_template(
+        "ycloud/event.html",
+        event=found,
+        pretty=pretty,
+        raw=None if _runtime().settings.inspector_masks else _as_text(body),
+    )
+
+
+def activity() -> str:
+    """Charts of the last hour, and what was refused in the last day."""
+    inbox = _runtime().inbox
+    minutes = last_hour(inbox)
+    return render_template(
+        "ycloud/activity.html",
+        minutes=minutes,
+        arrivals=bars(minutes, "arrived"),
+        outcomes=bars(minutes, "succeeded", "failed", "discarded"),
+        times=lines(minutes, "mean_seconds", "slowest_seconds"),
+        refused=refused(inbox),
+    )
+
+
+def replay() -> ResponseReturnValue:
+    """Ask, then have events handled again: some, or all dead letters."""
+    ids = request.form.getlist("id")
+    everything = "all" in request.form
+    again = "succeeded_too" in request.form
+    if not ids and not everything:
+        return redirect(url_for(".events", state="dead"))
+    if "sure" not in request.form:
+        count = _runtime().inbox.stats().dead if everything else len(ids)
+        return render_template(
+            "ycloud/replay.html", ids=ids, everything=everything, again=again, count=count
+        )
+    done, left = _replay(_dead_ids() if everything else ids, again)
+    if len(ids) == 1:
+        return redirect(url_for(".event", event_id=ids[0], replayed=done, left=left))
+    return redirect(url_for(".events", replayed=done, left=left))
+
+
+def send() -> str:
+    """A sample from the catalogue, through the real route of an endpoint."""
+    runtime = _runtime()
+    wanted = request.values.get("type", "sms.message.updated")
+    if wanted not in EVENT_TYPES:
+        abort(404, f"{wanted!r} is no documented event type.")
+    variant = request.values.get("variant") or None
+    if variant not in (None, *variants(wanted)):
+        variant = None
+    name = request.values.get("endpoint") or None
+    name = name if name in runtime.endpoints else runtime.endpoint_named(None)
+    body, answer = request.form.get("body"), None
+    if body is not None:
+        answer = _post(runtime, name, body.encode())
+    sample = sample_event(wanted, variant=variant)
+    return render_template(
+        "ycloud/send.html",
+        types=EVENT_TYPES,
+        wanted=wanted,
+        variants=variants(wanted),
+        variant=variant,
+        endpoints=runtime.endpoints,
+        endpoint=name,
+        body=json.dumps(sample, indent=2, ensure_ascii=False) if body is None else body,
+        answer=answer,
+        sent_id=_id_of(body),
+    )
+
+
+def _list() -> dict[str, Any]:
+    found, runtime = filters(), _runtime()
+    page, query = search(runtime.inbox, **found), in_query(found)
+    return {
+        "page": page,
+        "query": query,
+        # The first page, unless somebody is choosing from it.
+        "live": "before" not in found and found.get("state") != "dead",
+        "rows_url": _url(".rows", query),
+        "newest_url": _url(".events", query, before=None),
+        "older_url": _url(".events", query, before=page.older),
+        "types": EVENT_TYPES,
+        "endpoints": runtime.endpoints,
+    }
+
+
+def _url(view: str, query: dict[str, Any], **changes: Any) -> str:
+    """A list's URL. By hand, since url_for has an argument named endpoint, as we have."""
+    wanted = {name: v for name, v in {**query, **changes}.items() if v is not None}
+    return url_for(view) + (f"?{urlencode(wanted)}" if wanted else "")
+
+
+def _nav() -> dict[str, Any]:
+    """What every page shows above: nothing while the inbox is away."""
+    try:
+        return {"stats": _runtime().inbox.stats()}
+    except InboxUnavailable:
+        return {"stats": None}
+
+
+def _dead_ids() -> Iterable[str]:
+    """All of them once, though a replayed one may be back at once."""
+    before = None
+    for _ in range(_MOST_REPLAYED // 500):
+        found = _runtime().inbox.list(state="dead", before=before, limit=500)
+        yield from (each.id for each in found)
+        if len(found) < 500:
+            return
+        before = found[-1].position
+
+
+def _replay(ids: Iterable[str], succeeded_too: bool) -> tuple[int, int]:
+    """Replay, and count those that are due again and those that could not be."""
+    done = left = 0
+    for each in ids:
+        try:
+            _runtime().inbox.replay(each, succeeded_too=succeeded_too)
+            done += 1
+        except (EventNotFound, EventRunning):
+            left += 1
+    return done, left
+
+
+def _post(runtime: Runtime, endpoint: str, body: bytes) -> Any:
+    """Through the app, with a signature, as from YCloud."""
+    secret = runtime.endpoints[endpoint].secrets()[0]
+    client = runtime.app.test_client(use_cookies=False)
+    return client.post(
+        runtime.path_of(endpoint),
+        base_url=request.host_url,
+        data=body,
+        headers=signed_headers(body, secret),
+    )
+
+
+def _id_of(body: str | None) -> str | None:
+    try:
+        found = json.loads(body or "")
+        return str(found.get("id") or found.get("eventId") or "") or None
+    except (ValueError, AttributeError, RecursionError):
+        return None
+
+
+def _get(event_id: str) -> StoredEvent:
+    found = _runtime().inbox.get(event_id)
+    if found is None:
+        abort(404, f"The inbox has no event {event_id!r}.")
+    return found
+
+
+def _as_text(body: bytes) -> str:
+    return body.decode("utf-8", "backslashreplace")
+
+
+def _runtime() -> Runtime:
+    return runtime_of(current_app)
+
+
+def _secure(response: Response) -> Response:
+    response.headers.update(_HEADERS)
+    if request.endpoint != f"{request.blueprint}.static":
+        response.headers["Cache-Control"] = "no-store"
+    keep_csrf_token(response, url_for(".events"))
+    return response
+
+
+def _unavailable(error: InboxUnavailable) -> tuple[str, int]:
+    return render_template("ycloud/unavailable.html", error=error), 503
+
+
+def ago(then: datetime) -> str:
+    """How long ago, or in how long, in one unit."""
+    seconds = (datetime.now(timezone.utc) - then).total_seconds()
+    return f"{short(seconds)} ago" if seconds >= 0 else f"in {short(-seconds)}"
+
+
+def exact(then: datetime) -> str:
+    """To the millisecond, in UTC."""
+    return then.strftime("%Y-%m-%d %H:%M:%S.") + f"{then.microsecond // 1000:03} UTC"
+
+
+#: The ready-made inspector, at ``/ycloud/inspector/``.
+inspector_bp = InspectorBlueprint()

@@ -1,0 +1,190 @@
+"""Prometheus metrics, by the signals of an event's life. Needs the extra ``metrics``.
+
+::
+
+    from flask_ycloud.metrics import metrics_bp
+    app.register_blueprint(metrics_bp)   # GET /ycloud/metrics
+
+With several processes set ``PROMETHEUS_MULTIPROC_DIR``, as prometheus_client documents it;
+each process that handles (a ``flask ycloud worker``, a Celery worker) needs it too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Flask, Response, current_app
+from flask.blueprints import BlueprintSetupState
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from .access import Access, GuardedBlueprint
+from .errors import InboxUnavailable
+from .event_types import EVENT_TYPES
+from .runtime import runtime_of
+from .signals import (
+    delivery_rejected,
+    event_accepted,
+    event_dead,
+    event_done,
+    event_duplicated,
+    handler_failed,
+    handler_succeeded,
+)
+
+_HANDLING = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+_accepted = Counter(
+    "ycloud_events_accepted", "Events that were stored.", ("endpoint", "type")
+)
+_duplicated = Counter(
+    "ycloud_events_duplicated", "Deliveries of known events.", ("endpoint", "type")
+)
+_rejected = Counter(
+    "ycloud_deliveries_rejected", "Deliveries that were refused.", ("endpoint", "reason")
+)
+_handled = Counter(
+    "ycloud_handlers_succeeded", "Runs of handlers that returned.", ("type", "handler")
+)
+_failed = Counter(
+    "ycloud_handlers_failed", "Runs of handlers that raised.", ("type", "handler", "last")
+)
+_ended = Counter("ycloud_events_ended", "Events that were settled.", ("type", "state"))
+_accept_seconds = Histogram(
+    "ycloud_accept_seconds", "Verifying and storing a delivery.", ("endpoint",)
+)
+_handling_seconds = Histogram(
+    "ycloud_handling_seconds", "One run of a handler.", ("type", "handler"),
+    buckets=_HANDLING,
+)  # fmt: skip
+
+
+class MetricsBlueprint(GuardedBlueprint):
+    """``GET <url_prefix>``, for Prometheus. Who may read it: as for the inspector.
+
+    :param access: a function that says whether a request may pass.
+    :param url_prefix: the path it is mounted at.
+    """
+
+    def __init__(
+        self,
+        name: str = "metrics",
+        *,
+        access: Access | None = None,
+        url_prefix: str = "/ycloud/metrics",
+    ) -> None:
+        super().__init__(name, __name__, access=access, url_prefix=url_prefix)
+        self.add_url_rule("", view_func=expose, endpoint="expose")
+        self.record(_listen)
+
+
+def expose() -> Response:
+    """Everything that is counted, of all processes, and the backlog."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        counted = CollectorRegistry()
+        MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+    else:
+        counted = REGISTRY
+    backlog = CollectorRegistry()
+    backlog.register(Backlog(current_app._get_current_object()))  # type: ignore[attr-defined]
+    text = generate_latest(counted) + generate_latest(backlog)
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
+
+
+class Backlog:
+    """What waits in the inbox of an app; for a registry of prometheus_client's.
+
+    It asks the database, so every process gives the same: register it in one of them.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Look now; nothing if the inbox cannot be read."""
+        try:
+            stats = runtime_of(self._app).inbox.stats()
+        except InboxUnavailable:
+            return
+        events = GaugeMetricFamily(
+            "ycloud_inbox_events", "Events that are not done.", labels=["state"]
+        )
+        for state in ("pending", "running", "dead"):
+            events.add_metric([state], getattr(stats, state))
+        yield events
+        yield GaugeMetricFamily(
+            "ycloud_inbox_oldest_pending_seconds",
+            "Age of the oldest event that waits; 0 if none does.",
+            value=stats.oldest_pending_seconds or 0.0,
+        )
+
+
+def _listen(setup: BlueprintSetupState) -> None:
+    """Count what happens in an app; once, however often it is registered."""
+    for signal, receiver in _RECEIVERS:
+        signal.connect(receiver, sender=setup.app)
+
+
+def _type(name: str | None) -> str:
+    """What YCloud documents, and no more: a label must not grow with what arrives."""
+    return name if name in EVENT_TYPES else "other"
+
+
+def _on_accepted(app: Any, *, event_type: str | None, endpoint: str, seconds: float,
+                 **_: Any) -> None:  # fmt: skip
+    _accepted.labels(endpoint, _type(event_type)).inc()
+    _accept_seconds.labels(endpoint).observe(seconds)
+
+
+def _on_duplicated(app: Any, *, event_type: str | None, endpoint: str, seconds: float,
+                   **_: Any) -> None:  # fmt: skip
+    _duplicated.labels(endpoint, _type(event_type)).inc()
+    _accept_seconds.labels(endpoint).observe(seconds)
+
+
+def _on_rejected(app: Any, *, endpoint: str, reason: str, **_: Any) -> None:
+    _rejected.labels(endpoint, reason).inc()
+
+
+def _on_succeeded(app: Any, *, event: Any, handler: str, seconds: float, **_: Any) -> None:
+    _handled.labels(_type(event.type), handler).inc()
+    _handling_seconds.labels(_type(event.type), handler).observe(seconds)
+
+
+def _on_failed(app: Any, *, event: Any, handler: str, seconds: float,
+               retry_in: float | None, **_: Any) -> None:  # fmt: skip
+    last = "yes" if retry_in is None else "no"
+    _failed.labels(_type(event.type), handler, last).inc()
+    _handling_seconds.labels(_type(event.type), handler).observe(seconds)
+
+
+def _on_done(app: Any, *, event_type: str | None, **_: Any) -> None:
+    _ended.labels(_type(event_type), "done").inc()
+
+
+def _on_dead(app: Any, *, event_type: str | None, **_: Any) -> None:
+    _ended.labels(_type(event_type), "dead").inc()
+
+
+_RECEIVERS: tuple[tuple[Any, Any], ...] = (
+    (event_accepted, _on_accepted),
+    (event_duplicated, _on_duplicated),
+    (delivery_rejected, _on_rejected),
+    (handler_succeeded, _on_succeeded),
+    (handler_failed, _on_failed),
+    (event_done, _on_done),
+    (event_dead, _on_dead),
+)
+
+#: The ready-made blueprint: ``GET /ycloud/metrics``.
+metrics_bp = MetricsBlueprint()
