@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chromium screenshots torture payloads bench lint types imports docs
+.PHONY: help demo test chromium screenshots torture payloads bench soak lint types imports docs
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -20,7 +20,8 @@ demo: $(INSTALLED)  ## start the example app, send it everything, show what beca
 
 test: $(INSTALLED)  ## the whole test suite, with full branch coverage enforced
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run -m pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 chromium:  ## Debian's Chromium, for the tests of the inspector, if it is not there
@@ -35,8 +36,18 @@ torture: $(INSTALLED)  ## kill -9 a server 200 times under load, over each store
 payloads: $(INSTALLED)  ## make flask_ycloud/payloads.py from the schema
 	$(BIN)/python -m scripts.make_payloads
 
-bench: $(INSTALLED)  ## the inbox's rates, side by side; ratios, not claims
-	$(BIN)/python -m benchmarks.inbox $(ARGS)
+bench: $(INSTALLED)  ## everything side by side, into docs/performance.rst; half an hour
+	$(BIN)/pip install -qq --disable-pip-version-check -e '.[bench]'
+	$(BIN)/python -m benchmarks.verify
+	$(BIN)/python -m benchmarks.request
+	$(BIN)/python -m benchmarks.dispatch
+	$(BIN)/python -m benchmarks.served
+	$(BIN)/python -m benchmarks.inbox
+	$(BIN)/python -m benchmarks.celery
+	$(BIN)/python -m benchmarks.report
+
+soak: $(INSTALLED)  ## memory over ten minutes at full rate
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 lint: $(INSTALLED)  ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from werkzeug.exceptions import (
     BadRequest,
+    HTTPException,
     LengthRequired,
     MethodNotAllowed,
     RequestEntityTooLarge,
@@ -75,7 +76,12 @@ def _read_body(request: Request, limit: int) -> bytes:
         vars(request)["stream"] = get_input_stream(
             request.environ, max_content_length=limit + 1
         )
-    body = request.get_data()
+    try:
+        body = request.get_data()
+    except HTTPException:
+        raise
+    except Exception:  # each server has errors of its own for chunks that are none
+        raise BadRequest("The delivery's body could not be read to its end.") from None
     if len(body) > limit:
         raise RequestEntityTooLarge
     return body

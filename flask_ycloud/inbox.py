@@ -106,11 +106,7 @@ class Inbox:
         ordered = [by_id[event_id] for event_id in sorted(by_id)]
         insert = queries.new_events(self.database.dialect)
         found = tx.execute(insert, ordered if len(ordered) > 1 else ordered[0])
-        new = {
-            event_id
-            for event_id, redeliveries in found
-            if redeliveries == by_id[event_id]["redeliveries"]
-        }
+        new = {row.id for row in found if row.redeliveries == by_id[row.id]["redeliveries"]}
         answers = []
         for row in rows:
             answers.append(row["id"] in new)

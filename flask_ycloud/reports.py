@@ -40,8 +40,9 @@ class Minute:
 
     :param start: unix seconds.
     :param arrived: events that were accepted.
-    :param mean_seconds: how long a handler took; ``None`` if none ran.
-    :param slowest_seconds: how long the slowest took.
+    :param timed: runs of handlers of which it is known how long they took.
+    :param total_seconds: how long these took together.
+    :param longest: how long the slowest of them took.
     """
 
     start: int
@@ -49,8 +50,19 @@ class Minute:
     succeeded: int = 0
     failed: int = 0
     discarded: int = 0
-    mean_seconds: float | None = None
-    slowest_seconds: float | None = None
+    timed: int = 0
+    total_seconds: float = 0.0
+    longest: float = 0.0
+
+    @property
+    def mean_seconds(self) -> float | None:
+        """How long a handler took; ``None`` if none ran."""
+        return self.total_seconds / self.timed if self.timed else None
+
+    @property
+    def slowest_seconds(self) -> float | None:
+        """How long the slowest took; ``None`` if none ran."""
+        return self.longest if self.timed else None
 
 
 def search(
@@ -105,25 +117,32 @@ def last_hour(inbox: Inbox) -> list[Minute]:
     :raises InboxUnavailable: if the inbox cannot be read.
     """
     now = int(inbox.clock()) // _MINUTE * _MINUTE
-    minutes = {
-        start: Minute(start) for start in range(now - 59 * _MINUTE, now + 1, _MINUTE)
-    }
+    first = now - 59 * _MINUTE
+    minutes = {start: Minute(start) for start in range(first, now + 1, _MINUTE)}
+    seconds = attempts.c.seconds
+    figures = (
+        sa.func.count(seconds).label("timed"),
+        sa.func.coalesce(sa.func.sum(seconds), 0.0).label("total"),
+        sa.func.coalesce(sa.func.max(seconds), 0.0).label("longest"),
+    )
 
     def work(tx: Connection) -> None:
         _, last = _ends(tx)
-        after = max(_position_at(tx, min(minutes), last), last - _CHARTED)
-        arrived = _by_minute(tx, events.c.received_at, events.c.seq > after)
-        for row in arrived:
-            if row.minute in minutes:
-                minutes[row.minute].arrived = row.count
-        mean, slowest = (f(attempts.c.seconds) for f in (sa.func.avg, sa.func.max))
+        after = max(_position_at(tx, first, last), last - _CHARTED)
+        within = (first, now + _MINUTE - 0.001)
+        when = events.c.received_at
+        for row in _by_minute(tx, when, events.c.seq > after, when.between(*within)):
+            minutes[row.minute].arrived = row.count
+        when, known = attempts.c.ended_at, attempts.c.event_seq > after
         ended = _by_minute(
-            tx, attempts.c.ended_at, attempts.c.event_seq > after,
-            attempts.c.state, mean.label("mean"), slowest.label("slowest"),
-        )  # fmt: skip
+            tx, when, known, when.between(*within), by=(attempts.c.state,), also=figures
+        )
         for row in ended:
-            if row.minute in minutes:
-                _add(minutes[row.minute], row)
+            minute = minutes[row.minute]
+            setattr(minute, row.state, row.count)
+            minute.timed += row.timed
+            minute.total_seconds += row.total
+            minute.longest = max(minute.longest, row.longest)
 
     inbox.database.read(work)
     return list(minutes.values())
@@ -173,24 +192,17 @@ def _position_at(tx: Connection, when: float, last: int) -> int:
 
 
 def _by_minute(
-    tx: Connection, column: Any, which: sa.ColumnElement[bool], *others: Any
+    tx: Connection,
+    when: Any,
+    *which: Any,
+    by: tuple[Any, ...] = (),
+    also: tuple[Any, ...] = (),
 ) -> Sequence[Any]:
     whole = sa.func.floor if tx.dialect.name == "postgresql" else _truncated
-    minute = sa.cast(whole(column / _MINUTE), sa.BigInteger) * _MINUTE
-    groups = [each for each in others if isinstance(each, sa.Column)]
-    query = sa.select(minute.label("minute"), sa.func.count().label("count"), *others)
-    return tx.execute(query.where(which).group_by(sa.text("minute"), *groups)).all()
+    minute = (sa.cast(whole(when / _MINUTE), sa.BigInteger) * _MINUTE).label("minute")
+    query = sa.select(minute, sa.func.count().label("count"), *by, *also)
+    return tx.execute(query.where(*which).group_by(sa.text("minute"), *by)).all()
 
 
 def _truncated(value: Any) -> Any:
     return sa.cast(value, sa.BigInteger)  # SQLite cuts the fraction off
-
-
-def _add(minute: Minute, row: Any) -> None:
-    """Add the runs of one outcome."""
-    before = minute.succeeded + minute.failed + minute.discarded
-    setattr(minute, row.state, row.count)
-    if row.mean is not None:
-        mean = minute.mean_seconds or 0.0
-        minute.mean_seconds = (mean * before + row.mean * row.count) / (before + row.count)
-        minute.slowest_seconds = max(minute.slowest_seconds or 0.0, row.slowest)

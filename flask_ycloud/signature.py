@@ -11,7 +11,7 @@ import hmac
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .errors import (
     ConfigurationError,
@@ -32,18 +32,21 @@ DEFAULT_TOLERANCE = 300.0
 # ``\d`` would also match the digits of other scripts, which int() takes too.
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_USUAL = re.compile(rf"t=({_TIMESTAMP.pattern}),s=({_DIGEST.pattern})")  # no need to split
 
 
-@dataclass(frozen=True)
-class Signature:
-    """What a ``YCloud-Signature`` header says.
+class Signature(NamedTuple):
+    """What a ``YCloud-Signature`` header says. Its ``repr`` shows no signature.
 
     :param timestamp: when it was signed, in unix seconds.
     :param digests: its signatures, of which any may match.
     """
 
     timestamp: int
-    digests: tuple[str, ...] = field(repr=False)
+    digests: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Signature(timestamp={self.timestamp})"
 
 
 def sign(body: bytes, secret: str | bytes, *, timestamp: int | None = None) -> str:
@@ -56,7 +59,8 @@ def sign(body: bytes, secret: str | bytes, *, timestamp: int | None = None) -> s
     :raises ConfigurationError: if the secret is empty.
     """
     seconds = str(int(time.time() if timestamp is None else timestamp))
-    return f"t={seconds},s={_digest(seconds, body, _as_key(secret))}"
+    digest = hmac.digest(_as_key(secret), _signed(seconds, body), "sha256")
+    return f"t={seconds},s={digest.hex()}"
 
 
 def verify(
@@ -97,7 +101,12 @@ def verify(
 
 def _parse(header: str) -> tuple[str, tuple[str, ...]]:
     """Split a header into its timestamp, as sent, and its digests."""
-    timestamps, digests = [], []
+    usual = _USUAL.fullmatch(header)
+    if usual is not None:
+        timestamp, digest = usual.groups()
+        return timestamp, (digest,)
+    timestamps: list[str] = []
+    digests: list[str] = []
     for element in header.split(","):
         key, equals, value = element.strip(" ").partition("=")
         if not equals:
@@ -118,20 +127,22 @@ def _matches(
 ) -> bool:
     """Compare every key with every digest, and so take as long whichever fits."""
     found = False
+    signed = _signed(timestamp, body)
     for key in keys:
-        expected = _digest(timestamp, body, key)
+        expected = hmac.digest(key, signed, "sha256").hex()
         for digest in digests:
             found |= hmac.compare_digest(expected, digest)
     return found
 
 
-def _digest(timestamp: str, body: bytes, key: bytes) -> str:
-    return hmac.digest(key, timestamp.encode("ascii") + b"." + body, "sha256").hex()
+def _signed(timestamp: str, body: bytes) -> bytes:
+    return timestamp.encode("ascii") + b"." + body
 
 
 def _as_keys(secrets: str | bytes | Iterable[str | bytes]) -> tuple[bytes, ...]:
-    several = (secrets,) if isinstance(secrets, (str, bytes)) else secrets
-    keys = tuple(map(_as_key, several))
+    if isinstance(secrets, (str, bytes)):
+        return (_as_key(secrets),)
+    keys = tuple(map(_as_key, secrets))
     if not keys:
         raise ConfigurationError("There is no signing secret. Pass the endpoint's secret.")
     return keys
@@ -145,7 +156,7 @@ def _as_key(secret: str | bytes) -> bytes:
     if not secret:
         raise ConfigurationError("A signing secret is empty. Pass the endpoint's secret.")
     try:
-        return secret if isinstance(secret, bytes) else secret.encode()
+        return secret.encode() if isinstance(secret, str) else secret
     except UnicodeEncodeError:
         # From None: the original error would show the secret.
         raise ConfigurationError("A signing secret is not valid Unicode text.") from None

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+trace: Any
+propagation: Any
 try:
     from opentelemetry import trace
-    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+    from opentelemetry.trace.propagation import tracecontext as propagation
 except ModuleNotFoundError:
-    trace = None  # type: ignore[assignment]
+    trace = propagation = None
 
 _HEADER = "traceparent"
 
@@ -47,7 +49,7 @@ def current() -> str | None:
     if trace is None:
         return None
     carrier: dict[str, str] = {}
-    TraceContextTextMapPropagator().inject(carrier)
+    propagation.TraceContextTextMapPropagator().inject(carrier)
     return carrier.get(_HEADER)
 
 
@@ -61,7 +63,7 @@ def handling(traceparent: str | None, **attributes: str | int) -> Iterator[Any]:
     tracer = trace.get_tracer("flask_ycloud")
     with tracer.start_as_current_span(
         "ycloud handle",
-        context=TraceContextTextMapPropagator().extract(kept),
+        context=propagation.TraceContextTextMapPropagator().extract(kept),
         kind=trace.SpanKind.CONSUMER,
         attributes={f"ycloud.{name}": value for name, value in attributes.items()},
         record_exception=False,

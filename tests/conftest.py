@@ -7,6 +7,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,14 @@ from .processes import Site
 from .support import SECRET
 
 MakeApp = Callable[..., Flask]
+
+#: Which of several test processes this is.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+
+# Servers under test are killed before they could write what they have covered.
+if WORKER is not None:
+    for _name in ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"):
+        os.environ.pop(_name, None)
 
 
 @pytest.fixture(autouse=True)
@@ -68,16 +77,31 @@ def inbox_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield from _postgresql_schema()
 
 
-def _postgresql_schema() -> Iterator[str]:
+def _do_on_postgresql(database: str, statement: str) -> None:
+    url = f"postgresql+psycopg://postgres@127.0.0.1/{database}"
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.execute(sa.text(statement))
+
+
+@cache
+def _postgresql_database() -> str:
+    """One for each test process: NOTIFY is heard in a whole database."""
     needs("PostgreSQL", 5432)
-    name = f"ycloud_{uuid.uuid4().hex}"
-    server = "postgresql+psycopg://postgres@127.0.0.1/test"
-    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"CREATE SCHEMA {name}"))
+    if WORKER is None:
+        return "test"
+    name = f"ycloud_tests_{WORKER}"
+    _do_on_postgresql("test", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    _do_on_postgresql("test", f"CREATE DATABASE {name}")
+    return name
+
+
+def _postgresql_schema() -> Iterator[str]:
+    database, name = _postgresql_database(), f"ycloud_{uuid.uuid4().hex}"
+    _do_on_postgresql(database, f"CREATE SCHEMA {name}")
+    server = f"postgresql+psycopg://postgres@127.0.0.1/{database}"
     yield f"{server}?options=-csearch_path%3D{name}"
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"DROP SCHEMA {name} CASCADE"))
+    _do_on_postgresql(database, f"DROP SCHEMA {name} CASCADE")
 
 
 @pytest.fixture

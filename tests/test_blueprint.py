@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from flask import Blueprint, Flask, Response, request
 from flask_wtf import CSRFProtect
+from werkzeug.exceptions import ClientDisconnected
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import TestResponse, run_wsgi_app
 
@@ -66,7 +67,9 @@ def test_authentic_and_new(app: Flask, told: list[Any]) -> None:
     assert (response.status_code, response.json) == (200, {"status": "accepted"})
     assert response.content_type == "application/json"
     details = {"event_id": id_of(body), "event_type": TYPE, "endpoint": "ycloud"}
-    assert told == [("event-accepted", details)]
+    ((signal, heard),) = told
+    assert 0 < heard.pop("seconds") < 10
+    assert (signal, heard) == ("event-accepted", details)
     assert stored(app) == 1
 
 
@@ -191,6 +194,17 @@ def wsgi(app: Flask, body: Any = b"", **environ: Any) -> Response:
 def test_too_long_is_not_read_at_all(app: Flask) -> None:
     for length in (str(2**20 + 1), "9" * 5000):
         assert wsgi(app, RaisesWhenRead(), CONTENT_LENGTH=length).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "error", [OSError, LookupError("a server's own"), ClientDisconnected]
+)
+def test_a_body_that_cannot_be_read(app: Flask, error: Any) -> None:
+    class Broken(RaisesWhenRead):
+        def readinto(self, buffer: Any) -> int:
+            raise error
+
+    assert wsgi(app, Broken(), CONTENT_LENGTH="9").status_code == 400
 
 
 def test_no_length(app: Flask) -> None:

@@ -345,12 +345,13 @@ def test_a_worker_that_is_killed_in_a_handler_is_replaced(
 def test_a_broker_that_is_away_while_events_arrive(
     celery_site: Any, own_broker: OwnBroker
 ) -> None:
-    """1,000 are acknowledged all the same, and a sweep sends them when it is back."""
+    """All are acknowledged the same, and a sweep sends them when it is back."""
     site, server = celery_site(own_broker.url)
     own_broker.kill()
-    sender, events = Sender(server.port, threads=8), bodies(1000)
+    count = 1000 if own_broker.scheme == "amqp" else 200
+    sender, events = Sender(server.port, threads=8), bodies(count)
     sender.send(events)
-    assert len(sender.acknowledged) == 1000
+    assert len(sender.acknowledged) == count
     own_broker.start()
     site.work()
     sweep_now(server)

@@ -66,7 +66,7 @@ def test_all_is_well(healthy: Flask) -> None:
         "tables of version 1",
         "A durable write takes ",
         "backlog   0 wait, 0 run, none is overdue.",
-        "clock     The quickest of 1 deliveries came 0 s after its signing.",
+        "clock     The quickest of 1 deliveries came ",
         "workers   1 processes handle events.",
         "account   YCLOUD_API_KEY is not set, so",
     ):

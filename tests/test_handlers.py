@@ -187,7 +187,7 @@ def test_failure_tells_type_and_place_but_no_values(error: BaseException) -> Non
     line = handle.__code__.co_firstlineno + 1
     assert outcome.error is not None
     assert outcome.error.endswith(
-        f"{type(error).__qualname__} at {__file__}:{line} in handle"
+        f"{type(error).__qualname__} at tests/test_handlers.py:{line} in handle"
     )
     assert "447901614024" not in outcome.error
 

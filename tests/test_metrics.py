@@ -158,6 +158,17 @@ def test_several_processes_are_counted_together(site: Site, tmp_path: Path) -> N
     assert len(pids) == 2, "both have handled some"
 
 
+def test_the_numbers_of_other_processes(
+    metered: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above, where coverage sees it: here is nothing of other processes."""
+    deliver(metered, body_of())
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    text = metered.test_client().get("/ycloud/metrics").text
+    assert "ycloud_events_accepted_total" not in text
+    assert 'ycloud_inbox_events{state="pending"} 0.0' in text
+
+
 def test_the_dashboard_asks_for_what_there_is(metered: Flask) -> None:
     on_event(TYPE, name="good")(lambda event: None)
     on_event(TYPE, name="bad")(_fail)

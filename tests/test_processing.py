@@ -126,7 +126,7 @@ def test_a_handler_that_fails_runs_again_on_schedule_and_then_is_dead(
     assert attempts == [1, 2, 3]
     assert event.state == "dead"
     assert event.reason is not None
-    assert event.reason.startswith(f"one: ValueError at {__file__}:")
+    assert event.reason.startswith("one: ValueError at tests/test_processing.py:")
     assert event.handlers[0].attempts == 3
     assert event.handlers[0].ended
     assert [name for name, _ in told] == ["handler-failed"] * 3 + ["event-dead"]
@@ -562,5 +562,5 @@ def test_log_records_carry_what_they_are_about(
     caplog.clear()
     app.test_client().post("/ycloud/webhook", data=b"{}")
     (refused,) = caplog.records
-    about = {"endpoint": "ycloud", "reason": "missing", "status": 401}
-    assert about.items() <= vars(refused).items()
+    why: dict[str, Any] = {"endpoint": "ycloud", "reason": "missing", "status": 401}
+    assert why.items() <= vars(refused).items()

@@ -6,8 +6,6 @@ import json
 import logging
 import os
 import random
-import resource
-import socket
 import threading
 import time
 import traceback
@@ -29,6 +27,7 @@ from flask_ycloud.event import body_id
 from flask_ycloud.runtime import runtime_of
 
 from .conftest import MakeApp
+from .fuzzing import hostile_request, resident, send, workers_of
 from .processes import Sender, Site, bodies, get
 from .support import PATH, SECRET, body_of, deliver, eventually, id_of
 
@@ -175,15 +174,13 @@ def test_bad_input_is_cheap(site: Site) -> None:
     statuses: dict[int, int] = {}
     deadline = time.monotonic() + FUZZ_SECONDS
     assert server.process is not None
-    children = f"/proc/{server.process.pid}/task/{server.process.pid}/children"
-    with open(children) as file:
-        worker = file.read().split()[0]
+    (worker,) = workers_of(server.process.pid)
     memory: list[int] = []
     while time.monotonic() < deadline:
-        status = _send(server.port, _random_request(rng))
+        status = send(server.port, hostile_request(rng))
         statuses[status] = statuses.get(status, 0) + 1
         if sum(statuses.values()) % 200 == 0:
-            memory.append(_resident(worker))
+            memory.append(resident(worker))
     assert statuses[401] > 50
     assert statuses.keys() >= {400, 401, 411, 413}
     assert max(statuses) < 500, statuses
@@ -196,63 +193,6 @@ def test_bad_input_is_cheap(site: Site) -> None:
     log = server.log.read_text()
     assert "Traceback" not in log
     assert "payload" not in log
-
-
-def _random_request(rng: random.Random) -> bytes:
-    """Mostly well-formed HTTP, around whatever."""
-    body = rng.choice(
-        [
-            b"payload",
-            body_of(),
-            rng.randbytes(rng.randrange(2000)),
-            b"[" * rng.randrange(5000),
-            b"x" * (2**20 + rng.randrange(1, 100)),
-        ]
-    )
-    digest = rng.randbytes(32).hex()
-    signature = rng.choice(
-        [
-            f"t={int(time.time())},s={digest}",
-            f"t={rng.randrange(2**40)},s={digest}",
-            f"t={'9' * rng.randrange(3000)},s={digest}",
-            ",".join(f"s={digest}" for _ in range(rng.randrange(50))),
-            "".join(chr(rng.randrange(32, 256)) for _ in range(rng.randrange(200))),
-            sign(b"other", SECRET),
-            "",
-        ]
-    )
-    lengths = [f"Content-Length: {len(body)}"] * 6
-    lengths += [
-        "",
-        "Content-Length: -1",
-        "Content-Length: 1e3",
-        "Content-Length: " + "9" * 30,
-    ]
-    lengths += [f"Content-Length: {len(body)}\r\nTransfer-Encoding: chunked"]
-    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-    if rng.random() < 0.9:
-        head += f"YCloud-Signature: {signature}\r\n"
-    head += rng.choice(lengths) + "\r\n\r\n"
-    return head.replace("\r\n\r\n\r\n", "\r\n\r\n").encode("latin-1") + body
-
-
-def _send(port: int, request: bytes) -> int:
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-        try:
-            connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass  # it answered without reading on
-        try:
-            answer = connection.recv(4096)
-        except ConnectionResetError:
-            answer = b""
-    return int(answer.split()[1]) if answer.startswith(b"HTTP/") else 0
-
-
-def _resident(pid: str) -> int:
-    with open(f"/proc/{pid}/statm") as file:
-        return int(file.read().split()[1]) * resource.getpagesize()
 
 
 def test_private(make_app: MakeApp, caplog: pytest.LogCaptureFixture) -> None:

@@ -126,9 +126,9 @@ def test_the_last_hour(inbox: Inbox, clock: Clock) -> None:
     assert [minute.arrived for minute in minutes[-2:]] == [3, 0]
     last = minutes[-1]
     assert (last.succeeded, last.failed, last.discarded) == (1, 2, 1)
-    assert last.mean_seconds == pytest.approx(0.25, abs=0.1)
+    assert last.mean_seconds == pytest.approx((0.1 + 0.4 + 0.1) / 3), "of three known"
     assert last.slowest_seconds == 0.4
-    assert minutes[-2].mean_seconds is None
+    assert (minutes[-2].mean_seconds, minutes[-2].slowest_seconds) == (None, None)
 
 
 def test_refusals_are_counted_by_the_hour(inbox: Inbox, clock: Clock) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Response, abort, g, request
 
 _COOKIE = "ycloud_csrf"
+_TOKEN_LENGTH = 43  # of 32 bytes in base64
 _STATES = ("pending", "running", "done", "dead")
 
 
@@ -40,10 +41,9 @@ def in_query(found: dict[str, Any]) -> dict[str, Any]:
 
 def csrf_token() -> str:
     """A token for the forms of this browser; the answer puts it into a cookie."""
-    if "ycloud_csrf" not in g:
-        known = request.cookies.get(_COOKIE, "")
-        g.ycloud_csrf = known if len(known) == 43 else secrets.token_urlsafe(32)
-    token: str = g.ycloud_csrf
+    known = request.cookies.get(_COOKIE, "")
+    fresh = known if len(known) == _TOKEN_LENGTH else secrets.token_urlsafe(32)
+    token: str = g.setdefault("ycloud_csrf", fresh)
     return token
 
 

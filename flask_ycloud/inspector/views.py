@@ -25,6 +25,7 @@ from .forms import check_csrf_token, csrf_token, filters, in_query, keep_csrf_to
 from .masking import masked
 
 _MOST_REPLAYED = 10_000
+_AT_ONCE = 500
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -210,10 +211,10 @@ def _nav() -> dict[str, Any]:
 def _dead_ids() -> Iterable[str]:
     """All of them once, though a replayed one may be back at once."""
     before = None
-    for _ in range(_MOST_REPLAYED // 500):
-        found = _runtime().inbox.list(state="dead", before=before, limit=500)
+    for _ in range(_MOST_REPLAYED // _AT_ONCE):
+        found = _runtime().inbox.list(state="dead", before=before, limit=_AT_ONCE)
         yield from (each.id for each in found)
-        if len(found) < 500:
+        if len(found) < _AT_ONCE:
             return
         before = found[-1].position
 

@@ -1,0 +1,92 @@
+"""Put the results of the last runs into the docs: a table and a plot, of ratios alone."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from .rounds import RESULTS
+
+DOCS = Path(__file__).parent.parent / "docs"
+ORDER = ("verify-1", "verify-16", "verify-64", "request-memory", "request-durable",
+         "served", "dispatch", "inbox", "celery")  # fmt: skip
+
+_LEFT, _WIDTH, _ROW = 330, 700, 22
+
+
+def results() -> list[dict[str, Any]]:
+    """Those that there are, in a fixed order."""
+    files = (RESULTS / f"{key}.json" for key in ORDER)
+    return [json.loads(file.read_text()) for file in files if file.exists()]
+
+
+def table(result: dict[str, Any]) -> str:
+    """One comparison, in reStructuredText."""
+    what = f"{result['what'].capitalize()}, as a ratio to ``{result['reference']}``;"
+    lines = [
+        result["title"],
+        "~" * len(result["title"]),
+        "",
+        f"{what} {result['rounds']} rounds.",
+        "",
+        ".. list-table::",
+        "   :header-rows: 1",
+        "   :widths: 55 15 15 15",
+        "",
+        *("   * - " + "\n     - ".join(("", "median", "lowest", "highest")),),
+    ]
+    for each in result["ratios"]:
+        cells = [each["name"], *(f"{each[k]:.2f}" for k in ("median", "lowest", "highest"))]
+        lines.append("   * - " + "\n     - ".join(cells))
+    return "\n".join(lines) + "\n"
+
+
+def plot(found: list[dict[str, Any]]) -> str:
+    """All comparisons, as bars to the median and a line from lowest to highest."""
+    shapes, y = [], 10
+    for result in found:
+        y += 20
+        title = escape(f"{result['title']}: {result['what']}")
+        shapes.append(f'<text x="10" y="{y}" class="title">{title}</text>')
+        most = max(each["highest"] for each in result["ratios"])
+        scale = (_WIDTH - _LEFT - 60) / max(most, 1.0)
+        top = y + 8
+        for each in result["ratios"]:
+            y += _ROW
+            middle = y - 5
+            low, mid, high = (
+                _LEFT + scale * each[k] for k in ("lowest", "median", "highest")
+            )
+            shapes += [
+                f'<text x="{_LEFT - 8}" y="{y}" class="name">{escape(each["name"])}</text>',
+                f'<rect x="{_LEFT}" y="{y - 12}" width="{mid - _LEFT:.1f}" height="14"/>',
+                f'<path d="M{low:.1f} {middle}H{high:.1f}"/>',
+                f'<text x="{high + 6:.1f}" y="{y}">{each["median"]:.2f}</text>',
+            ]
+        one = _LEFT + scale
+        shapes.append(f'<path class="one" d="M{one:.1f} {top}V{y + 4}"/>')
+        y += 14
+    style = (
+        "text{font:12px sans-serif;fill:#445}.title{font-weight:bold}"
+        ".name{text-anchor:end}rect{fill:#7db0e0}path{stroke:#234;stroke-width:1.5}"
+        ".one{stroke:#b33;stroke-dasharray:3 3}"
+    )
+    background = f'<rect width="{_WIDTH}" height="{y + 10}" style="fill:#fff"/>'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y + 10}">'
+        f"<style>{style}</style>{background}{''.join(shapes)}</svg>\n"
+    )
+
+
+def main() -> None:
+    found = results()
+    text = "\n".join(map(table, found))
+    (DOCS / "performance_results.inc").write_text(text)
+    (DOCS / "_static" / "performance.svg").write_text(plot(found))
+    print(f"{len(found)} comparisons are in docs/performance.rst.")
+
+
+if __name__ == "__main__":
+    main()

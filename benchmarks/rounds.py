@@ -1,0 +1,96 @@
+"""Cases measured side by side: in alternating rounds, as ratios to one of them."""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How a case compares with the reference, over the rounds.
+
+    Above 1 is more of what is measured: time, or rate.
+    """
+
+    name: str
+    median: float
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True)
+class Table:
+    """What one comparison has shown.
+
+    :param key: names the file of its results.
+    :param what: what the ratios are of, for example ``"time of one verification"``.
+    """
+
+    key: str
+    title: str
+    what: str
+    reference: str
+    rounds: int
+    ratios: list[Ratio]
+
+    def show(self) -> None:
+        """Print it."""
+        print(f"\n{self.title}: {self.what}, as a ratio to {self.reference!r}")
+        width = max(len(each.name) for each in self.ratios)
+        for each in self.ratios:
+            spread = f"({each.lowest:.2f} to {each.highest:.2f})"
+            print(f"  {each.name:<{width}}  {each.median:6.2f}  {spread}", flush=True)
+
+    def keep(self) -> None:
+        """Keep it for ``benchmarks.report``."""
+        RESULTS.mkdir(exist_ok=True)
+        text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
+        (RESULTS / f"{self.key}.json").write_text(text + "\n")
+
+
+def compare(
+    key: str,
+    title: str,
+    what: str,
+    cases: Mapping[str, Callable[[], float]],
+    *,
+    rounds: int,
+) -> Table:
+    """Measure every case once in each round, in a random order.
+
+    :param cases: each gives a number, of which more is more; the first is the reference.
+    """
+    reference, *_ = cases
+    numbers: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(rounds):
+        for name in random.sample(list(cases), len(cases)):
+            numbers[name].append(cases[name]())
+    ratios = []
+    for name, found in numbers.items():
+        of = [a / b for a, b in zip(found, numbers[reference], strict=True)]
+        ratios.append(Ratio(name, statistics.median(of), min(of), max(of)))
+    table = Table(key, title, what, reference, rounds, ratios)
+    table.show()
+    table.keep()
+    return table
+
+
+def seconds_each(work: Callable[[], object], *, at_least: float = 0.03) -> float:
+    """Seconds of one call, from as many calls as take so long."""
+    count = 1
+    while True:
+        started = time.perf_counter()
+        for _ in range(count):
+            work()
+        took = time.perf_counter() - started
+        if took >= at_least:
+            return took / count
+        count = max(count + 1, int(count * at_least / max(took, 1e-6) * 1.2))

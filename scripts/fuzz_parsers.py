@@ -1,0 +1,44 @@
+"""Coverage-guided fuzzing of what reads bytes from outside, with atheris.
+
+    make fuzz-parsers ARGS="-max_total_time=600"
+
+Whatever the bytes, there is an answer or one of our own errors, and nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["flask_ycloud"]):
+    from flask_ycloud import errors
+    from flask_ycloud.event import ordering_key, parse_event
+    from flask_ycloud.signature import sign, verify
+
+SECRET = "whsec_of_the_fuzzer"  # noqa: S105
+
+
+def one_input(data: bytes) -> None:
+    provider = atheris.FuzzedDataProvider(data)
+    header = provider.ConsumeUnicode(200)
+    body = provider.ConsumeBytes(provider.remaining_bytes())
+    try:
+        verify(body, header, SECRET)
+    except errors.SignatureError:
+        pass
+    else:
+        raise AssertionError(f"this was taken for authentic: {header!r}")
+    verify(body, sign(body, SECRET), SECRET)
+    try:
+        event = parse_event(body)
+    except errors.EventNotUnderstood:
+        pass
+    else:
+        assert event.create_time.tzinfo is not None
+        assert len(ordering_key(event) or "") in (0, 32)
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
