@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chromium screenshots torture payloads bench soak lint types imports docs
+.PHONY: help demo test chromium screenshots torture payloads bench fuzz row soak lint types imports docs
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -45,6 +45,24 @@ bench: $(INSTALLED)  ## everything side by side, into docs/performance.rst; half
 	$(BIN)/python -m benchmarks.inbox
 	$(BIN)/python -m benchmarks.celery
 	$(BIN)/python -m benchmarks.report
+
+fuzz: $(INSTALLED)  ## a million hostile requests, the parsers with atheris, and timing
+	$(BIN)/pip install -qq --disable-pip-version-check atheris
+	$(BIN)/python -m scripts.timing
+	$(BIN)/python -m scripts.fuzz_parsers -max_total_time=120
+	$(BIN)/python -m scripts.fuzz $(ARGS)
+
+# One row of the matrix, in a venv of its own: the tests that start no other programs.
+QUICK = --ignore=tests/test_crash.py --ignore=tests/test_faults.py \
+	--ignore=tests/test_inspector_browser.py --ignore=tests/test_payloads.py \
+	--ignore=tests/test_promises.py --ignore=tests/test_recipes.py \
+	--ignore=tests/test_rotation.py
+row:  ## tests with other versions: ROW=oldest PIP='-c constraints/oldest.txt' PRE= PYTHON=
+	$(PYTHON) -m venv .venv-$(ROW)
+	.venv-$(ROW)/bin/pip install -qq --disable-pip-version-check $(PIP) -e '.[dev]'
+	test -z '$(PRE)' || .venv-$(ROW)/bin/pip install -qq --pre --upgrade $(PRE)
+	.venv-$(ROW)/bin/python -m pytest -n auto --dist worksteal -q $(QUICK) \
+		-k 'not broker_that and not processes and not gunicorn and not worker' tests
 
 soak: $(INSTALLED)  ## memory over ten minutes at full rate
 	$(BIN)/python -m benchmarks.soak $(ARGS)

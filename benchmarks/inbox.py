@@ -25,7 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 from flask_ycloud import InboxUnavailable, queries
-from flask_ycloud.database import Database, open_engine
+from flask_ycloud.database import Database
+from flask_ycloud.engine import open_engine
 from flask_ycloud.event_types import sample_event
 from flask_ycloud.inbox import Inbox
 from flask_ycloud.records import Verdict

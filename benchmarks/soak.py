@@ -18,7 +18,8 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from flask_ycloud.database import Database, open_engine
+from flask_ycloud.database import Database
+from flask_ycloud.engine import open_engine
 from flask_ycloud.inbox import Inbox
 from tests.processes import Sender, Server, bodies
 

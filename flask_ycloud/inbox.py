@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from . import queries
-from .database import Database, Transaction
+from .commits import Transaction
+from .database import Database
 from .errors import EventNotFound, EventRunning
-from .records import Attempt, Claim, HandlerState, Stats, StoredEvent, Verdict
-from .tables import attempts, events, outcomes, refusals, workers
+from .records import Claim, HandlerState, Stats, StoredEvent, Verdict
+from .rows import attempts_of, handler_states, stored
+from .tables import attempts, events, outcomes
 
 _DAY = 86_400.0
-_REFUSALS_KEPT = 30 * 24  # hours
 
 
 class Inbox:
@@ -153,32 +153,15 @@ class Inbox:
             first, values["until_"] = queries.SETTLE, verdict.due_at
             values.update(state_=verdict.state, reason_=verdict.reason)
             values["settled_"] = now if verdict.state in ("done", "dead") else None
-        keep = queries.keep_outcome(self.database.dialect)
-        kept = [
-            {**dataclasses.asdict(each), "event_seq": claim.seq, "updated_at": now}
-            for each in states
-        ]
-        note = queries.keep_attempt(self.database.dialect)
-        noted = [
-            {
-                "event_seq": claim.seq,
-                "handler": each.handler,
-                "ended_at": now,
-                "number": each.attempts,
-                "state": each.state,
-                "seconds": each.seconds,
-                "error": each.error,
-            }
-            for each in states
-        ]
+        dialect = self.database.dialect
+        kept = [(queries.keep_outcome(dialect), _outcome(claim, s, now)) for s in states]
+        kept += [(queries.keep_attempt(dialect), _attempt(claim, s, now)) for s in states]
 
         def work(tx: Connection) -> bool:
             if not tx.execute(first, values).rowcount:
                 return False
-            for each in kept:
-                tx.execute(keep, each)
-            for each in noted:
-                tx.execute(note, each)
+            for statement, row in kept:
+                tx.execute(statement, row)
             return True
 
         return (transaction.finish if transaction else self.database.write)(work)
@@ -211,50 +194,7 @@ class Inbox:
         query = queries.OVERDUE.limit(limit)
         return self.database.read(lambda tx: tx.execute(query, values).scalars().all())
 
-    def count_refusals(self, counts: Mapping[tuple[str, str], int]) -> None:
-        """Add to this hour's counts of refused deliveries, by endpoint and reason."""
-        hour = int(self.clock() // 3600)
-        add = queries.add_refusals(self.database.dialect)
-        rows = [
-            {"hour": hour, "endpoint": endpoint, "reason": reason, "count": count}
-            for (endpoint, reason), count in sorted(counts.items())
-        ]
-        old = refusals.delete().where(refusals.c.hour < hour - _REFUSALS_KEPT)
-
-        def work(tx: Connection) -> None:
-            tx.execute(add, rows)
-            tx.execute(old)
-
-        self.database.write(work)
-
-    def heartbeat(self, worker: str) -> None:
-        """Note that a process that handles is alive; forget those long gone."""
-        now = self.clock()
-        row = {"name": worker, "seen_at": now}
-        keep = queries.heartbeat(self.database.dialect)
-        gone = workers.delete().where(workers.c.seen_at < now - _DAY)
-
-        def work(tx: Connection) -> None:
-            tx.execute(gone)
-            tx.execute(keep, row)
-
-        self.database.write(work)
-
-    def sign_off(self, worker: str) -> None:
-        """Note that a process handles no more."""
-        gone = workers.delete().where(workers.c.name == worker)
-        self.database.write(lambda tx: tx.execute(gone))
-
     # What people ask of it.
-
-    def workers(self) -> dict[str, float]:
-        """The processes that handle, and how many seconds ago each was heard of.
-
-        :raises InboxUnavailable: if the inbox cannot be read.
-        """
-        now = self.clock()
-        rows = self.database.read(lambda tx: tx.execute(workers.select()).all())
-        return {row.name: max(0.0, now - row.seen_at) for row in rows}
 
     def get(self, event_id: str) -> StoredEvent | None:
         """The event of that id, with the outcomes of its handlers.
@@ -266,11 +206,7 @@ class Inbox:
             row = tx.execute(events.select().where(events.c.id == event_id)).first()
             if row is None:
                 return None
-            runs = tx.execute(queries.ATTEMPTS, {"seq_": row.seq}).mappings()
-            attempts = tuple(
-                Attempt(**{**run, "ended_at": _datetime(run["ended_at"])}) for run in runs
-            )
-            return stored(row, _handler_states(tx, row.seq), attempts)
+            return stored(row, handler_states(tx, row.seq), attempts_of(tx, row.seq))
 
         return self.database.read(work)
 
@@ -395,40 +331,23 @@ def _take(tx: Connection, values: dict[str, Any]) -> Claim | None:
         raise
     if row is None:
         return None
-    known = _handler_states(tx, row["seq"]) if row["attempt"] > 1 else ()
+    known = handler_states(tx, row["seq"]) if row["attempt"] > 1 else ()
     return Claim(**row, handlers={each.handler: each for each in known})
 
 
-def _handler_states(tx: Connection, seq: int) -> tuple[HandlerState, ...]:
-    return tuple(HandlerState(*row) for row in tx.execute(queries.OUTCOMES, {"seq_": seq}))
+def _outcome(claim: Claim, state: HandlerState, now: float) -> dict[str, Any]:
+    """How a handler stands."""
+    return {**dataclasses.asdict(state), "event_seq": claim.seq, "updated_at": now}
 
 
-def stored(
-    row: Any,
-    handlers: tuple[HandlerState, ...] = (),
-    attempts: tuple[Attempt, ...] = (),
-) -> StoredEvent:
-    """A row of the events as people get it."""
-    return StoredEvent(
-        id=row.id,
-        type=row.type,
-        endpoint=row.endpoint,
-        state=row.state,
-        received_at=_datetime(row.received_at),
-        signed_at=None if row.signed_at is None else _datetime(row.signed_at),
-        due_at=None if row.due_at is None else _datetime(max(row.due_at, row.received_at)),
-        settled_at=None if row.settled_at is None else _datetime(row.settled_at),
-        reason=row.reason,
-        position=row.seq,
-        body=row.body,
-        redeliveries=row.redeliveries,
-        redelivered_at=None
-        if row.redelivered_at is None
-        else _datetime(row.redelivered_at),
-        handlers=handlers,
-        attempts=attempts,
-    )
-
-
-def _datetime(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, timezone.utc)
+def _attempt(claim: Claim, state: HandlerState, now: float) -> dict[str, Any]:
+    """The run that it stands so by."""
+    return {
+        "event_seq": claim.seq,
+        "handler": state.handler,
+        "ended_at": now,
+        "number": state.attempts,
+        "state": state.state,
+        "seconds": state.seconds,
+        "error": state.error,
+    }

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from . import tracing
-from .database import Transaction
+from .commits import Transaction
 from .errors import EventNotUnderstood, InboxUnavailable, type_and_stack
 from .event import Event, parse_event
 from .handlers import Outcome, handlers_for, run

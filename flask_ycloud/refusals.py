@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
+from . import vitals
 from .errors import InboxUnavailable
 from .inbox import Inbox
 
@@ -47,7 +48,7 @@ class Refusals:
         if not counts:
             return
         try:
-            self._inbox().count_refusals(counts)
+            vitals.count_refusals(self._inbox(), counts)
         except InboxUnavailable as error:
             _logger.warning("Refusals were not counted yet: %s", error)
             with self._lock:

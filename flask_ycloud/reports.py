@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from . import queries
-from .inbox import Inbox, stored
+from .inbox import Inbox
 from .records import StoredEvent
-from .tables import attempts, events, refusals
+from .rows import stored
+from .tables import attempts, events
 
 _LOOKED_AT = 20_000  # events, for one page
 _CHARTED = 100_000  # events, for one chart
@@ -146,23 +147,6 @@ def last_hour(inbox: Inbox) -> list[Minute]:
 
     inbox.database.read(work)
     return list(minutes.values())
-
-
-def refused(inbox: Inbox, *, hours: int = 24) -> dict[tuple[str, str], int]:
-    """How many deliveries were refused of late, by endpoint and reason.
-
-    :raises InboxUnavailable: if the inbox cannot be read.
-    """
-    since = int(inbox.clock() // 3600) - hours
-    key = (refusals.c.endpoint, refusals.c.reason)
-    query = (
-        sa.select(*key, sa.func.sum(refusals.c.count))
-        .where(refusals.c.hour > since)
-        .group_by(*key)
-        .order_by(*key)
-    )
-    rows = inbox.database.read(lambda tx: tx.execute(query).all())
-    return {(endpoint, reason): int(count) for endpoint, reason, count in rows}
 
 
 def _ends(tx: Connection) -> tuple[int, int]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .database import Database, open_engine
+from .database import Database
+from .engine import open_engine
 from .errors import ConfigurationError
 from .handlers import Handlers, everywhere
 from .inbox import Inbox

@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from flask_ycloud import StoredEvent, sign
-from flask_ycloud.database import Database, open_engine
+from flask_ycloud.database import Database
+from flask_ycloud.engine import open_engine
 from flask_ycloud.event import body_id
 from flask_ycloud.event_types import EVENT_TYPES, sample_event
 from flask_ycloud.inbox import Inbox

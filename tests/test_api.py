@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from flask import Response
 
-from flask_ycloud import APIError, APIUnreachable, ConfigurationError, api
-from flask_ycloud.api import EndpointSecret, WebhookEndpoint, WebhookEndpoints
+from flask_ycloud import APIError, APIUnreachable, ConfigurationError
+from flask_ycloud.api import EndpointSecret, WebhookEndpoint, WebhookEndpoints, client
 
 from .support import eventually
 from .ycloud_api import API_KEY, YCloudAPI, problem, serving
@@ -41,7 +41,7 @@ def endpoints(base_url: str) -> Iterator[WebhookEndpoints]:
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     slept: list[float] = []
-    monkeypatch.setattr("flask_ycloud.api.time.sleep", slept.append)
+    monkeypatch.setattr("flask_ycloud.api.client.time.sleep", slept.append)
     return slept
 
 
@@ -97,8 +97,8 @@ def test_a_list_is_as_long_as_it_is(
 def test_a_list_ends_at_the_last_page(
     account: YCloudAPI, endpoints: WebhookEndpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "_MOST_PAGES", 2)
-    monkeypatch.setattr(api, "_PAGE_SIZE", 2)
+    monkeypatch.setattr(client, "_MOST_PAGES", 2)
+    monkeypatch.setattr(client, "_PAGE_SIZE", 2)
     for number in range(5):
         endpoints.create(f"{URL}/{number}", TYPES)
     assert len(list(endpoints.list())) == 4
@@ -298,7 +298,7 @@ def test_a_fetched_secret(
 
     rotated = endpoints.rotate_secret(made.id)
     now = time.monotonic()
-    monkeypatch.setattr("flask_ycloud.api.time.monotonic", lambda: now)
+    monkeypatch.setattr("flask_ycloud.api.secret.time.monotonic", lambda: now)
     now += 301
     assert secret() == (made.secret,), "nobody waits for the fetch"
     eventually(lambda: secret() == (rotated.secret, made.secret))

@@ -11,7 +11,7 @@ import pytest
 from celery import Celery
 from flask import Flask
 
-from flask_ycloud import WebhookBlueprint, on_event, sign, ycloud_bp
+from flask_ycloud import WebhookBlueprint, on_event, sign, vitals, ycloud_bp
 from flask_ycloud.runtime import runtime_of
 
 from .conftest import MakeApp, needs
@@ -50,7 +50,7 @@ def healthy(make_app: MakeApp, listener: None) -> Flask:
     app = make_app(YCLOUD_DISPATCH="worker")
     deliver(app, body_of())
     eventually(lambda: runtime_of(app).inbox.list(state="done"))
-    eventually(lambda: runtime_of(app).inbox.workers())
+    eventually(lambda: vitals.workers(runtime_of(app).inbox))
     return app
 
 
@@ -147,7 +147,7 @@ def test_backlog_and_workers(make_app: MakeApp) -> None:
         ("bad", "No process handles events; none yet.", "Start: flask ycloud worker")
     ]
     inbox = runtime_of(app).inbox
-    inbox.heartbeat("a worker")
+    vitals.heartbeat(inbox, "a worker")
     inbox.clock = lambda: time.time() + 61
     found = findings(app)
     assert found["backlog"][0][:2] == (
@@ -180,7 +180,7 @@ def test_a_clock_that_is_wrong(app: Flask, offset: int) -> None:
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[YCloudAPI]:
     made = YCloudAPI()
     with serving(made) as url:
-        monkeypatch.setattr("flask_ycloud.api.BASE_URL", url)
+        monkeypatch.setattr("flask_ycloud.api.client.BASE_URL", url)
         yield made
 
 

@@ -25,7 +25,7 @@ TYPE = "sms.message.updated"
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[YCloudAPI]:
     made = YCloudAPI()
     with serving(made) as url:
-        monkeypatch.setattr("flask_ycloud.api.BASE_URL", url)
+        monkeypatch.setattr("flask_ycloud.api.client.BASE_URL", url)
         yield made
 
 

@@ -15,7 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from flask_ycloud import ConfigurationError, InboxUnavailable
-from flask_ycloud.database import Database, _after_fork, _Write, open_engine
+from flask_ycloud.commits import _Write
+from flask_ycloud.database import Database, _after_fork
+from flask_ycloud.engine import open_engine
 from flask_ycloud.tables import schema
 
 from .support import eventually
@@ -131,14 +133,14 @@ def test_who_opens_sqlite_while_another_makes_it_waits(
         tries.append(seconds)
         other.rollback()
 
-    monkeypatch.setattr("flask_ycloud.database.time.sleep", sleep)
+    monkeypatch.setattr("flask_ycloud.engine.time.sleep", sleep)
     database = Database(open_engine(f"sqlite:///{tmp_path}/inbox.db"), owned=True)
     assert database.read(count) == 0
     assert tries == [0.01]
     database._engine.dispose()
     other.execute("PRAGMA journal_mode = DELETE")
     other.execute("BEGIN IMMEDIATE")
-    monkeypatch.setattr("flask_ycloud.database._BUSY_SECONDS", -1)
+    monkeypatch.setattr("flask_ycloud.engine._BUSY_SECONDS", -1)
     with pytest.raises(InboxUnavailable, match="locked"):
         database.read(count)
     other.close()
@@ -173,7 +175,7 @@ def test_writers_share_a_commit(database: Database) -> None:
             )
         )
         threads[-1].start()
-    eventually(lambda: len(database._waiting) == 8)
+    eventually(lambda: len(database._shared._waiting) == 8)
     go_on.set()
     for thread in threads:
         thread.join()
@@ -223,7 +225,7 @@ def test_an_interrupted_waiter_is_missed_by_nobody(
             if promoted:
                 go_on.set()
                 leader.join()
-                assert database._waiting[0].leads
+                assert database._shared._waiting[0].leads
             raise KeyboardInterrupt
 
         def release(self) -> None: ...
@@ -234,13 +236,13 @@ def test_an_interrupted_waiter_is_missed_by_nobody(
         return made
 
     with monkeypatch.context() as patch:
-        patch.setattr("flask_ycloud.database._Write", interrupted)
+        patch.setattr("flask_ycloud.commits._Write", interrupted)
         with pytest.raises(KeyboardInterrupt):
             database.write(lambda tx: add(tx, 5))
     go_on.set()
     leader.join()
-    assert not database._waiting
-    assert not database._led
+    assert not database._shared._waiting
+    assert not database._shared._led
     assert database.write(lambda tx: add(tx, 6)) == 6
     assert versions(database) == [1, 1006], "it was withdrawn"
 
@@ -249,9 +251,7 @@ def test_errors_show_no_row(database: Database) -> None:
     """A driver's text may quote what it could not write."""
 
     def twice(tx: Connection) -> None:
-        statement = sa.text(
-            "INSERT INTO ycloud_outcomes VALUES (1, :h, 's', 1, NULL, 1, NULL)"
-        )
+        statement = sa.text("INSERT INTO ycloud_workers (name, seen_at) VALUES (:h, 1)")
         for _ in range(2):
             tx.execute(statement, {"h": "+447901614024"})
 
@@ -373,7 +373,7 @@ def test_a_locked_database_says_so(tmp_path: Path) -> None:
 def test_a_forked_child_has_connections_and_locks_of_its_own(database: Database) -> None:
     """As in a preloading server whose master used the inbox."""
     database.write(add)
-    with database._lock:
+    with database._shared._lock:
         child = os.fork()
         if child == 0:
             code = 1
@@ -395,8 +395,8 @@ def test_after_a_fork_everything_is_new(
     monkeypatch.setattr("flask_ycloud.database._databases", {database})
     database.write(add)
     database._engine.dispose()
-    lock = database._lock
+    lock = database._shared._lock
     lock.acquire()
     _after_fork()
-    assert database._lock is not lock
+    assert database._shared._lock is not lock
     assert database.write(lambda tx: add(tx, 5)) == 5

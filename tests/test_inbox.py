@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from flask_ycloud import EventNotFound, EventRunning, InboxUnavailable, queries
-from flask_ycloud.database import Database, open_engine
+from flask_ycloud.database import Database
+from flask_ycloud.engine import open_engine
 from flask_ycloud.inbox import Inbox
 from flask_ycloud.records import Claim, HandlerState, Verdict
 from flask_ycloud.tables import events
@@ -480,7 +481,7 @@ def _named(compiled: Any) -> str:
         for name in compiled.positiontup:
             text = text.replace("?", f":{name}", 1)
         return text
-    return re.sub(r"%\((\w+)\)s(?:::(?:VARCHAR|INTEGER))?", r":\1", text)
+    return re.sub(r"%\((\w+)\)s(?:::(?:VARCHAR|INTEGER)(?:\(\d+\))?)?", r":\1", text)
 
 
 def test_there_is_no_such_state(inbox: Inbox) -> None:

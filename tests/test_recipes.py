@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from flask_ycloud.database import Database, open_engine
+from flask_ycloud.database import Database
+from flask_ycloud.engine import open_engine
 from flask_ycloud.inbox import Inbox
 
 from .conftest import needs

@@ -7,11 +7,11 @@ import threading
 import pytest
 from flask import Flask
 
-from flask_ycloud import InboxUnavailable, refusals
+from flask_ycloud import InboxUnavailable, refusals, vitals
 from flask_ycloud.inbox import Inbox
 from flask_ycloud.refusals import Refusals
-from flask_ycloud.reports import refused
 from flask_ycloud.runtime import runtime_of
+from flask_ycloud.vitals import refused
 
 from .support import PATH, SECRET, body_of, deliver, eventually
 
@@ -20,13 +20,13 @@ from .support import PATH, SECRET, body_of, deliver, eventually
 def writes(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many refusals each write has added."""
     counted: list[int] = []
-    real = inbox.count_refusals
+    real = vitals.count_refusals
 
-    def count(counts: dict[tuple[str, str], int]) -> None:
+    def count(inbox: Inbox, counts: dict[tuple[str, str], int]) -> None:
         counted.append(sum(counts.values()))
-        real(counts)
+        real(inbox, counts)
 
-    monkeypatch.setattr(inbox, "count_refusals", count)
+    monkeypatch.setattr(vitals, "count_refusals", count)
     return counted
 
 
@@ -56,12 +56,12 @@ def test_nothing_is_lost_while_the_inbox_is_away(
 ) -> None:
     counting = Refusals(lambda: inbox)
 
-    def away(counts: object) -> None:
+    def away(inbox: Inbox, counts: object) -> None:
         raise InboxUnavailable("away")
 
     counting.count("ycloud", "missing")
     with monkeypatch.context() as patch:
-        patch.setattr(inbox, "count_refusals", away)
+        patch.setattr(vitals, "count_refusals", away)
         counting.write()
     assert "Refusals were not counted yet: away" in caplog.text
     counting.count("ycloud", "missing")

@@ -9,7 +9,8 @@ import pytest
 from flask_ycloud import reports
 from flask_ycloud.inbox import Inbox
 from flask_ycloud.records import HandlerState, Verdict
-from flask_ycloud.reports import last_hour, refused, search
+from flask_ycloud.reports import last_hour, search
+from flask_ycloud.vitals import count_refusals, refused
 
 from .conftest import Clock
 
@@ -132,9 +133,9 @@ def test_the_last_hour(inbox: Inbox, clock: Clock) -> None:
 
 
 def test_refusals_are_counted_by_the_hour(inbox: Inbox, clock: Clock) -> None:
-    inbox.count_refusals({("ycloud", "missing"): 3, ("ycloud", "stale"): 1})
+    count_refusals(inbox, {("ycloud", "missing"): 3, ("ycloud", "stale"): 1})
     clock.now += 3600
-    inbox.count_refusals({("eu", "missing"): 1, ("ycloud", "missing"): 2})
+    count_refusals(inbox, {("eu", "missing"): 1, ("ycloud", "missing"): 2})
     assert refused(inbox) == {
         ("eu", "missing"): 1,
         ("ycloud", "missing"): 5,
@@ -142,5 +143,5 @@ def test_refusals_are_counted_by_the_hour(inbox: Inbox, clock: Clock) -> None:
     }
     assert refused(inbox, hours=1) == {("eu", "missing"): 1, ("ycloud", "missing"): 2}
     clock.now += 31 * 86_400
-    inbox.count_refusals({("eu", "stale"): 1})
+    count_refusals(inbox, {("eu", "stale"): 1})
     assert refused(inbox, hours=10_000) == {("eu", "stale"): 1}, "they are kept 30 days"

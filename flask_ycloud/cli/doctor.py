@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import click
 from flask import current_app
 
+from .. import vitals
 from ..errors import ConfigurationError, InboxUnavailable, YCloudError
 from ..event_types import KNOWN_SUBSCRIPTIONS, patterns
 from ..handlers import subscriptions, types_heard
@@ -182,7 +183,7 @@ def _clock(runtime: Runtime) -> Iterator[Finding]:
 def _workers(runtime: Runtime) -> Iterator[Finding]:
     if runtime.dispatch not in ("worker", "manual"):
         return
-    ages = runtime.inbox.workers()
+    ages = vitals.workers(runtime.inbox)
     alive = [name for name, age in ages.items() if age < _WORKER_SILENT]
     if alive:
         yield Finding("workers", "good", f"{len(alive)} processes handle events.")

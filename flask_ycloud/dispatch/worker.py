@@ -11,6 +11,7 @@ import time
 import weakref
 from contextlib import closing
 
+from .. import vitals
 from ..errors import InboxUnavailable, type_and_stack
 from ..leases import leases
 from ..processing import process
@@ -97,7 +98,7 @@ class WorkerDispatcher(StartsThreads):
             thread.join(max(0.0, until - time.monotonic()))
         try:
             leases.give_back(self._runtime.inbox)
-            self._runtime.inbox.sign_off(self._name)
+            vitals.sign_off(self._runtime.inbox, self._name)
         except InboxUnavailable as error:
             _logger.warning("Events were not given back; their leases run out: %s", error)
 
@@ -155,7 +156,7 @@ class WorkerDispatcher(StartsThreads):
             if time.monotonic() < self._beat_at:
                 return
             self._beat_at = time.monotonic() + BEAT_EVERY_SECONDS
-        self._runtime.inbox.heartbeat(self._name)
+        vitals.heartbeat(self._runtime.inbox, self._name)
 
     def _prune(self) -> None:
         with self._due:

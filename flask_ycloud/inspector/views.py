@@ -17,9 +17,10 @@ from ..cli.output import short
 from ..errors import EventNotFound, EventRunning, InboxUnavailable
 from ..event_types import EVENT_TYPES, sample_event, variants
 from ..records import StoredEvent
-from ..reports import last_hour, refused, search
+from ..reports import last_hour, search
 from ..runtime import Runtime, runtime_of
 from ..sending import signed_headers
+from ..vitals import refused
 from .charts import bars, lines
 from .forms import check_csrf_token, csrf_token, filters, in_query, keep_csrf_token
 from .masking import masked

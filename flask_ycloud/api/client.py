@@ -1,35 +1,17 @@
-"""The Webhook Endpoints API: make, change and list the endpoints of a YCloud account.
-
-Needs the extra ``api`` (httpx). Paths, fields and limits are those of YCloud's OpenAPI
-document (YCloud-Developers/ycloud-sdk-go, ``api/openapi.yaml``), "Webhook Endpoints":
-https://docs.ycloud.com/reference/webhook_endpoint-list
-"""
+"""Calls of the API: safely repeated, bounded in time."""
 
 from __future__ import annotations
 
-import logging
-import math
 import re
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 import httpx
 
-from .errors import (
-    APIError,
-    APIUnreachable,
-    ConfigurationError,
-    EventNotUnderstood,
-    YCloudError,
-)
-from .event import read_time
-
-_logger = logging.getLogger(__name__)
+from ..errors import APIError, APIUnreachable, ConfigurationError, YCloudError
+from .answers import WebhookEndpoint, not_understood, read_endpoint, read_error, read_json
 
 BASE_URL = "https://api.ycloud.com/v2"
 Status = Literal["active", "disabled", "pending"]
@@ -41,35 +23,6 @@ _PAUSES = (0.5, 1.0, 2.0)  # seconds before each further attempt
 _LONGEST_PAUSE = 60.0  # longer than that, Retry-After is left to the caller
 _PASSING = (502, 503, 504)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-
-_FETCH_EVERY = 300.0  # seconds
-# YCloud's last retry comes 5 h 36 min after the first try.
-_OLD_IS_GOOD = 6 * 3600.0
-
-
-@dataclass(frozen=True)
-class WebhookEndpoint:
-    """One webhook endpoint of the account. Its ``repr`` shows no secret.
-
-    :param id: such as ``wh627c8640675de8fc689ab9d9``.
-    :param enabled_events: the event types that it is subscribed to.
-    :param event_properties: for ``contact.attributes_changed``, of which attributes.
-    :param status: ``"active"``, ``"disabled"``, or ``"pending"``: it failed too often, and
-        YCloud sends nothing to it until it is set active again.
-    :param secret: what YCloud signs its deliveries with.
-    :param create_time: aware, in UTC.
-    :param update_time: aware, in UTC.
-    """
-
-    id: str
-    url: str = ""
-    enabled_events: tuple[str, ...] = ()
-    event_properties: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    description: str = ""
-    status: str = ""
-    secret: str | None = field(default=None, repr=False)
-    create_time: datetime | None = None
-    update_time: datetime | None = None
 
 
 class WebhookEndpoints:
@@ -134,7 +87,7 @@ class WebhookEndpoints:
             description=description,
             status=status,
         )
-        return _endpoint(self._call("POST", "/webhookEndpoints", json=body))
+        return read_endpoint(self._call("POST", "/webhookEndpoints", json=body))
 
     def list(self) -> Iterator[WebhookEndpoint]:
         """Every endpoint of the account, fetched page by page.
@@ -146,8 +99,8 @@ class WebhookEndpoints:
             params = {"page": page, "limit": _PAGE_SIZE}
             items = self._call("GET", "/webhookEndpoints", params=params).get("items")
             if not isinstance(items, list):
-                raise _not_understood("a page has no items")
-            yield from map(_endpoint, items)
+                raise not_understood("a page has no items")
+            yield from map(read_endpoint, items)
             if len(items) < _PAGE_SIZE:
                 return
 
@@ -157,7 +110,7 @@ class WebhookEndpoints:
         :raises APIError: if YCloud refuses; with status 404 if there is none.
         :raises APIUnreachable: if there is no answer.
         """
-        return _endpoint(self._call("GET", _path(endpoint_id)))
+        return read_endpoint(self._call("GET", _path(endpoint_id)))
 
     def update(
         self,
@@ -181,7 +134,7 @@ class WebhookEndpoints:
             description=description,
             status=status,
         )
-        return _endpoint(self._call("PATCH", _path(endpoint_id), json=body))
+        return read_endpoint(self._call("PATCH", _path(endpoint_id), json=body))
 
     def delete(self, endpoint_id: str) -> None:
         """Delete an endpoint. YCloud sends nothing to it any more.
@@ -201,7 +154,7 @@ class WebhookEndpoints:
         :raises APIUnreachable: if there is no answer. It may have been rotated all the
             same: retrieve it to see.
         """
-        return _endpoint(self._call("POST", f"{_path(endpoint_id)}/rotateSecret"))
+        return read_endpoint(self._call("POST", f"{_path(endpoint_id)}/rotateSecret"))
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
         """Make a call, again where that is safe, and give its JSON."""
@@ -222,76 +175,16 @@ class WebhookEndpoints:
             else:
                 status = answer.status_code
                 if answer.is_success:
-                    return {} if method == "DELETE" else _json(answer)
+                    return {} if method == "DELETE" else read_json(answer)
                 if method == "DELETE" and status == 404 and maybe_done:
                     return {}
                 again = status == 429 or (method != "POST" and status in _PASSING)
                 maybe_done = maybe_done or status != 429
                 pause = _retry_after(answer, pause)
-                failed = _api_error(answer)
+                failed = read_error(answer)
             if not again or pause is None or pause > _LONGEST_PAUSE:
                 raise failed
             time.sleep(pause)
-
-
-class EndpointSecret:
-    """The signing secret of an endpoint, fetched from the API.
-
-    ::
-
-        app.config["YCLOUD_WEBHOOK_SECRET"] = EndpointSecret("wh627…", api_key)
-
-    It is fetched when this object is made, so an app that cannot have it does not start.
-    From then on it is cached, and fetched again every five minutes by a thread of its own:
-    no delivery waits for it, and while the API is away the last one stays. A secret that
-    was replaced is good for six hours more, since YCloud may still retry with it.
-
-    :param endpoint_id: such as ``wh627c8640675de8fc689ab9d9``.
-    :param api_key: as for :class:`WebhookEndpoints`.
-    :raises APIError: if YCloud refuses, or gives no secret.
-    :raises APIUnreachable: if there is no answer.
-    """
-
-    def __init__(
-        self, endpoint_id: str, api_key: str, *, base_url: str | None = None
-    ) -> None:
-        self._endpoint_id = endpoint_id
-        self._api_key = api_key
-        self._base_url = base_url
-        self._good_until: dict[str, float] = {}
-        self._fetch_at = 0.0
-        self._fetch()
-
-    def __call__(self) -> tuple[str, ...]:
-        """The secrets that are good now."""
-        now = time.monotonic()
-        if now >= self._fetch_at:
-            self._fetch_at = now + _FETCH_EVERY
-            threading.Thread(target=self._fetch_again, daemon=True).start()
-        return tuple(each for each, until in self._good_until.items() if now < until)
-
-    def __repr__(self) -> str:
-        return f"EndpointSecret({self._endpoint_id!r})"
-
-    def _fetch(self) -> None:
-        with WebhookEndpoints(self._api_key, base_url=self._base_url) as api:
-            secret = api.retrieve(self._endpoint_id).secret
-        if not secret:
-            raise _not_understood("the endpoint has no secret")
-        now = time.monotonic()
-        self._fetch_at = now + _FETCH_EVERY
-        if self._good_until.get(secret) != math.inf:
-            old = {
-                each: min(until, now + _OLD_IS_GOOD)
-                for each, until in self._good_until.items()
-            }
-            self._good_until = {secret: math.inf, **old}
-
-    def _fetch_again(self) -> None:
-        try:
-            self._fetch()
-        except YCloudError as error:
-            _logger.warning("The secret of %s stays: %s", self._endpoint_id, error)
 
 
 def _request_body(**fields: Any) -> dict[str, Any]:
@@ -312,56 +205,6 @@ def _path(endpoint_id: str) -> str:
         what = f"{endpoint_id!r} is no id of a webhook endpoint (wh627c86…)"
         raise APIError(404, "NOT_FOUND", what, None)
     return f"/webhookEndpoints/{endpoint_id}"
-
-
-def _json(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        found = answer.json()
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise _not_understood("it is no JSON object")
-    return found
-
-
-def _endpoint(found: Any) -> WebhookEndpoint:
-    """An endpoint out of an answer. What YCloud adds to it one day is left aside."""
-    try:
-        return WebhookEndpoint(
-            id=found["id"],
-            url=found.get("url") or "",
-            enabled_events=tuple(found.get("enabledEvents") or ()),
-            event_properties={
-                each["event"]: tuple(each["properties"])
-                for each in found.get("eventProperties") or ()
-            },
-            description=found.get("description") or "",
-            status=found.get("status") or "",
-            secret=found.get("secret"),
-            create_time=_time(found.get("createTime")),
-            update_time=_time(found.get("updateTime")),
-        )
-    except (KeyError, TypeError, AttributeError, EventNotUnderstood):
-        raise _not_understood("it has no endpoint as documented") from None
-
-
-def _time(value: str | None) -> datetime | None:
-    return None if value is None else read_time(value)
-
-
-def _api_error(answer: httpx.Response) -> APIError:
-    try:
-        error = answer.json()["error"]
-        code, message = str(error["code"]), str(error.get("message", ""))
-        request_id = error.get("requestId")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        code, message, request_id = "", answer.reason_phrase, None
-    request_id = request_id or answer.headers.get("YCloud-Request-ID")
-    return APIError(answer.status_code, code, message, request_id)
-
-
-def _not_understood(what: str) -> APIError:
-    return APIError(200, "NOT_UNDERSTOOD", f"its answer is not as documented: {what}", None)
 
 
 def _retry_after(answer: httpx.Response, pause: float | None) -> float | None:

@@ -1,0 +1,91 @@
+"""What the API answers, as values of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from ..errors import APIError, EventNotUnderstood
+from ..event import read_time
+
+
+@dataclass(frozen=True)
+class WebhookEndpoint:
+    """One webhook endpoint of the account. Its ``repr`` shows no secret.
+
+    :param id: such as ``wh627c8640675de8fc689ab9d9``.
+    :param enabled_events: the event types that it is subscribed to.
+    :param event_properties: for ``contact.attributes_changed``, of which attributes.
+    :param status: ``"active"``, ``"disabled"``, or ``"pending"``: it failed too often, and
+        YCloud sends nothing to it until it is set active again.
+    :param secret: what YCloud signs its deliveries with.
+    :param create_time: aware, in UTC.
+    :param update_time: aware, in UTC.
+    """
+
+    id: str
+    url: str = ""
+    enabled_events: tuple[str, ...] = ()
+    event_properties: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    description: str = ""
+    status: str = ""
+    secret: str | None = field(default=None, repr=False)
+    create_time: datetime | None = None
+    update_time: datetime | None = None
+
+
+def read_json(answer: httpx.Response) -> dict[str, Any]:
+    """An answer's JSON object."""
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise not_understood("it is no JSON object")
+    return found
+
+
+def read_endpoint(found: Any) -> WebhookEndpoint:
+    """An endpoint out of an answer. What YCloud adds to it one day is left aside."""
+    try:
+        return WebhookEndpoint(
+            id=found["id"],
+            url=found.get("url") or "",
+            enabled_events=tuple(found.get("enabledEvents") or ()),
+            event_properties={
+                each["event"]: tuple(each["properties"])
+                for each in found.get("eventProperties") or ()
+            },
+            description=found.get("description") or "",
+            status=found.get("status") or "",
+            secret=found.get("secret"),
+            create_time=_time(found.get("createTime")),
+            update_time=_time(found.get("updateTime")),
+        )
+    except (KeyError, TypeError, AttributeError, EventNotUnderstood):
+        raise not_understood("it has no endpoint as documented") from None
+
+
+def _time(value: str | None) -> datetime | None:
+    return None if value is None else read_time(value)
+
+
+def read_error(answer: httpx.Response) -> APIError:
+    """The error that an answer carries."""
+    try:
+        error = answer.json()["error"]
+        code, message = str(error["code"]), str(error.get("message", ""))
+        request_id = error.get("requestId")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        code, message, request_id = "", answer.reason_phrase, None
+    request_id = request_id or answer.headers.get("YCloud-Request-ID")
+    return APIError(answer.status_code, code, message, request_id)
+
+
+def not_understood(what: str) -> APIError:
+    """The error for an answer that is not as documented."""
+    return APIError(200, "NOT_UNDERSTOOD", f"its answer is not as documented: {what}", None)

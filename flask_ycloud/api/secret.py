@@ -1,0 +1,78 @@
+"""The signing secret of an endpoint, fetched from the API and kept fresh."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+
+from ..errors import YCloudError
+from .answers import not_understood
+from .client import WebhookEndpoints
+
+_logger = logging.getLogger(__name__)
+
+_FETCH_EVERY = 300.0  # seconds
+# YCloud's last retry comes 5 h 36 min after the first try.
+_OLD_IS_GOOD = 6 * 3600.0
+
+
+class EndpointSecret:
+    """The signing secret of an endpoint, fetched from the API.
+
+    ::
+
+        app.config["YCLOUD_WEBHOOK_SECRET"] = EndpointSecret("wh627…", api_key)
+
+    It is fetched when this object is made, so an app that cannot have it does not start.
+    From then on it is cached, and fetched again every five minutes by a thread of its own:
+    no delivery waits for it, and while the API is away the last one stays. A secret that
+    was replaced is good for six hours more, since YCloud may still retry with it.
+
+    :param endpoint_id: such as ``wh627c8640675de8fc689ab9d9``.
+    :param api_key: as for :class:`WebhookEndpoints`.
+    :raises APIError: if YCloud refuses, or gives no secret.
+    :raises APIUnreachable: if there is no answer.
+    """
+
+    def __init__(
+        self, endpoint_id: str, api_key: str, *, base_url: str | None = None
+    ) -> None:
+        self._endpoint_id = endpoint_id
+        self._api_key = api_key
+        self._base_url = base_url
+        self._good_until: dict[str, float] = {}
+        self._fetch_at = 0.0
+        self._fetch()
+
+    def __call__(self) -> tuple[str, ...]:
+        """The secrets that are good now."""
+        now = time.monotonic()
+        if now >= self._fetch_at:
+            self._fetch_at = now + _FETCH_EVERY
+            threading.Thread(target=self._fetch_again, daemon=True).start()
+        return tuple(each for each, until in self._good_until.items() if now < until)
+
+    def __repr__(self) -> str:
+        return f"EndpointSecret({self._endpoint_id!r})"
+
+    def _fetch(self) -> None:
+        with WebhookEndpoints(self._api_key, base_url=self._base_url) as api:
+            secret = api.retrieve(self._endpoint_id).secret
+        if not secret:
+            raise not_understood("the endpoint has no secret")
+        now = time.monotonic()
+        self._fetch_at = now + _FETCH_EVERY
+        if self._good_until.get(secret) != math.inf:
+            old = {
+                each: min(until, now + _OLD_IS_GOOD)
+                for each, until in self._good_until.items()
+            }
+            self._good_until = {secret: math.inf, **old}
+
+    def _fetch_again(self) -> None:
+        try:
+            self._fetch()
+        except YCloudError as error:
+            _logger.warning("The secret of %s stays: %s", self._endpoint_id, error)

@@ -1,0 +1,91 @@
+"""``YCLOUD_INBOX_URL`` → a SQLAlchemy engine that commits durably."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from .errors import ConfigurationError
+
+_BUSY_SECONDS = 5
+
+
+def open_engine(where: str | URL | Engine, folder: str | Path = ".") -> Engine:
+    """The engine for ``YCLOUD_INBOX_URL``. It connects at first use.
+
+    :param where: a database URL, or an engine that somebody else has made.
+    :param folder: what a relative path of SQLite starts from.
+    :raises ConfigurationError: if it is no database that can hold the inbox.
+    """
+    if isinstance(where, Engine):
+        _check(where.url)
+        return where
+    try:
+        if not isinstance(where, (str, URL)):
+            raise ArgumentError
+        url = sa.make_url(where)
+        _check(url)
+        if url.get_backend_name() == "sqlite":
+            # What is absolute already stays as it is.
+            url = url.set(database=str(Path(folder) / (url.database or "")))
+        # Errors must not show parameters: the body is one.
+        engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        # From None, and without the value: a URL may hold a password.
+        raise ConfigurationError(
+            f"YCLOUD_INBOX_URL, a {type(where).__name__}, is no database URL. It takes"
+            " sqlite:///path, postgresql+psycopg://user@host/database, or an Engine."
+        ) from None
+    except ModuleNotFoundError as missing:
+        raise ConfigurationError(
+            f"YCLOUD_INBOX_URL needs the module {missing.name!r}, which is not installed."
+            " For PostgreSQL: pip install 'flask-ycloud[postgresql]'."
+        ) from None
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _make_durable)
+    return engine
+
+
+def _check(url: URL) -> None:
+    backend = url.get_backend_name()
+    if backend not in {"sqlite", "postgresql"}:
+        raise ConfigurationError(
+            f"YCLOUD_INBOX_URL is a database of {backend!r}. It takes SQLite or PostgreSQL."
+        )
+    memory = ":memory:" in (url.database or ":memory:") or url.query.get("mode") == "memory"
+    if backend == "sqlite" and memory:
+        raise ConfigurationError(
+            "YCLOUD_INBOX_URL is an SQLite database in memory, which ends with the process."
+            " Give it a file; under app.testing leave it unset for a scratch one."
+        )
+
+
+def _make_durable(connection: Any, _: Any) -> None:
+    """WAL, and a commit that reaches the disk before it returns."""
+    _use_wal(connection)
+    for pragma in (
+        "synchronous = FULL",
+        "fullfsync = ON",  # macOS: its fsync alone stops at the drive's cache
+        f"busy_timeout = {_BUSY_SECONDS * 1000}",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _use_wal(connection: Any) -> None:
+    """Beside a writer SQLite refuses this at once, and processes may start together."""
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
