@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chromium screenshots torture payloads bench fuzz row soak lint types imports docs
+.PHONY: help demo test chromium screenshots torture payloads bench fuzz row soak release lint types imports docs
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -77,6 +77,18 @@ types: $(INSTALLED)  ## mypy, strict; and pyright on the package
 
 imports: $(INSTALLED)  ## import-linter: each room knows only those below it
 	$(BIN)/lint-imports
+
+release: $(INSTALLED)  ## build sdist and wheel, check them, run the demo from the wheel
+	$(BIN)/pip install -qq --disable-pip-version-check build twine check-wheel-contents
+	rm -rf dist build .venv-release
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(PYTHON) -m venv .venv-release
+	.venv-release/bin/pip install -qq --disable-pip-version-check dist/*.whl gunicorn rich
+	cp -r example_app.py scripts .venv-release/
+	cd .venv-release && bin/python scripts/demo.py
+	@echo "dist/ is ready."
 
 docs: $(INSTALLED)  ## the documentation, in docs/_build/html
 	$(BIN)/sphinx-build --quiet -W -b html docs docs/_build/html

@@ -11,7 +11,7 @@ from .rounds import RESULTS
 
 DOCS = Path(__file__).parent.parent / "docs"
 ORDER = ("verify-1", "verify-16", "verify-64", "request-memory", "request-durable",
-         "served", "dispatch", "inbox", "celery")  # fmt: skip
+         "served", "dispatch")  # fmt: skip
 
 _LEFT, _WIDTH, _ROW = 330, 700, 22
 

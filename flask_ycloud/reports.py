@@ -93,11 +93,7 @@ def search(
             query = query.where(events.c[column] == wanted)
 
     def work(tx: Connection) -> Page:
-        first, last = _ends(tx)
-        if since is not None:
-            first = max(first, _position_at(tx, since.timestamp(), last) + 1)
-        if until is not None:
-            last = _position_at(tx, until.timestamp(), last)
+        first, last = _between(tx, since, until)
         if before is not None:
             last = min(last, before - 1)
         # Events that are pending, running or dead are found by an index.
@@ -147,6 +143,18 @@ def last_hour(inbox: Inbox) -> list[Minute]:
 
     inbox.database.read(work)
     return list(minutes.values())
+
+
+def _between(
+    tx: Connection, since: datetime | None, until: datetime | None
+) -> tuple[int, int]:
+    """The positions of the first and last events that arrived then."""
+    first, last = _ends(tx)
+    if since is not None:
+        first = max(first, _position_at(tx, since.timestamp(), last) + 1)
+    if until is not None:
+        last = _position_at(tx, until.timestamp(), last)
+    return first, last
 
 
 def _ends(tx: Connection) -> tuple[int, int]:

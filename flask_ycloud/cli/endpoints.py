@@ -50,6 +50,21 @@ def _output(command: Callable[..., None]) -> Callable[..., None]:
     return reveal(as_json(command))
 
 
+def _subscription(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of what makes or changes endpoints."""
+    here = "Just the types with handlers here."
+    whose = "Whose handlers; the first one's if left out."
+    told = "A contact's, to be told of."
+    for option in (
+        click.option("--description", help="What it is for."),
+        click.option("--attribute", "attributes", multiple=True, help=told),
+        click.option("--endpoint", help=whose),
+        click.option("--from-handlers", is_flag=True, help=here),
+    ):
+        command = option(command)
+    return command
+
+
 @ycloud_cli.group("endpoints")
 def endpoints() -> None:
     """The webhook endpoints of the YCloud account."""
@@ -89,12 +104,7 @@ def show(endpoint_id: str, reveal: bool, as_json: bool) -> None:
 @endpoints.command()
 @click.argument("url")
 @click.option("--event", "events", multiple=True, help="A type to subscribe to.")
-@click.option("--from-handlers", is_flag=True, help="Just the types with handlers here.")
-@click.option("--endpoint", help="Whose handlers; the first endpoint's if left out.")
-@click.option(
-    "--attribute", "attributes", multiple=True, help="A contact's, to be told of."
-)
-@click.option("--description", help="What it is for.")
+@_subscription
 @click.option("--status", type=_STATUS)
 @_output
 def create(
@@ -127,12 +137,7 @@ def create(
 @click.argument("endpoint_id")
 @click.option("--url")
 @click.option("--event", "events", multiple=True, help="Subscribe to these, and no other.")
-@click.option("--from-handlers", is_flag=True, help="Just the types with handlers here.")
-@click.option("--endpoint", help="Whose handlers; the first endpoint's if left out.")
-@click.option(
-    "--attribute", "attributes", multiple=True, help="A contact's, to be told of."
-)
-@click.option("--description", help="What it is for.")
+@_subscription
 @click.option("--status", type=_STATUS, help="active also ends pending.")
 @_output
 def update(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urlencode
@@ -14,19 +13,16 @@ from flask.typing import ResponseReturnValue
 from ..access import Access, GuardedBlueprint
 from ..blueprint import exempt_from_csrf
 from ..cli.output import short
-from ..errors import EventNotFound, EventRunning, InboxUnavailable
+from ..errors import InboxUnavailable
 from ..event_types import EVENT_TYPES, sample_event, variants
 from ..records import StoredEvent
 from ..reports import last_hour, search
 from ..runtime import Runtime, runtime_of
-from ..sending import signed_headers
 from ..vitals import refused
+from .actions import dead_ids, id_of, post, replay_all
 from .charts import bars, lines
 from .forms import check_csrf_token, csrf_token, filters, in_query, keep_csrf_token
 from .masking import masked
-
-_MOST_REPLAYED = 10_000
-_AT_ONCE = 500
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -144,7 +140,8 @@ def replay() -> ResponseReturnValue:
         return render_template(
             "ycloud/replay.html", ids=ids, everything=everything, again=again, count=count
         )
-    done, left = _replay(_dead_ids() if everything else ids, again)
+    inbox = _runtime().inbox
+    done, left = replay_all(inbox, dead_ids(inbox) if everything else ids, again)
     if len(ids) == 1:
         return redirect(url_for(".event", event_id=ids[0], replayed=done, left=left))
     return redirect(url_for(".events", replayed=done, left=left))
@@ -163,7 +160,7 @@ def send() -> str:
     name = name if name in runtime.endpoints else runtime.endpoint_named(None)
     body, answer = request.form.get("body"), None
     if body is not None:
-        answer = _post(runtime, name, body.encode())
+        answer = post(runtime, name, body.encode())
     sample = sample_event(wanted, variant=variant)
     return render_template(
         "ycloud/send.html",
@@ -175,7 +172,7 @@ def send() -> str:
         endpoint=name,
         body=json.dumps(sample, indent=2, ensure_ascii=False) if body is None else body,
         answer=answer,
-        sent_id=_id_of(body),
+        sent_id=id_of(body),
     )
 
 
@@ -207,49 +204,6 @@ def _nav() -> dict[str, Any]:
         return {"stats": _runtime().inbox.stats()}
     except InboxUnavailable:
         return {"stats": None}
-
-
-def _dead_ids() -> Iterable[str]:
-    """All of them once, though a replayed one may be back at once."""
-    before = None
-    for _ in range(_MOST_REPLAYED // _AT_ONCE):
-        found = _runtime().inbox.list(state="dead", before=before, limit=_AT_ONCE)
-        yield from (each.id for each in found)
-        if len(found) < _AT_ONCE:
-            return
-        before = found[-1].position
-
-
-def _replay(ids: Iterable[str], succeeded_too: bool) -> tuple[int, int]:
-    """Replay, and count those that are due again and those that could not be."""
-    done = left = 0
-    for each in ids:
-        try:
-            _runtime().inbox.replay(each, succeeded_too=succeeded_too)
-            done += 1
-        except (EventNotFound, EventRunning):
-            left += 1
-    return done, left
-
-
-def _post(runtime: Runtime, endpoint: str, body: bytes) -> Any:
-    """Through the app, with a signature, as from YCloud."""
-    secret = runtime.endpoints[endpoint].secrets()[0]
-    client = runtime.app.test_client(use_cookies=False)
-    return client.post(
-        runtime.path_of(endpoint),
-        base_url=request.host_url,
-        data=body,
-        headers=signed_headers(body, secret),
-    )
-
-
-def _id_of(body: str | None) -> str | None:
-    try:
-        found = json.loads(body or "")
-        return str(found.get("id") or found.get("eventId") or "") or None
-    except (ValueError, AttributeError, RecursionError):
-        return None
 
 
 def _get(event_id: str) -> StoredEvent:

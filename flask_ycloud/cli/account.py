@@ -1,0 +1,76 @@
+"""The doctor's look at the account: what YCloud has, beside what the app has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ..errors import ConfigurationError, YCloudError
+from ..event_types import patterns
+from ..handlers import subscriptions, types_heard
+from ..runtime import Runtime
+from .endpoints import open_api
+from .finding import Finding
+
+if TYPE_CHECKING:
+    from ..api import WebhookEndpoint
+
+
+def account(runtime: Runtime) -> Iterator[Finding]:
+    """Whether the account's endpoints are the app's."""
+    if runtime.settings.api_key is None:
+        text = "YCLOUD_API_KEY is not set, so the account was not looked at."
+        yield Finding("account", "skipped", text)
+        return
+    try:
+        with open_api(runtime) as api:
+            found = list(api.list())
+    except YCloudError as error:
+        yield Finding("account", "bad", str(error), "Is YCLOUD_API_KEY right?")
+        return
+    for name, endpoint in runtime.endpoints.items():
+        try:
+            secrets = {_text(each) for each in endpoint.secrets()}
+        except ConfigurationError:
+            continue  # which has been told already
+        mine = [each for each in found if each.secret in secrets]
+        if not mine:
+            text = f"No endpoint of the account has the secret of {name}."
+            remedy = "See: flask ycloud endpoints list; then: endpoints create URL"
+            yield Finding("account", "bad", text, remedy)
+        for each in mine:
+            yield from _endpoint(runtime, name, each)
+
+
+def _endpoint(runtime: Runtime, name: str, endpoint: WebhookEndpoint) -> Iterator[Finding]:
+    """What YCloud has of an endpoint, beside what the app has."""
+    update = f"flask ycloud endpoints update {endpoint.id}"
+    if endpoint.status == "active":
+        yield Finding("account", "good", f"{endpoint.id} is active, and {name}'s.")
+    else:
+        text = f"{endpoint.id} is {endpoint.status}: YCloud sends nothing to it."
+        yield Finding("account", "bad", text, f"{update} --status active")
+    url = urlsplit(endpoint.url)
+    path = runtime.path_of(name)
+    if url.scheme != "https":
+        text = f"{endpoint.id} has a URL without HTTPS: payloads travel in the clear."
+        yield Finding("account", "bad", text, f"{update} --url https://…{path}")
+    if not url.path.rstrip("/").endswith(path):
+        text = f"{endpoint.id} sends to {url.path or '/'}; the app listens at {path}."
+        remedy = (
+            "Unless a proxy maps one to the other: " + update + f" --url https://…{path}"
+        )
+        yield Finding("account", "look", text, remedy)
+    scopes, subscribed = runtime.scopes(name), set(endpoint.enabled_events)
+    reached = {each for event_type in subscribed for each in patterns(event_type)}
+    if unheard := sorted(subscriptions(*scopes) - reached):
+        text = f"Handled, but not subscribed: {', '.join(unheard)}."
+        yield Finding("account", "look", text, f"{update} --from-handlers")
+    if unhandled := sorted(subscribed - set(types_heard(*scopes))):
+        text = f"Subscribed, but without a handler: {', '.join(unhandled)}."
+        yield Finding("account", "look", text, f"{update} --from-handlers")
+
+
+def _text(secret: str | bytes) -> str:
+    return secret if isinstance(secret, str) else secret.decode("utf-8", "replace")
