@@ -226,10 +226,7 @@ class Inbox:
         :raises ValueError: if there is no such state.
         :raises InboxUnavailable: if the inbox cannot be read.
         """
-        query = queries.newest(state).limit(limit)
-        for column, wanted in (("type", type), ("endpoint", endpoint)):
-            if wanted is not None:
-                query = query.where(events.c[column] == wanted)
+        query = queries.newest(state, type, endpoint).limit(limit)
         if before is not None:
             query = query.where(events.c.seq < before)
         return self.database.read(lambda tx: [stored(row) for row in tx.execute(query)])

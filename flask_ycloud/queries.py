@@ -189,18 +189,25 @@ OLD = (
 )
 
 
-def newest(state: str | None) -> sa.Select[Any]:
-    """The newest events, of one state if it is given.
+def newest(
+    state: str | None, type: str | None = None, endpoint: str | None = None
+) -> sa.Select[Any]:
+    """The newest events, of one state, type or endpoint if it is given.
 
     :raises ValueError: if there is no such state.
     """
     if state is not None and state not in STATES:
         raise ValueError(f"No state {state!r}; there is {', '.join(STATES)}.")
+    query, arrival = events.select(), events.c.seq
     if state in ("pending", "running"):
         # They are few: find them by their index and sort them. SQLite would go through
         # all events in order of arrival instead; the plus takes that order from it.
-        arrival: Any = sa.literal_column("+ycloud_events.seq")
-        query = events.select().where(events.c.due_at.is_not(None), STATES[state])
-        return query.order_by(arrival.desc())
-    query = events.select().order_by(events.c.seq.desc())
-    return query if state is None else query.where(STATES[state])
+        arrival = sa.literal_column("+ycloud_events.seq")  # type: ignore[assignment]
+        query = query.where(events.c.due_at.is_not(None))
+    if state is not None:
+        query = query.where(STATES[state])
+    if type is not None:
+        query = query.where(events.c.type == type)
+    if endpoint is not None:
+        query = query.where(events.c.endpoint == endpoint)
+    return query.order_by(arrival.desc())

@@ -87,10 +87,7 @@ def search(
     :raises ValueError: if there is no such state.
     :raises InboxUnavailable: if the inbox cannot be read.
     """
-    query = queries.newest(state).limit(limit)
-    for column, wanted in (("type", type), ("endpoint", endpoint)):
-        if wanted is not None:
-            query = query.where(events.c[column] == wanted)
+    query = queries.newest(state, type, endpoint).limit(limit)
 
     def work(tx: Connection) -> Page:
         first, last = _between(tx, since, until)

@@ -24,6 +24,7 @@ from flask_ycloud.runtime import runtime_of
 
 from .processes import Site
 from .support import SECRET
+from .ycloud_api import YCloudAPI, serving
 
 MakeApp = Callable[..., Flask]
 
@@ -124,6 +125,15 @@ def site(tmp_path: Path, inbox_url: str) -> Iterator[Site]:
     made = Site(tmp_path, inbox_url)
     yield made
     made.close()
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[YCloudAPI]:
+    """An account at a strict API, which the commands speak to."""
+    made = YCloudAPI()
+    with serving(made) as url:
+        monkeypatch.setattr("flask_ycloud.api.client.BASE_URL", url)
+        yield made
 
 
 class Clock:

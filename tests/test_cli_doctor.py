@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from flask_ycloud.runtime import runtime_of
 from .conftest import MakeApp, needs
 from .processes import Site
 from .support import PATH, SECRET, body_of, call, deliver, eventually
-from .ycloud_api import API_KEY, YCloudAPI, serving
+from .ycloud_api import API_KEY, YCloudAPI
 
 TYPE = "sms.message.updated"
 
@@ -174,14 +173,6 @@ def test_a_clock_that_is_wrong(app: Flask, offset: int) -> None:
 
 
 # The account.
-
-
-@pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[YCloudAPI]:
-    made = YCloudAPI()
-    with serving(made) as url:
-        monkeypatch.setattr("flask_ycloud.api.client.BASE_URL", url)
-        yield made
 
 
 def endpoint(account: YCloudAPI, **changes: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,18 +14,10 @@ from flask_ycloud import WebhookBlueprint, on_event, ycloud_bp
 
 from .conftest import MakeApp
 from .support import call
-from .ycloud_api import API_KEY, YCloudAPI, serving
+from .ycloud_api import API_KEY, YCloudAPI
 
 URL = "https://example.org/ycloud/webhook"
 TYPE = "sms.message.updated"
-
-
-@pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[YCloudAPI]:
-    made = YCloudAPI()
-    with serving(made) as url:
-        monkeypatch.setattr("flask_ycloud.api.client.BASE_URL", url)
-        yield made
 
 
 @pytest.fixture
