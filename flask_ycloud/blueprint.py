@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
@@ -14,6 +14,7 @@ from werkzeug.local import LocalProxy
 
 from . import tracing
 from .cli import ycloud_cli
+from .csrf import exempt_from_csrf
 from .deliveries import Delivery, read_delivery
 from .dispatch import make_dispatcher, prepare
 from .errors import (
@@ -174,16 +175,6 @@ class WebhookBlueprint(Blueprint):
         runtime.refusals.count(self.name, reason)
         announce(delivery_rejected, runtime.app, **about)
         return _problem(status, detail, headers)
-
-
-def exempt_from_csrf(blueprint: Blueprint) -> None:
-    """Flask-WTF asks for a token in every POST; ours have a safeguard of their own.
-
-    Called at the request, since the app may set CSRFProtect up after the blueprint.
-    """
-    csrf: Any = current_app.extensions.get("csrf")
-    if hasattr(csrf, "exempt"):
-        csrf.exempt(blueprint)
 
 
 def _wake(runtime: Runtime, event_id: str) -> None:

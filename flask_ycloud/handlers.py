@@ -1,4 +1,4 @@
-"""Handlers: who is subscribed, which of them an event has, and running one.
+"""Handlers: who is subscribed, and which of them an event has.
 
 A handler is a blinker receiver with a name. The name is what the inbox keeps outcomes
 by, so it must stay the same from one start of the app to the next.
@@ -6,57 +6,20 @@ by, so it must stay the same from one start of the app to the next.
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
-import inspect
-import os
 import threading
-import traceback
 import warnings
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .errors import ConfigurationError, Discard, Retry, UnknownEventTypeWarning
+from .errors import ConfigurationError, UnknownEventTypeWarning
 from .event_types import EVENT_TYPES, KNOWN_SUBSCRIPTIONS, closest_hint, patterns
+from .running import Handler, Receiver, code_of, function_of
 from .signals import EventSignals
 
 if TYPE_CHECKING:
-    from flask import Flask
-
-    from .event import Event
     from .payloads import OnEvent
 
-Receiver = Callable[..., Any]
 FuncT = TypeVar("FuncT", bound=Callable[[Any], Any])
-
-
-@dataclass(frozen=True, eq=False)
-class Handler:
-    """A subscribed function in the shape of a blinker receiver."""
-
-    name: str
-    func: Callable[[Any], Any]
-
-    def __call__(self, app: Flask, *, event: Event[Any]) -> Any:
-        return self.func(event)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one run of a handler ended.
-
-    :param state: ``"succeeded"``, ``"failed"`` or ``"discarded"``.
-    :param error: the error's type and place or the reason; never its values.
-    :param retry_after: seconds, where the handler asked for some.
-    :param exception: what it raised.
-    """
-
-    state: str
-    error: str | None = None
-    retry_after: float | None = None
-    exception: BaseException | None = None
 
 
 class Handlers:
@@ -98,7 +61,7 @@ class Handlers:
             if earlier is not None:
                 if earlier.func is handler.func:
                     return earlier  # stacked decorators: it hears more types
-                if _code(earlier.func) != _code(handler.func):
+                if code_of(earlier.func) != code_of(handler.func):
                     raise ConfigurationError(
                         f"A handler named {handler.name!r} is registered already, with"
                         " other code. The inbox keeps outcomes by that name, so give one"
@@ -135,7 +98,7 @@ def handlers_for(app: object, event_type: str, *scopes: Handlers) -> dict[str, R
         for receiver in scope.signals.receivers(app, event_type):
             name = base = _receiver_name(receiver)
             number = 1
-            while name in found and _func(found[name]) != _func(receiver):
+            while name in found and function_of(found[name]) != function_of(receiver):
                 number += 1
                 name = f"{base}#{number}"  # two lambdas, or a name in two scopes
             found.setdefault(name, receiver)
@@ -155,61 +118,6 @@ def types_heard(*scopes: Handlers) -> list[str]:
     heard = subscriptions(*scopes)
     known = [name for name in EVENT_TYPES if not heard.isdisjoint(patterns(name))]
     return known + sorted(each for each in heard - KNOWN_SUBSCRIPTIONS if "*" not in each)
-
-
-def run(
-    receiver: Receiver,
-    app: Flask,
-    event: Event[Any],
-    *,
-    commit: Callable[[], None] = lambda: None,
-) -> Outcome:
-    """Run one handler in an app context of its own, and tell how it ended.
-
-    :param commit: what belongs to its success, and is called after it.
-    """
-    try:
-        with app.app_context():
-            result = receiver(app, event=event)
-            if inspect.isawaitable(result):
-                _finish(result)
-        commit()
-    except Discard as discard:
-        return Outcome("discarded", discard.reason, exception=discard)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a sys.exit() in a handler is a failure like others
-        after = error.after if isinstance(error, Retry) else None
-        return Outcome("failed", _type_and_place(error, receiver), after, error)
-    return Outcome("succeeded")
-
-
-def _finish(awaitable: Awaitable[Any]) -> None:
-    async def wait() -> None:
-        await awaitable
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        asyncio.run(wait())
-        return
-    # This thread runs a loop already (an async test, an ASGI server): take another.
-    context = contextvars.copy_context()
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(context.run, asyncio.run, wait()).result()
-
-
-def _type_and_place(error: BaseException, receiver: Receiver) -> str:
-    """For example ``KeyError at app.py:12 in track``: the handler's own last line."""
-    kind = type(error)
-    name = kind.__qualname__
-    if kind.__module__ != "builtins":
-        name = f"{kind.__module__}.{name}"
-    frames = traceback.extract_tb(error.__traceback__)
-    own = getattr(_code(_func(receiver)), "co_filename", None)
-    place = next((each for each in reversed(frames) if each.filename == own), frames[-1])
-    file = place.filename.removeprefix(os.getcwd() + os.sep)
-    return f"{name} at {file}:{place.lineno} in {place.name}"
 
 
 def _check_types(types: tuple[str, ...]) -> None:
@@ -243,11 +151,3 @@ def _receiver_name(receiver: Receiver) -> str:
     kind = type(receiver)
     named = receiver if hasattr(receiver, "__qualname__") else kind
     return f"{named.__module__}:{named.__qualname__}"
-
-
-def _func(receiver: Receiver) -> Receiver:
-    return receiver.func if isinstance(receiver, Handler) else receiver
-
-
-def _code(func: Callable[..., Any]) -> object:
-    return getattr(func, "__code__", type(func))

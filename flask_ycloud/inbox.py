@@ -1,200 +1,23 @@
-"""The durable store: accept, claim, settle; get, list, replay, stats, prune.
-
-An event is *pending* → *running* (leased) → *done*, or pending again at a later time,
-or *dead*. Outcomes are kept per handler, so that a retry runs only those that have not
-succeeded.
-"""
+"""The inbox as people have it: get, list, replay, stats, prune."""
 
 from __future__ import annotations
 
-import dataclasses
-import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError, OperationalError
 
 from . import queries
-from .commits import Transaction
-from .database import Database
 from .errors import EventNotFound, EventRunning
-from .records import Claim, HandlerState, Stats, StoredEvent, Verdict
+from .flow import Flow
+from .records import Stats, StoredEvent
 from .rows import attempts_of, handler_states, stored
 from .tables import attempts, events, outcomes
 
 _DAY = 86_400.0
 
 
-class Inbox:
-    """The inbox of one app. ``current_inbox`` is the one of the current app.
-
-    :param database: where it is kept.
-    :param lease: seconds that a claim holds if nobody renews it.
-    :param retention_days: how long done events are kept; 0 keeps all.
-    :param on_due: called with an event's id when a replay makes it due.
-    :param clock: unix seconds.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        *,
-        lease: float = 60,
-        retention_days: float = 30,
-        on_due: Callable[[str], None] = lambda event_id: None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self.database = database
-        self.lease = lease
-        self._retention_days = retention_days
-        self._on_due = on_due
-        self.clock = clock
-
-    # The way of an event.
-
-    def accept(
-        self,
-        event_id: str,
-        body: bytes,
-        *,
-        endpoint: str,
-        event_type: str | None,
-        key: str | None = None,
-        received_at: float | None = None,
-        signed_at: float | None = None,
-        traceparent: str | None = None,
-        dead: str | None = None,
-    ) -> bool:
-        """Store a delivery. Durable when it returns.
-
-        :param signed_at: what its signature says, in unix seconds.
-        :param traceparent: the trace it belongs to, as W3C Trace Context has it.
-        :param dead: why it is a dead letter from the start.
-        :returns: whether it is new; ``False`` if the id is known.
-        :raises InboxUnavailable: if it was not stored.
-        """
-        now = self.clock() if received_at is None else received_at
-        row = {
-            "id": event_id,
-            "endpoint": endpoint,
-            "type": event_type,
-            "key": key,
-            "received_at": now,
-            "signed_at": signed_at,
-            "state": "dead" if dead else "pending",
-            "due_at": None if dead else 0.0,
-            "settled_at": now if dead else None,
-            "reason": dead,
-            "attempt": 0,
-            "crashes": 0,
-            "redeliveries": 0,
-            "traceparent": traceparent,
-            "body": body,
-        }
-        return self.database.write_together(self._insert, row)
-
-    def _insert(self, tx: Connection, rows: list[dict[str, Any]]) -> list[bool]:
-        """Insert events, and tell of each whether it is new."""
-        by_id: dict[str, dict[str, Any]] = {}
-        for row in rows:
-            if row["id"] in by_id:  # of the same id twice, one is new
-                by_id[row["id"]]["redeliveries"] += 1
-            else:
-                by_id[row["id"]] = {**row}
-        # In one order everywhere, or two processes with the same ids could deadlock.
-        ordered = [by_id[event_id] for event_id in sorted(by_id)]
-        insert = queries.new_events(self.database.dialect)
-        found = tx.execute(insert, ordered if len(ordered) > 1 else ordered[0])
-        new = {row.id for row in found if row.redeliveries == by_id[row.id]["redeliveries"]}
-        answers = []
-        for row in rows:
-            answers.append(row["id"] in new)
-            new.discard(row["id"])
-        return answers
-
-    def claim(self, event_id: str | None = None) -> Claim | None:
-        """Take the next due event, or the one of that id if it is due.
-
-        Events of one key are taken in order of arrival, one at a time. One that waits
-        for its retry holds back none.
-        """
-        now = self.clock()
-        values: dict[str, Any] = {"now_": now, "until_": now + self.lease}
-        if event_id is not None:
-            values["id_"] = event_id
-        if self.database.dialect == "sqlite":
-            return self.database.write(lambda tx: _take(tx, values))
-        try:
-            return self.database.write_alone(lambda tx: _take(tx, values))
-        except _LostRace:
-            return None
-
-    def save(
-        self,
-        claim: Claim,
-        states: Sequence[HandlerState],
-        verdict: Verdict | None = None,
-        transaction: Transaction | None = None,
-    ) -> bool:
-        """Keep outcomes of a claimed event, and with a verdict end the claim.
-
-        Without one, the lease is renewed.
-
-        :param transaction: what is committed with it, or not at all.
-        :returns: ``False``, having kept nothing, if the claim is no longer ours.
-        :raises InboxUnavailable: if it was not stored.
-        """
-        now = self.clock()
-        values: dict[str, Any] = {"seq_": claim.seq, "attempt_": claim.attempt}
-        if verdict is None:
-            first, values["until_"] = queries.RENEW, now + self.lease
-        else:
-            first, values["until_"] = queries.SETTLE, verdict.due_at
-            values.update(state_=verdict.state, reason_=verdict.reason)
-            values["settled_"] = now if verdict.state in ("done", "dead") else None
-        dialect = self.database.dialect
-        kept = [(queries.keep_outcome(dialect), _outcome(claim, s, now)) for s in states]
-        kept += [(queries.keep_attempt(dialect), _attempt(claim, s, now)) for s in states]
-
-        def work(tx: Connection) -> bool:
-            if not tx.execute(first, values).rowcount:
-                return False
-            for statement, row in kept:
-                tx.execute(statement, row)
-            return True
-
-        return (transaction.finish if transaction else self.database.write)(work)
-
-    def renew(self, claims: Iterable[Claim]) -> None:
-        """Prolong the leases of claims; one that is no longer ours stays as it is."""
-        until = self.clock() + self.lease
-        renewals = [
-            {"seq_": claim.seq, "attempt_": claim.attempt, "until_": until}
-            for claim in claims
-        ]
-        self.database.write(lambda tx: tx.execute(queries.RENEW, renewals))
-
-    def next_due(self) -> float | None:
-        """Seconds until a retry or the end of a lease; ``None`` if there is neither."""
-        values = {"now_": self.clock()}
-        at = self.database.read(lambda tx: tx.execute(queries.SOONEST, values).scalar())
-        return None if at is None else at - values["now_"]
-
-    def follower(self, claim: Claim) -> str | None:
-        """The id of the next due event of the same conversation; ``None`` without one."""
-        if claim.key is None:
-            return None
-        values = {"key_": claim.key, "now_": self.clock()}
-        return self.database.read(lambda tx: tx.execute(queries.FOLLOWER, values).scalar())
-
-    def overdue(self, seconds: float, *, limit: int) -> Sequence[str]:
-        """The ids of events that have been due for so long, the oldest first."""
-        values = {"then_": self.clock() - seconds}
-        query = queries.OVERDUE.limit(limit)
-        return self.database.read(lambda tx: tx.execute(query, values).scalars().all())
-
-    # What people ask of it.
+class Inbox(Flow):
+    """The inbox of one app. ``current_inbox`` is the one of the current app."""
 
     def get(self, event_id: str) -> StoredEvent | None:
         """The event of that id, with the outcomes of its handlers.
@@ -309,42 +132,3 @@ class Inbox:
         while batch := self.database.write(work):
             deleted += batch
         return deleted
-
-
-class _LostRace(Exception):
-    """Another process took an event of the same key in the same instant."""
-
-
-_RACES = ("23505", "40P01")  # PostgreSQL's unique_violation and deadlock_detected
-
-
-def _take(tx: Connection, values: dict[str, Any]) -> Claim | None:
-    take = queries.TAKE_ONE if "id_" in values else queries.TAKE_NEXT
-    try:
-        row = tx.execute(take, values).mappings().first()
-    except (IntegrityError, OperationalError) as error:
-        if getattr(error.orig, "sqlstate", None) in _RACES:
-            raise _LostRace from None
-        raise
-    if row is None:
-        return None
-    known = handler_states(tx, row["seq"]) if row["attempt"] > 1 else ()
-    return Claim(**row, handlers={each.handler: each for each in known})
-
-
-def _outcome(claim: Claim, state: HandlerState, now: float) -> dict[str, Any]:
-    """How a handler stands."""
-    return {**dataclasses.asdict(state), "event_seq": claim.seq, "updated_at": now}
-
-
-def _attempt(claim: Claim, state: HandlerState, now: float) -> dict[str, Any]:
-    """The run that it stands so by."""
-    return {
-        "event_seq": claim.seq,
-        "handler": state.handler,
-        "ended_at": now,
-        "number": state.attempts,
-        "state": state.state,
-        "seconds": state.seconds,
-        "error": state.error,
-    }

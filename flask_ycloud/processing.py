@@ -10,14 +10,16 @@ from typing import Any
 
 from . import tracing
 from .commits import Transaction
-from .errors import EventNotUnderstood, InboxUnavailable, type_and_stack
+from .errors import EventNotUnderstood, InboxUnavailable
 from .event import Event, parse_event
-from .handlers import Outcome, handlers_for, run
+from .handlers import handlers_for
 from .inbox import Inbox
 from .leases import leases
 from .records import Claim, HandlerState, Verdict
+from .running import Outcome, run
 from .runtime import Runtime
-from .signals import announce, event_dead, event_done, handler_failed, handler_succeeded
+from .signals import announce, handler_failed, handler_succeeded
+from .telling import about, log_failure, tell_verdict
 
 _logger = logging.getLogger(__name__)
 
@@ -51,7 +53,7 @@ def process(runtime: Runtime, claim: Claim) -> Handled:
         verdict = Verdict("dead", reason=str(not_understood))
         if not _save(runtime.inbox, claim, [], verdict):
             return Handled()
-        _announce_verdict(runtime, claim, None, verdict)
+        tell_verdict(runtime, claim, None, verdict)
         return Handled(verdict)
     with leases.holding(runtime.inbox, claim):
         return _Round(runtime, claim, event).run()
@@ -78,7 +80,7 @@ class _Round:
             kept = kept and self._handle(name, last=name == due[-1])
         if kept:
             self.handled.verdict = verdict = self._verdict()
-            _announce_verdict(self.runtime, self.claim, self.event.type, verdict)
+            tell_verdict(self.runtime, self.claim, self.event.type, verdict)
         return self.handled
 
     def _handle(self, name: str, *, last: bool) -> bool:
@@ -102,7 +104,7 @@ class _Round:
         event = replace(self.event, attempt=attempt, connect=transaction.open)
         started = time.perf_counter()
         try:
-            with tracing.handling(self.claim.traceparent, **_about(name, event)):
+            with tracing.handling(self.claim.traceparent, **about(name, event)):
                 outcome = run(self.handlers[name], self.runtime.app, event, commit=commit)
                 if outcome.exception is not None:
                     tracing.failed(outcome.exception)
@@ -154,60 +156,13 @@ class _Round:
             announce(handler_succeeded, self.runtime.app, **details)
             return
         self.handled.errors.append(outcome.exception)
-        _log(name, event, outcome, delay)
+        log_failure(name, event, outcome, delay)
         details |= {"error": outcome.exception, "retry_in": delay}
         announce(handler_failed, self.runtime.app, **details)
 
 
-def _log(name: str, event: Event[Any], outcome: Outcome, delay: float | None) -> None:
-    """One handler's failure: type, place and stack, but no values of anything."""
-    subject, about = (name, event.id, event.type), _about(name, event)
-    if outcome.state == "discarded":
-        _logger.info("Handler %s discarded event %s (%s).", *subject, extra=about)
-    elif outcome.retry_after is not None and delay is not None:
-        message = "Handler %s asked for event %s (%s) again in %g s."
-        _logger.info(message, *subject, delay, extra=about)
-    else:
-        _logger.error(
-            "Handler %s failed at event %s (%s), attempt %d; %s. %s",
-            *subject,
-            event.attempt,
-            "it was the last" if delay is None else f"the next is in {delay:g} s",
-            type_and_stack(outcome.exception) if outcome.exception else "",
-            extra=about,
-        )
-
-
-def _about(name: str, event: Event[Any]) -> dict[str, str | int]:
-    """What log records and spans say of a run, beside their text."""
-    return {
-        "event_id": event.id,
-        "event_type": event.type,
-        "endpoint": event.endpoint,
-        "handler": name,
-        "attempt": event.attempt,
-    }
-
-
 def _is_due(state: HandlerState | None, now: float) -> bool:
     return state is None or (state.next_at is not None and state.next_at <= now)
-
-
-def _announce_verdict(
-    runtime: Runtime, claim: Claim, event_type: str | None, verdict: Verdict
-) -> None:
-    details: dict[str, Any] = {"event_id": claim.id, "event_type": event_type}
-    if verdict.state == "done":
-        announce(event_done, runtime.app, **details)
-    elif verdict.state == "dead":
-        _logger.error(
-            "Event %s (%s) is a dead letter: %s.",
-            claim.id,
-            event_type,
-            verdict.reason,
-            extra={**details, "endpoint": claim.endpoint},
-        )
-        announce(event_dead, runtime.app, **details, reason=verdict.reason)
 
 
 def _save(

@@ -1,14 +1,15 @@
-"""Rows of the tables → the values that the inbox gives."""
+"""Rows of the tables ↔ the values that the inbox gives and takes."""
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime, timezone
-from typing import Any, overload
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from . import queries
-from .records import Attempt, HandlerState, StoredEvent
+from .records import Attempt, Claim, HandlerState, StoredEvent
 
 
 def handler_states(tx: Connection, seq: int) -> tuple[HandlerState, ...]:
@@ -35,23 +36,41 @@ def stored(
         endpoint=row.endpoint,
         state=row.state,
         received_at=at(row.received_at),
-        signed_at=at(row.signed_at),
-        due_at=at(due_at),
-        settled_at=at(row.settled_at),
+        signed_at=_at(row.signed_at),
+        due_at=_at(due_at),
+        settled_at=_at(row.settled_at),
         reason=row.reason,
         position=row.seq,
         body=row.body,
         redeliveries=row.redeliveries,
-        redelivered_at=at(row.redelivered_at),
+        redelivered_at=_at(row.redelivered_at),
         handlers=handlers,
         attempts=attempts,
     )
 
 
-@overload
-def at(seconds: float) -> datetime: ...
-@overload
-def at(seconds: float | None) -> datetime | None: ...
-def at(seconds: float | None) -> datetime | None:
+def at(seconds: float) -> datetime:
     """Unix seconds as an aware time in UTC."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)
+    return datetime.fromtimestamp(seconds, timezone.utc)
+
+
+def _at(seconds: float | None) -> datetime | None:
+    return None if seconds is None else at(seconds)
+
+
+def outcome_row(claim: Claim, state: HandlerState, now: float) -> dict[str, Any]:
+    """How a handler stands."""
+    return {**dataclasses.asdict(state), "event_seq": claim.seq, "updated_at": now}
+
+
+def attempt_row(claim: Claim, state: HandlerState, now: float) -> dict[str, Any]:
+    """The run that it stands so by."""
+    return {
+        "event_seq": claim.seq,
+        "handler": state.handler,
+        "ended_at": now,
+        "number": state.attempts,
+        "state": state.state,
+        "seconds": state.seconds,
+        "error": state.error,
+    }

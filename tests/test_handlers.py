@@ -24,7 +24,8 @@ from flask_ycloud import (
     parse_event,
 )
 from flask_ycloud.event_types import sample
-from flask_ycloud.handlers import Handlers, everywhere, handlers_for, run
+from flask_ycloud.handlers import Handlers, everywhere, handlers_for
+from flask_ycloud.running import run
 
 APP = Flask(__name__)
 TYPE = "sms.message.updated"

@@ -273,7 +273,7 @@ def test_a_lost_race_for_a_key_is_no_error(
     assert state_of(inbox, "a2") == "pending"
     with monkeypatch.context() as patch:
         # Any other error is one.
-        patch.setattr("flask_ycloud.inbox._RACES", ())
+        patch.setattr("flask_ycloud.flow._RACES", ())
         patch.setattr(queries, "TAKE_NEXT", blind)
         with pytest.raises(InboxUnavailable):
             inbox.claim()

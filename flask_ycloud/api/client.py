@@ -18,7 +18,6 @@ Status = Literal["active", "disabled", "pending"]
 
 _PAGE_SIZE = 100  # the most that the API gives at once
 _MOST_PAGES = 100  # and the highest page that it takes
-
 _PAUSES = (0.5, 1.0, 2.0)  # seconds before each further attempt
 _LONGEST_PAUSE = 60.0  # longer than that, Retry-After is left to the caller
 _PASSING = (502, 503, 504)

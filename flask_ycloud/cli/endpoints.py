@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,13 @@ from flask import current_app
 from ..errors import ConfigurationError
 from ..handlers import types_heard
 from ..runtime import Runtime, runtime_of
+from .endpoint_output import plain, show_endpoint
 from .group import ycloud_cli
 from .output import table
 
 if TYPE_CHECKING:
-    from ..api import WebhookEndpoint, WebhookEndpoints
+    from ..api import WebhookEndpoints
 
-_HIDDEN = "whsec_… (--reveal shows it)"
 _STATUS = click.Choice(["active", "disabled"])
 
 
@@ -77,7 +76,7 @@ def list_endpoints(reveal: bool, as_json: bool) -> None:
     with open_api(runtime_of(current_app)) as api:
         found = list(api.list())
     if as_json:
-        click.echo(json.dumps([_plain(each, reveal) for each in found]))
+        click.echo(json.dumps([plain(each, reveal) for each in found]))
         return
     if not found:
         click.echo("No endpoints.")
@@ -98,7 +97,7 @@ def list_endpoints(reveal: bool, as_json: bool) -> None:
 def show(endpoint_id: str, reveal: bool, as_json: bool) -> None:
     """One endpoint, and what it is subscribed to."""
     with open_api(runtime_of(current_app)) as api:
-        _show(api.retrieve(endpoint_id), reveal, as_json)
+        show_endpoint(api.retrieve(endpoint_id), reveal, as_json)
 
 
 @endpoints.command()
@@ -130,7 +129,7 @@ def create(
             description=description,
             status=status,
         )
-    _show(made, reveal, as_json)
+    show_endpoint(made, reveal, as_json)
 
 
 @endpoints.command()
@@ -164,7 +163,7 @@ def update(
         raise click.UsageError("There is nothing to change: see --help.")
     with open_api(runtime_of(current_app)) as api:
         changed = api.update(endpoint_id, **changes)
-    _show(changed, reveal, as_json)
+    show_endpoint(changed, reveal, as_json)
 
 
 @endpoints.command()
@@ -187,7 +186,7 @@ def delete(endpoint_id: str) -> None:
 def rotate_secret(endpoint_id: str, reveal: bool, as_json: bool) -> None:
     """Give an endpoint a new signing secret."""
     with open_api(runtime_of(current_app)) as api:
-        _show(api.rotate_secret(endpoint_id), reveal, as_json)
+        show_endpoint(api.rotate_secret(endpoint_id), reveal, as_json)
 
 
 def _events(events: Iterable[str], from_handlers: bool, endpoint: str | None) -> list[str]:
@@ -203,36 +202,3 @@ def _events(events: Iterable[str], from_handlers: bool, endpoint: str | None) ->
 def _properties(attributes: tuple[str, ...]) -> dict[str, tuple[str, ...]] | None:
     """The one type whose properties YCloud lets one choose."""
     return {"contact.attributes_changed": attributes} if attributes else None
-
-
-def _plain(endpoint: WebhookEndpoint, reveal: bool) -> dict[str, Any]:
-    plain = dataclasses.asdict(endpoint)
-    for name in ("create_time", "update_time"):
-        plain[name] = plain[name] and plain[name].isoformat()
-    if not reveal:
-        del plain["secret"]
-    return plain
-
-
-def _show(endpoint: WebhookEndpoint, reveal: bool, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(_plain(endpoint, reveal)))
-        return
-    secret = endpoint.secret or ""
-    lines = {
-        "id": endpoint.id,
-        "url": endpoint.url,
-        "status": endpoint.status,
-        "description": endpoint.description,
-        "secret": secret if reveal else _HIDDEN,
-        "created": endpoint.create_time and endpoint.create_time.isoformat(),
-        "updated": endpoint.update_time and endpoint.update_time.isoformat(),
-        "events": "\n            ".join(endpoint.enabled_events),
-        "properties": "\n            ".join(
-            f"{event}: {', '.join(properties)}"
-            for event, properties in endpoint.event_properties.items()
-        ),
-    }
-    for name, value in lines.items():
-        if value:
-            click.echo(f"{name:<12}{value}")

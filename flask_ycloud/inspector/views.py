@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, abort, current_app, redirect, render_template, request, url_for
+from flask import abort, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ..access import Access, GuardedBlueprint
-from ..blueprint import exempt_from_csrf
-from ..cli.output import short
+from ..csrf import exempt_from_csrf
 from ..errors import InboxUnavailable
 from ..event_types import EVENT_TYPES, sample_event, variants
 from ..records import StoredEvent
@@ -21,17 +19,10 @@ from ..runtime import Runtime, runtime_of
 from ..vitals import refused
 from .actions import dead_ids, id_of, post, replay_all
 from .charts import bars, lines
-from .forms import check_csrf_token, csrf_token, filters, in_query, keep_csrf_token
+from .formats import ago, exact
+from .forms import check_csrf_token, csrf_token, filters, in_query
+from .headers import secure
 from .masking import masked
-
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 class InspectorBlueprint(GuardedBlueprint):
@@ -68,7 +59,7 @@ class InspectorBlueprint(GuardedBlueprint):
         ):
             self.add_url_rule(rule, view_func=view, methods=methods)
         self.before_request(self._check_form)
-        self.after_request(_secure)
+        self.after_request(secure)
         self.register_error_handler(InboxUnavailable, _unavailable)
         self.url_value_preprocessor(lambda *_: exempt_from_csrf(self))
         self.app_template_filter("ycloud_ago")(ago)
@@ -221,27 +212,8 @@ def _runtime() -> Runtime:
     return runtime_of(current_app)
 
 
-def _secure(response: Response) -> Response:
-    response.headers.update(_HEADERS)
-    if request.endpoint != f"{request.blueprint}.static":
-        response.headers["Cache-Control"] = "no-store"
-    keep_csrf_token(response, url_for(".events"))
-    return response
-
-
 def _unavailable(error: InboxUnavailable) -> tuple[str, int]:
     return render_template("ycloud/unavailable.html", error=error), 503
-
-
-def ago(then: datetime) -> str:
-    """How long ago, or in how long, in one unit."""
-    seconds = (datetime.now(timezone.utc) - then).total_seconds()
-    return f"{short(seconds)} ago" if seconds >= 0 else f"in {short(-seconds)}"
-
-
-def exact(then: datetime) -> str:
-    """To the millisecond, in UTC."""
-    return then.strftime("%Y-%m-%d %H:%M:%S.") + f"{then.microsecond // 1000:03} UTC"
 
 
 #: The ready-made inspector, at ``/ycloud/inspector/``.

@@ -1,0 +1,25 @@
+"""What the pages allow a browser: nothing that is not theirs."""
+
+from __future__ import annotations
+
+from flask import Response, request, url_for
+
+from .forms import keep_csrf_token
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def secure(response: Response) -> Response:
+    """Add the headers, and the token of the forms."""
+    response.headers.update(_HEADERS)
+    if request.endpoint != f"{request.blueprint}.static":
+        response.headers["Cache-Control"] = "no-store"
+    keep_csrf_token(response, url_for(".events"))
+    return response
