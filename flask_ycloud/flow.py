@@ -26,8 +26,6 @@ class Flow:
 
     :param database: where it is kept.
     :param lease: seconds that a claim holds if nobody renews it.
-    :param retention_days: how long done events are kept; 0 keeps all.
-    :param on_due: called with an event's id when a replay makes it due.
     :param clock: unix seconds.
     """
 
@@ -36,14 +34,10 @@ class Flow:
         database: Database,
         *,
         lease: float = 60,
-        retention_days: float = 30,
-        on_due: Callable[[str], None] = lambda event_id: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.database = database
         self.lease = lease
-        self._retention_days = retention_days
-        self._on_due = on_due
         self.clock = clock
 
     def accept(

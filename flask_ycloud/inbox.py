@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from sqlalchemy.engine import Connection
 
 from . import queries
+from .database import Database
 from .errors import EventNotFound, EventRunning
 from .flow import Flow
 from .records import Stats, StoredEvent
@@ -17,7 +19,27 @@ _DAY = 86_400.0
 
 
 class Inbox(Flow):
-    """The inbox of one app. ``current_inbox`` is the one of the current app."""
+    """The inbox of one app. ``current_inbox`` is the one of the current app.
+
+    :param database: where it is kept.
+    :param lease: seconds that a claim holds if nobody renews it.
+    :param retention_days: how long done events are kept; 0 keeps all.
+    :param on_due: called with an event's id when a replay makes it due.
+    :param clock: unix seconds.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        lease: float = 60,
+        retention_days: float = 30,
+        on_due: Callable[[str], None] = lambda event_id: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(database, lease=lease, clock=clock)
+        self._retention_days = retention_days
+        self._on_due = on_due
 
     def get(self, event_id: str) -> StoredEvent | None:
         """The event of that id, with the outcomes of its handlers.

@@ -17,6 +17,9 @@ _SCHEMA_LOCK = 0x59436C6F  # an advisory lock of our own in PostgreSQL
 
 metadata = sa.MetaData()
 
+#: Of an event: its order of arrival. SQLite counts up in INTEGER alone.
+_POSITION = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
 schema = sa.Table(
     "ycloud_schema", metadata, sa.Column("version", sa.Integer, primary_key=True)
 )
@@ -27,9 +30,7 @@ schema = sa.Table(
 events = sa.Table(
     "ycloud_events",
     metadata,
-    sa.Column(
-        "seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True
-    ),  # order of arrival
+    sa.Column("seq", _POSITION, primary_key=True),  # order of arrival
     sa.Column("id", sa.String(128), nullable=False, unique=True),
     sa.Column("endpoint", sa.Text, nullable=False),
     sa.Column("type", sa.String(128)),  # NULL: not understood
@@ -69,9 +70,7 @@ _partial("done", "settled_at", where="state = 'done'")
 outcomes = sa.Table(
     "ycloud_outcomes",
     metadata,
-    sa.Column(
-        "event_seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True
-    ),
+    sa.Column("event_seq", _POSITION, primary_key=True),
     sa.Column("handler", sa.Text, primary_key=True),
     sa.Column("state", sa.String(9), nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
@@ -86,9 +85,7 @@ outcomes = sa.Table(
 attempts = sa.Table(
     "ycloud_attempts",
     metadata,
-    sa.Column(
-        "event_seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True
-    ),
+    sa.Column("event_seq", _POSITION, primary_key=True),
     sa.Column("handler", sa.Text, primary_key=True),
     sa.Column("ended_at", sa.Double, primary_key=True),
     sa.Column("number", sa.Integer, nullable=False),

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from flask_wtf import CSRFProtect
 from werkzeug.test import TestResponse
 
-from flask_ycloud import Discard, WebhookBlueprint, on_event, ycloud_bp
+from flask_ycloud import Discard, Stats, WebhookBlueprint, on_event, ycloud_bp
 from flask_ycloud.event import body_id
 from flask_ycloud.inspector import InspectorBlueprint, actions, charts
 from flask_ycloud.inspector.masking import masked
@@ -109,6 +109,24 @@ def test_pages(app: Flask, client: FlaskClient) -> None:
     assert "hx-trigger" not in second, "only the first page is live"
     assert ">Newest<" in second
     assert 'rel="next"' not in second
+
+
+def test_live_rows_count_nothing(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are asked for every other second, and show no counts."""
+    counted: list[str] = []
+    inbox, real = runtime_of(app).inbox, runtime_of(app).inbox.stats
+
+    def stats() -> Stats:
+        counted.append("stats")
+        return real()
+
+    monkeypatch.setattr(inbox, "stats", stats)
+    assert client.get(f"{PAGE}rows").status_code == 200
+    assert counted == []
+    client.get(PAGE)
+    assert counted == ["stats"]
 
 
 def test_an_id_leads_to_its_event(app: Flask, client: FlaskClient) -> None:

@@ -79,13 +79,7 @@ class WebhookEndpoints:
         :raises APIError: if YCloud refuses.
         :raises APIUnreachable: if there is no answer. It may have been made all the same.
         """
-        body = _request_body(
-            url=url,
-            enabledEvents=enabled_events,
-            eventProperties=event_properties,
-            description=description,
-            status=status,
-        )
+        body = _request_body(url, enabled_events, event_properties, description, status)
         return read_endpoint(self._call("POST", "/webhookEndpoints", json=body))
 
     def list(self) -> Iterator[WebhookEndpoint]:
@@ -126,13 +120,7 @@ class WebhookEndpoints:
         :raises APIError: if YCloud refuses; with status 404 if there is none.
         :raises APIUnreachable: if there is no answer.
         """
-        body = _request_body(
-            url=url,
-            enabledEvents=enabled_events,
-            eventProperties=event_properties,
-            description=description,
-            status=status,
-        )
+        body = _request_body(url, enabled_events, event_properties, description, status)
         return read_endpoint(self._call("PATCH", _path(endpoint_id), json=body))
 
     def delete(self, endpoint_id: str) -> None:
@@ -186,17 +174,27 @@ class WebhookEndpoints:
             time.sleep(pause)
 
 
-def _request_body(**fields: Any) -> dict[str, Any]:
+def _request_body(
+    url: str | None,
+    enabled_events: Iterable[str] | None,
+    event_properties: Mapping[str, Iterable[str]] | None,
+    description: str | None,
+    status: Status | None,
+) -> dict[str, Any]:
     """What was given, by the API's names."""
-    body = {name: value for name, value in fields.items() if value is not None}
-    if "enabledEvents" in body:
-        body["enabledEvents"] = list(body["enabledEvents"])
-    if "eventProperties" in body:
-        body["eventProperties"] = [
-            {"event": event, "properties": list(properties)}
-            for event, properties in body["eventProperties"].items()
-        ]
-    return body
+    fields = {
+        "url": url,
+        "enabledEvents": None if enabled_events is None else [*enabled_events],
+        "eventProperties": None
+        if event_properties is None
+        else [
+            {"event": event, "properties": [*properties]}
+            for event, properties in event_properties.items()
+        ],
+        "description": description,
+        "status": status,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _path(endpoint_id: str) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .output import fields
+
 if TYPE_CHECKING:
     from ..api import WebhookEndpoint
 
@@ -44,6 +46,4 @@ def show_endpoint(endpoint: WebhookEndpoint, reveal: bool, as_json: bool) -> Non
             for event, properties in endpoint.event_properties.items()
         ),
     }
-    for name, value in lines.items():
-        if value:
-            click.echo(f"{name:<12}{value}")
+    fields(lines, 12)

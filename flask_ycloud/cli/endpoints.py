@@ -81,14 +81,12 @@ def list_endpoints(reveal: bool, as_json: bool) -> None:
     if not found:
         click.echo("No endpoints.")
         return
-    rows = [(e.id, e.status, str(len(e.enabled_events)), e.url) for e in found]
-    head: tuple[str, ...] = ("ID", "STATUS", "EVENTS", "URL")
-    if reveal:
-        head = (*head, "SECRET")
-        secrets = [each.secret or "" for each in found]
-        table(head, [(*row, secret) for row, secret in zip(rows, secrets, strict=True)])
-    else:
-        table(head, rows)
+    head = ("ID", "STATUS", "EVENTS", "URL", "SECRET")
+    rows = [
+        (e.id, e.status, str(len(e.enabled_events)), e.url, e.secret or "") for e in found
+    ]
+    shown = len(head) if reveal else len(head) - 1
+    table(head[:shown], [row[:shown] for row in rows])
 
 
 @endpoints.command()

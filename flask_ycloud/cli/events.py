@@ -11,7 +11,7 @@ from flask import current_app
 from ..records import StoredEvent
 from ..runtime import runtime_of
 from .group import ycloud_cli
-from .output import ago, ahead, short, table
+from .output import ago, ahead, fields, short, table
 
 
 @ycloud_cli.command("list")
@@ -60,9 +60,7 @@ def show(event_id: str, payload: bool) -> None:
         "next look": event.due_at and ahead(event.due_at),
         "settled": event.settled_at and event.settled_at.isoformat(timespec="milliseconds"),
     }
-    for name, value in lines.items():
-        if value:
-            click.echo(f"{name:<10}{value}")
+    fields(lines, 10)
     if event.handlers:
         click.echo()
         table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import click
@@ -14,6 +14,13 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     for row in (head, *rows):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
+
+
+def fields(values: Mapping[str, object], width: int) -> None:
+    """Print names and values, those that there are, with the values at a column."""
+    for name, value in values.items():
+        if value:
+            click.echo(f"{name:<{width}}{value}")
 
 
 def ago(then: datetime) -> str:

@@ -31,16 +31,21 @@ def verify_file(header: str, body_file: BinaryIO, endpoint: str | None) -> None:
     try:
         signature = verify(body, header, secrets, tolerance=runtime.settings.tolerance)
     except SignatureMismatch:
-        raise click.ClickException(_why(runtime, name, body, header)) from None
+        raise click.ClickException(_why(runtime, name, secrets, body, header)) from None
     except SignatureError as error:
         raise click.ClickException(str(error)) from None
     age = time.time() - signature.timestamp
     click.echo(f"The signature is right, and was made {short(age)} ago.")
 
 
-def _why(runtime: Runtime, name: str, body: bytes, header: str) -> str:
+def _why(
+    runtime: Runtime,
+    name: str,
+    secrets: tuple[str | bytes, ...],
+    body: bytes,
+    header: str,
+) -> str:
     """Try what usually goes wrong."""
-    secrets = runtime.endpoints[name].secrets()
     for other, endpoint in runtime.endpoints.items():
         if other != name and _fits(body, header, endpoint.secrets()):
             return f"It was signed with the secret of the endpoint {other!r}, not {name!r}."

@@ -52,10 +52,10 @@ def post(runtime: Runtime, endpoint: str, body: bytes) -> Any:
     )
 
 
-def id_of(body: str | None) -> str | None:
+def id_of(body: str) -> str | None:
     """The id in the body of an event, if it has one."""
     try:
-        found = json.loads(body or "")
+        found = json.loads(body)
         return str(found.get("id") or found.get("eventId") or "") or None
     except (ValueError, AttributeError, RecursionError):
         return None

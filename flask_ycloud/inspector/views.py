@@ -13,7 +13,7 @@ from ..access import Access, GuardedBlueprint
 from ..csrf import exempt_from_csrf
 from ..errors import InboxUnavailable
 from ..event_types import EVENT_TYPES, sample_event, variants
-from ..records import StoredEvent
+from ..records import Stats, StoredEvent
 from ..reports import last_hour, search
 from ..runtime import Runtime, runtime_of
 from ..vitals import refused
@@ -64,7 +64,7 @@ class InspectorBlueprint(GuardedBlueprint):
         self.url_value_preprocessor(lambda *_: exempt_from_csrf(self))
         self.app_template_filter("ycloud_ago")(ago)
         self.app_template_filter("ycloud_time")(exact)
-        self.context_processor(lambda: {"csrf_token": csrf_token, "nav": _nav()})
+        self.context_processor(lambda: {"csrf_token": csrf_token, "stats": _stats})
 
     def _check_form(self) -> None:
         if request.method == "POST":
@@ -149,10 +149,12 @@ def send() -> str:
         variant = None
     name = request.values.get("endpoint") or None
     name = name if name in runtime.endpoints else runtime.endpoint_named(None)
-    body, answer = request.form.get("body"), None
-    if body is not None:
-        answer = post(runtime, name, body.encode())
-    sample = sample_event(wanted, variant=variant)
+    body, answer, sent_id = request.form.get("body"), None, None
+    if body is None:
+        sample = sample_event(wanted, variant=variant)
+        body = json.dumps(sample, indent=2, ensure_ascii=False)
+    else:
+        answer, sent_id = post(runtime, name, body.encode()), id_of(body)
     return render_template(
         "ycloud/send.html",
         types=EVENT_TYPES,
@@ -161,9 +163,9 @@ def send() -> str:
         variant=variant,
         endpoints=runtime.endpoints,
         endpoint=name,
-        body=json.dumps(sample, indent=2, ensure_ascii=False) if body is None else body,
+        body=body,
         answer=answer,
-        sent_id=id_of(body),
+        sent_id=sent_id,
     )
 
 
@@ -189,12 +191,12 @@ def _url(view: str, query: dict[str, Any], **changes: Any) -> str:
     return url_for(view) + (f"?{urlencode(wanted)}" if wanted else "")
 
 
-def _nav() -> dict[str, Any]:
-    """What every page shows above: nothing while the inbox is away."""
+def _stats() -> Stats | None:
+    """What every whole page shows above: nothing while the inbox is away."""
     try:
-        return {"stats": _runtime().inbox.stats()}
+        return _runtime().inbox.stats()
     except InboxUnavailable:
-        return {"stats": None}
+        return None
 
 
 def _get(event_id: str) -> StoredEvent:
