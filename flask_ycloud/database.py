@@ -45,6 +45,7 @@ class Database:
         else:
             # Whatever somebody else's engine is set to: claims count on it.
             self._writing = engine.execution_options(isolation_level="READ COMMITTED")
+            self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._start_afresh()
         _databases.add(self)
         if owned:
@@ -88,12 +89,17 @@ class Database:
         """
         return self._shared.write(work, what)
 
-    def write_alone(self, work: Callable[[Connection], T]) -> T:
-        """Run a write in a commit of its own, which may lose a race with others.
+    def write_single(self, work: Callable[[Connection], T]) -> T:
+        """Run a write of one statement, which takes locks that others skip.
+
+        PostgreSQL commits it by itself as it ends. A process that is stopped in the next
+        instant then holds no lock, with which nobody could take over what it had.
 
         :raises InboxUnavailable: if it was not stored.
         """
-        with self._begin() as connection:
+        if self.dialect == "sqlite":  # one writer at a time, whatever they do
+            return self.write(work)
+        with self._ready_to_use(), self._single.connect() as connection:
             return work(connection)
 
     def init(self) -> int:
@@ -121,7 +127,7 @@ class Database:
         if self.can_call:
             notify = sa.select(sa.func.pg_notify(_CHANNEL, ""))
             with suppress(InboxUnavailable):
-                self.write_alone(lambda tx: tx.execute(notify))
+                self.write_single(lambda tx: tx.execute(notify))
 
     def calls(self, seconds: float) -> Generator[bool, None, None]:
         """Listen for calls, on a connection of its own.

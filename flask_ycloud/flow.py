@@ -110,10 +110,8 @@ class Flow:
         values: dict[str, Any] = {"now_": now, "until_": now + self.lease}
         if event_id is not None:
             values["id_"] = event_id
-        if self.database.dialect == "sqlite":
-            return self.database.write(lambda tx: _take(tx, values))
         try:
-            return self.database.write_alone(lambda tx: _take(tx, values))
+            return self.database.write_single(lambda tx: _take(tx, values))
         except _LostRace:
             return None
 
@@ -162,7 +160,7 @@ class Flow:
             {"seq_": claim.seq, "attempt_": claim.attempt, "until_": until}
             for claim in claims
         ]
-        self.database.write(lambda tx: tx.execute(queries.RENEW, renewals))
+        self.database.write_single(lambda tx: tx.execute(queries.RENEW, renewals))
 
     def next_due(self) -> float | None:
         """Seconds until a retry or the end of a lease; ``None`` if there is neither."""
@@ -188,7 +186,9 @@ class _LostRace(Exception):
     """Another process took an event of the same key in the same instant."""
 
 
-_RACES = ("23505", "40P01")  # PostgreSQL's unique_violation and deadlock_detected
+#: PostgreSQL's unique_violation, deadlock_detected and serialization_failure, the last
+#: where a database is set to a stricter isolation than its default.
+_RACES = ("23505", "40P01", "40001")
 
 
 def _take(tx: Connection, values: dict[str, Any]) -> Claim | None:

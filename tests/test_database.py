@@ -187,7 +187,7 @@ def test_an_error_fails_its_own_batch_and_no_later_one(database: Database) -> No
     with pytest.raises(InboxUnavailable, match="database failed"):
         database.write(lambda tx: tx.execute(sa.text("INSERT INTO nowhere VALUES (1)")))
     with pytest.raises(InboxUnavailable):
-        database.write_alone(
+        database.write_single(
             lambda tx: tx.execute(sa.text("INSERT INTO nowhere VALUES (1)"))
         )
     with pytest.raises(InboxUnavailable):

@@ -223,6 +223,26 @@ def test_a_claim_passes_over_what_another_is_taking(inbox: Inbox) -> None:
     assert claim(inbox).id == "evt_1"
 
 
+@pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
+def test_no_lock_outlives_the_statement_that_takes_or_renews(inbox: Inbox) -> None:
+    """Or a process that is stopped right behind it would keep the event from all others."""
+    accept(inbox, "evt_1")
+    engine = inbox.database._engine
+    locked = sa.text("SELECT 1 FROM ycloud_events FOR UPDATE NOWAIT")
+    seen: list[str] = []
+
+    def elsewhere(*about: Any) -> None:
+        statement = about[2]
+        if statement.startswith("UPDATE"):
+            seen.append(statement)
+            with sa.create_engine(engine.url, poolclass=sa.NullPool).begin() as other:
+                other.execute(locked)
+
+    sa.event.listen(engine, "after_cursor_execute", elsewhere)
+    inbox.renew([claim(inbox)])
+    assert len(seen) == 2
+
+
 def test_two_processes_never_take_the_same_event(inbox_url: str) -> None:
     """Two engines on one store, four threads each, keys included."""
     inboxes = [Inbox(Database(open_engine(inbox_url), owned=True)) for _ in range(2)]

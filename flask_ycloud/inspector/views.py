@@ -66,10 +66,6 @@ class InspectorBlueprint(GuardedBlueprint):
         self.app_template_filter("ycloud_time")(exact)
         self.context_processor(lambda: {"csrf_token": csrf_token, "stats": _stats})
 
-    def get_send_file_max_age(self, filename: str | None) -> int:
-        """Seconds that a browser keeps script and style, without asking each page anew."""
-        return 300
-
     def _check_form(self) -> None:
         if request.method == "POST":
             check_csrf_token()
