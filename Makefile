@@ -53,7 +53,8 @@ fuzz: $(INSTALLED)  ## a million hostile requests, the parsers with atheris, and
 	$(BIN)/python -m scripts.fuzz $(ARGS)
 
 # One row of the matrix, in a venv of its own: the tests that start no other programs.
-QUICK = --ignore=tests/test_crash.py --ignore=tests/test_faults.py \
+QUICK = --ignore=tests/test_crash.py --ignore=tests/test_documented_commands.py \
+	--ignore=tests/test_faults.py \
 	--ignore=tests/test_inspector_browser.py --ignore=tests/test_payloads.py \
 	--ignore=tests/test_promises.py --ignore=tests/test_recipes.py \
 	--ignore=tests/test_rotation.py

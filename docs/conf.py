@@ -13,8 +13,8 @@ version = release = version_of("flask-ycloud")
 extensions = ["sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]
 html_static_path = ["_static"]
-html_theme = "alabaster"
-html_theme_options = {"description": "YCloud webhooks in Flask", "fixed_sidebar": True}
+html_theme = "furo"
+html_title = "flask-ycloud"
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"

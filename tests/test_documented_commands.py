@@ -1,0 +1,209 @@
+"""The shell commands in the documents run as they are written, against a served app."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import metadata
+from pathlib import Path
+
+import pytest
+
+import flask_ycloud.api.client
+from flask_ycloud import sign
+from flask_ycloud.database import Database
+from flask_ycloud.engine import open_engine
+from flask_ycloud.inbox import Inbox
+
+from .processes import _free_port, answers, post
+from .support import SECRET, body_of, eventually, id_of
+from .ycloud_api import API_KEY, YCloudAPI
+
+ROOT = Path(__file__).parent.parent
+#: A command of an indented block: bare, behind a prompt, in a Procfile or a systemd unit.
+COMMAND = re.compile(
+    r"^    (?:\$ |\w+: +|ExecStart=/[^ ]*/)?((?:flask|gunicorn|pip|make) .*?)(?: +# .*)?$",
+    re.M,
+)
+
+
+def documented(page: Path) -> list[str]:
+    return COMMAND.findall(page.read_text())
+
+
+PAGES = [
+    page
+    for page in (ROOT / "README.rst", *(ROOT / "docs").glob("*.rst"))
+    if documented(page)
+]
+#: What the documents call "app" or "shop".
+APP = """
+import os
+from flask import Flask
+from flask_ycloud import on_event, ycloud_bp
+import flask_ycloud.api.client
+
+flask_ycloud.api.client.BASE_URL = os.environ["YCLOUD_API"]
+app = Flask(__name__)
+app.config["YCLOUD_WEBHOOK_SECRET"] = os.environ["SECRET"]
+app.config["YCLOUD_API_KEY"] = os.environ["KEY"]
+app.register_blueprint(ycloud_bp)
+
+@on_event("sms.message.updated")
+def track(event):
+    pass
+"""
+
+
+@dataclass
+class Shell:
+    """A folder with the app in it, and a server."""
+
+    folder: Path
+    account: YCloudAPI
+    environ: dict[str, str]
+    port: int
+
+    def run(self, command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", "-c", command], cwd=self.folder, env=self.environ, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, input="y\n", timeout=120,
+        )  # fmt: skip
+
+    def start(self, command: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            ["sh", "-c", f"exec {command}"], cwd=self.folder, env=self.environ
+        )
+
+    @contextmanager
+    def serving(self, command: str, port: int) -> Iterator[None]:
+        """A server that answers, and that ends well when it is told to."""
+        process = self.start(f"{command} --bind 127.0.0.1:{port}")
+        try:
+            eventually(lambda: answers(port))
+            yield
+        finally:
+            process.terminate()
+            assert process.wait(60) == 0
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        """The inbox of the app, from outside."""
+        url = f"sqlite:///{self.folder}/instance/ycloud.db"
+        return Inbox(Database(open_engine(url), owned=True))
+
+
+@pytest.fixture
+def shell(tmp_path: Path, account: YCloudAPI) -> Shell:
+    for name in ("app", "shop"):
+        (tmp_path / f"{name}.py").write_text(APP)
+    port = _free_port()
+    environ = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(tmp_path),
+        "YCLOUD_API": flask_ycloud.api.client.BASE_URL,
+        "KEY": API_KEY,
+        "SECRET": SECRET,
+        # The value of --url where a command has none.
+        "FLASK_YCLOUD_SEND_URL": f"http://127.0.0.1:{port}/ycloud/webhook",
+    }
+    return Shell(tmp_path, account, environ, port)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_run_as_written(page: Path, shell: Shell) -> None:
+    for command in documented(page):
+        program, *rest = command.split()
+        CHECKS[program](shell, command, rest)
+
+
+def installs(shell: Shell, command: str, words: list[str]) -> None:
+    """The tests' own installation has it, with those extras."""
+    match = re.fullmatch(r"pip install '?flask-ycloud(?:\[([a-z,]+)\])?'?", command)
+    assert match, command
+    offered = metadata("flask-ycloud").get_all("Provides-Extra")
+    assert offered is not None
+    assert set((match[1] or offered[0]).split(",")) <= set(offered)
+
+
+def makes(shell: Shell, command: str, words: list[str]) -> None:
+    """The target is there; the gate runs it."""
+    result = subprocess.run(
+        ["make", "-n", *words], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def serves(shell: Shell, command: str, words: list[str]) -> None:
+    with shell.serving(command, shell.port):
+        assert post(shell.port, body_of())[0] == 200
+
+
+def commands(shell: Shell, command: str, words: list[str]) -> None:
+    if "worker" in words:
+        works(shell, command)
+    elif "send" in words:
+        with shell.serving("gunicorn app:app", shell.port):
+            succeeds(shell, command)
+    elif "verify" in words:
+        finds_the_fault(shell, command)
+    else:
+        if "evt_…" in words:
+            command = command.replace("evt_…", keep(shell, dead="a reason"))
+        for endpoint_id in shell.account.endpoints:
+            command = re.sub(r"\bwh[0-9a-f]{24}\b", endpoint_id, command)
+        succeeds(shell, command)
+
+
+def succeeds(shell: Shell, command: str) -> None:
+    result = shell.run(command)
+    assert result.returncode == 0, result.stdout
+
+
+def works(shell: Shell, command: str) -> None:
+    """It handles an event, and ends well when it is told to."""
+    keep(shell)
+    process = shell.start(command)
+    eventually(lambda: shell.inbox.stats().pending == shell.inbox.stats().running == 0)
+    process.terminate()
+    assert process.wait(60) == 0
+
+
+def keep(shell: Shell, dead: str | None = None) -> str:
+    """Store an event, and give its id."""
+    body = body_of()
+    event_type = "sms.message.updated"
+    shell.inbox.accept(
+        id_of(body), body, endpoint="ycloud", event_type=event_type, dead=dead
+    )
+    return id_of(body)
+
+
+def finds_the_fault(shell: Shell, command: str) -> None:
+    """It says of the page's case what the page shows."""
+    signed = body_of()
+    anew = json.dumps(json.loads(signed), indent=1)
+    (shell.folder / "body.json").write_text(anew)
+    result = shell.run(re.sub(r'"t=[^"]*"', f'"{sign(signed, SECRET)}"', command))
+    assert result.returncode == 1
+    said = "Error: The body was changed after it was signed: it was written anew as JSON."
+    assert result.stdout.startswith(said)
+    assert said in (ROOT / "docs" / "commands.rst").read_text()
+
+
+CHECKS = {"pip": installs, "make": makes, "gunicorn": serves, "flask": commands}
+
+
+def test_no_command_is_overlooked() -> None:
+    """What looks like one in a block is taken for one."""
+    found = {command for page in PAGES for command in documented(page)}
+    assert len(found) >= 20
+    assert {command.split()[0] for command in found} == set(CHECKS)
