@@ -40,6 +40,7 @@ class Database:
         self._engine = engine
         if self.dialect == "sqlite":
             self._writing = engine.execution_options()
+            self._single = engine
             # A transaction that reads before it writes could not wait for the lock.
             event.listen(self._writing, "begin", _begin_immediate)
         else:
@@ -65,11 +66,11 @@ class Database:
         self._start_afresh()
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        """Run reads in a transaction of their own.
+        """Run reads; each sees what was committed before it.
 
         :raises InboxUnavailable: if the database cannot be read.
         """
-        with self._ready_to_use(), self._engine.connect() as connection:
+        with self._ready_to_use(), self._single.connect() as connection:
             return work(connection)
 
     def write(self, work: Callable[[Connection], T]) -> T:

@@ -485,7 +485,7 @@ def test_no_look_meets_the_events_that_are_done(inbox: Inbox, query: str) -> Non
         ran = tx.execute(sa.text(f"{how} {_named(compiled)}"), {**compiled.params, **known})
         return "\n".join(str(row[3] if how.endswith("PLAN") else row[0]) for row in ran)
 
-    plan = inbox.database.read(explain)
+    plan = inbox.database.write(explain)
     assert index in plan, plan
     if inbox.database.dialect == "sqlite":
         assert "SCAN other" not in plan
