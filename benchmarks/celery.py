@@ -107,7 +107,26 @@ def inbox() -> Iterator[str]:
 
 def measure(source: str, workers: int, count: int) -> float:
     """Events a second, from the first POST until the last is handled."""
-    queue, counter = f"ycloud-bench-{uuid.uuid4().hex}", redis.Redis()
+    queue, counter, port = f"ycloud-bench-{uuid.uuid4().hex}", redis.Redis(), _free_port()
+    with serving(source, workers, queue, port):
+        eventually(lambda: answers(port))
+        handled = f"{queue}.handled"
+        Sender(port, threads=1).send(bodies(1))  # all are there, and warm
+        eventually(lambda: counter.get(handled) == b"1")
+        events = bodies(count)
+        started = time.perf_counter()
+        Sender(port, threads=8).send(events)
+        wanted = str(count + 1).encode()
+        eventually(lambda: counter.get(handled) == wanted, seconds=300)
+        seconds = time.perf_counter() - started
+    for key in counter.scan_iter(f"{queue}*"):
+        counter.delete(key)
+    return count / seconds
+
+
+@contextmanager
+def serving(source: str, workers: int, queue: str, port: int) -> Iterator[None]:
+    """A web process and a Celery worker."""
     with tempfile.TemporaryDirectory() as folder, inbox() as url:
         (Path(folder) / "served.py").write_text(source)
         environ = os.environ | {
@@ -115,7 +134,6 @@ def measure(source: str, workers: int, count: int) -> float:
             "FLASK_YCLOUD_WEBHOOK_SECRET": SECRET,
             "FLASK_YCLOUD_INBOX_URL": url,
         }
-        port = _free_port()
         web = ["gunicorn", "-b", f"127.0.0.1:{port}", "--threads", "8", "served:app"]
         work = ["celery", "-A", "served:celery_app", "worker", "-c", str(workers)]
         work += ["-l", "error", "--without-gossip", "--without-mingle"]
@@ -131,22 +149,11 @@ def measure(source: str, workers: int, count: int) -> float:
             for command in (web, work)
         ]
         try:
-            eventually(lambda: answers(port))
-            handled = f"{queue}.handled"
-            Sender(port, threads=1).send(bodies(1))  # all are there, and warm
-            eventually(lambda: counter.get(handled) == b"1")
-            events = bodies(count)
-            started = time.perf_counter()
-            Sender(port, threads=8).send(events)
-            wanted = str(count + 1).encode()
-            eventually(lambda: counter.get(handled) == wanted, seconds=300)
-            return count / (time.perf_counter() - started)
+            yield
         finally:
             for process in running:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-            for key in counter.scan_iter(f"{queue}*"):
-                counter.delete(key)
 
 
 def main() -> None:

@@ -49,6 +49,8 @@ def csrf_token() -> str:
 
 def check_csrf_token() -> None:
     """Refuse a POST that did not come from one of our own forms."""
+    if request.method != "POST":
+        return
     sent, known = request.form.get("csrf_token", ""), request.cookies.get(_COOKIE, "")
     if not known or not hmac.compare_digest(sent.encode(), known.encode()):
         abort(403, "The form is too old, or not ours. Load its page again.")

@@ -58,17 +58,13 @@ class InspectorBlueprint(GuardedBlueprint):
             ("/send", send, ["GET", "POST"]),
         ):
             self.add_url_rule(rule, view_func=view, methods=methods)
-        self.before_request(self._check_form)
+        self.before_request(check_csrf_token)
         self.after_request(secure)
         self.register_error_handler(InboxUnavailable, _unavailable)
         self.url_value_preprocessor(lambda *_: exempt_from_csrf(self))
         self.app_template_filter("ycloud_ago")(ago)
         self.app_template_filter("ycloud_time")(exact)
         self.context_processor(lambda: {"csrf_token": csrf_token, "stats": _stats})
-
-    def _check_form(self) -> None:
-        if request.method == "POST":
-            check_csrf_token()
 
 
 def events() -> ResponseReturnValue:
