@@ -64,7 +64,7 @@ def track(event):
 
 @dataclass
 class Shell:
-    """A folder with the app in it, and a server."""
+    """A folder with the app in it, and a port for its server."""
 
     folder: Path
     account: YCloudAPI
@@ -83,11 +83,11 @@ class Shell:
         )
 
     @contextmanager
-    def serving(self, command: str, port: int) -> Iterator[None]:
+    def serving(self, command: str) -> Iterator[None]:
         """A server that answers, and that ends well when it is told to."""
-        process = self.start(f"{command} --bind 127.0.0.1:{port}")
+        process = self.start(f"{command} --bind 127.0.0.1:{self.port}")
         try:
-            eventually(lambda: answers(port))
+            eventually(lambda: answers(self.port))
             yield
         finally:
             process.terminate()
@@ -135,7 +135,7 @@ def installs(shell: Shell, command: str, words: list[str]) -> None:
 
 
 def makes(shell: Shell, command: str, words: list[str]) -> None:
-    """The target is there; the gate runs it."""
+    """Make knows the target, and how to reach it."""
     result = subprocess.run(
         ["make", "-n", *words], cwd=ROOT, capture_output=True, text=True
     )
@@ -143,7 +143,7 @@ def makes(shell: Shell, command: str, words: list[str]) -> None:
 
 
 def serves(shell: Shell, command: str, words: list[str]) -> None:
-    with shell.serving(command, shell.port):
+    with shell.serving(command):
         assert post(shell.port, body_of())[0] == 200
 
 
@@ -151,7 +151,7 @@ def commands(shell: Shell, command: str, words: list[str]) -> None:
     if "worker" in words:
         works(shell, command)
     elif "send" in words:
-        with shell.serving("gunicorn app:app", shell.port):
+        with shell.serving("gunicorn app:app"):
             succeeds(shell, command)
     elif "verify" in words:
         finds_the_fault(shell, command)
