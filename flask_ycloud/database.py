@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -15,13 +15,13 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from .commits import SharedCommits, Transaction
+from .engine import check_durable, make_folder
 from .errors import InboxUnavailable
-from .tables import make_tables, schema
+from .tables import are_current, make_tables, schema
 
 T = TypeVar("T")
 A = TypeVar("A")
 
-_FULL = 2  # SQLite's level of PRAGMA synchronous
 _CHANNEL = "ycloud_due"  # of LISTEN and NOTIFY
 
 
@@ -58,6 +58,7 @@ class Database:
 
     def _start_afresh(self) -> None:
         self._ready = False
+        self._making_ready = threading.Lock()
         self._shared = SharedCommits(self._begin)
 
     def after_fork(self) -> None:
@@ -91,10 +92,11 @@ class Database:
         return self._shared.write(work, what)
 
     def write_single(self, work: Callable[[Connection], T]) -> T:
-        """Run a write of one statement, which takes locks that others skip.
+        """Run a write that locks events, which others skip while they are locked.
 
-        PostgreSQL commits it by itself as it ends. A process that is stopped in the next
-        instant then holds no lock, with which nobody could take over what it had.
+        On PostgreSQL it must be one statement, which commits by itself as it ends: a
+        process that is stopped in the next instant then holds no lock with which nobody
+        could take over what it had.
 
         :raises InboxUnavailable: if it was not stored.
         """
@@ -165,32 +167,28 @@ class Database:
         """See that the tables are there, and turn the driver's errors into ours."""
         try:
             if not self._ready:
-                self._make_tables()
-                self._ready = True
+                self._make_ready()
             yield
         except SQLAlchemyError as error:
             raise _unavailable(error) from None
 
+    def _make_ready(self) -> None:
+        with self._making_ready:
+            if self._ready:
+                return
+            make_folder(self._engine.url)
+            with self._single.connect() as connection:
+                check_durable(connection)
+                # To ask first takes no lock: a process that was stopped while it held
+                # that of the tables would keep all others from starting.
+                current = are_current(connection)
+            if not current:
+                self._make_tables()
+            self._ready = True
+
     def _make_tables(self) -> int:
-        path = self._engine.url.database
-        if self.dialect == "sqlite" and path:
-            try:
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise InboxUnavailable(f"{Path(path).parent}: {error.strerror}.") from None
         with self._writing.begin() as connection:
-            if self.dialect == "sqlite":
-                _check_durable(connection)
             return make_tables(connection)
-
-
-def _check_durable(connection: Connection) -> None:
-    """Somebody else's engine may trade durability for speed. We promise it."""
-    if connection.exec_driver_sql("PRAGMA synchronous").scalar_one() < _FULL:
-        raise InboxUnavailable(
-            "The engine in YCLOUD_INBOX_URL commits with PRAGMA synchronous below FULL,"
-            " so that power loss could lose what was acknowledged. Set it to FULL."
-        )
 
 
 def _begin_immediate(connection: Connection) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import URL, Engine
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, InboxUnavailable
 
 _BUSY_SECONDS = 5
+_FULL = 2  # SQLite's level of PRAGMA synchronous
 
 
 def open_engine(where: str | URL | Engine, folder: str | Path = ".") -> Engine:
@@ -51,6 +52,33 @@ def open_engine(where: str | URL | Engine, folder: str | Path = ".") -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _make_durable)
     return engine
+
+
+def make_folder(url: URL) -> None:
+    """Make the folder of an SQLite file, if it is not there.
+
+    :raises InboxUnavailable: if it cannot be made.
+    """
+    if url.get_backend_name() == "sqlite" and url.database:
+        folder = Path(url.database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InboxUnavailable(f"{folder}: {error.strerror}.") from None
+
+
+def check_durable(connection: Connection) -> None:
+    """See that it commits durably: somebody else's engine may trade that for speed.
+
+    :raises InboxUnavailable: if it does not.
+    """
+    if connection.dialect.name != "sqlite":
+        return
+    if connection.exec_driver_sql("PRAGMA synchronous").scalar_one() < _FULL:
+        raise InboxUnavailable(
+            "The engine in YCLOUD_INBOX_URL commits with PRAGMA synchronous below FULL,"
+            " so that power loss could lose what was acknowledged. Set it to FULL."
+        )
 
 
 def _check(url: URL) -> None:

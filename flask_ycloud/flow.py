@@ -18,7 +18,7 @@ from . import queries
 from .commits import Transaction
 from .database import Database
 from .records import Claim, HandlerState, Verdict
-from .rows import attempt_row, handler_states, outcome_row
+from .rows import handler_states, run_values
 
 
 class Flow:
@@ -118,11 +118,11 @@ class Flow:
     def save(
         self,
         claim: Claim,
-        states: Sequence[HandlerState],
+        ran: HandlerState | None = None,
         verdict: Verdict | None = None,
         transaction: Transaction | None = None,
     ) -> bool:
-        """Keep outcomes of a claimed event, and with a verdict end the claim.
+        """Keep how a handler of a claimed event ran, and with a verdict end the claim.
 
         Without one, the lease is renewed.
 
@@ -133,34 +133,36 @@ class Flow:
         now = self.clock()
         values: dict[str, Any] = {"seq_": claim.seq, "attempt_": claim.attempt}
         if verdict is None:
-            first, values["until_"] = queries.RENEW, now + self.lease
+            values["until_"] = now + self.lease
         else:
-            first, values["until_"] = queries.SETTLE, verdict.due_at
-            values.update(state_=verdict.state, reason_=verdict.reason)
-            values["settled_"] = now if verdict.state in ("done", "dead") else None
-        dialect = self.database.dialect
-        kept = [(queries.keep_outcome(dialect), outcome_row(claim, s, now)) for s in states]
-        kept += [
-            (queries.keep_attempt(dialect), attempt_row(claim, s, now)) for s in states
-        ]
+            values.update(
+                state_=verdict.state,
+                until_=verdict.due_at,
+                reason_=verdict.reason,
+                settled_=now if verdict.state in ("done", "dead") else None,
+            )
+        if ran is not None:
+            values |= run_values(ran, now)
+        first, *others = queries.save(
+            self.database.dialect, settles=verdict is not None, ran=ran is not None
+        )
 
         def work(tx: Connection) -> bool:
-            if not tx.execute(first, values).rowcount:
+            if tx.execute(first, values).first() is None:
                 return False
-            for statement, row in kept:
-                tx.execute(statement, row)
+            for statement in others:
+                tx.execute(statement, values)
             return True
 
-        return (transaction.finish if transaction else self.database.write)(work)
+        return (transaction.finish if transaction else self.database.write_single)(work)
 
     def renew(self, claims: Iterable[Claim]) -> None:
         """Prolong the leases of claims; one that is no longer ours stays as it is."""
-        until = self.clock() + self.lease
-        renewals = [
-            {"seq_": claim.seq, "attempt_": claim.attempt, "until_": until}
-            for claim in claims
-        ]
-        self.database.write_single(lambda tx: tx.execute(queries.RENEW, renewals))
+        values = {
+            "until_": self.clock() + self.lease,
+            "claims_": [(claim.seq, claim.attempt) for claim in claims],
+        }
+        self.database.write_single(lambda tx: tx.execute(queries.RENEW_ALL, values))
 
     def next_due(self) -> float | None:
         """Seconds until a retry or the end of a lease; ``None`` if there is neither."""

@@ -63,7 +63,7 @@ class LeaseKeeper:
             for held in mine:
                 del self._held[id(held)]
         for held in mine:
-            inbox.save(held.claim, [], Verdict("pending", due_at=0.0))
+            inbox.save(held.claim, None, Verdict("pending", due_at=0.0))
 
     def _start_thread(self) -> None:
         with _starting:

@@ -51,7 +51,7 @@ def process(runtime: Runtime, claim: Claim) -> Handled:
         event = parse_event(claim.body, endpoint=claim.endpoint, received_at=received_at)
     except EventNotUnderstood as not_understood:  # a replayed one, still not
         verdict = Verdict("dead", reason=str(not_understood))
-        if not _save(runtime.inbox, claim, [], verdict):
+        if not _save(runtime.inbox, claim, None, verdict):
             return Handled()
         tell_verdict(runtime, claim, None, verdict)
         return Handled(verdict)
@@ -74,7 +74,7 @@ class _Round:
     def run(self) -> Handled:
         now = self.runtime.inbox.clock()
         due = [name for name in self.handlers if _is_due(self.states.get(name), now)]
-        kept = bool(due) or _save(self.runtime.inbox, self.claim, [], self._verdict())
+        kept = bool(due) or _save(self.runtime.inbox, self.claim, None, self._verdict())
         for name in due:
             # The last outcome goes into the commit that settles the event.
             kept = kept and self._handle(name, last=name == due[-1])
@@ -123,7 +123,7 @@ class _Round:
     ) -> bool:
         self.states[state.handler] = state
         verdict = self._verdict() if last else None
-        return _save(self.runtime.inbox, self.claim, [state], verdict, transaction)
+        return _save(self.runtime.inbox, self.claim, state, verdict, transaction)
 
     def _verdict(self) -> Verdict:
         states = [self.states[name] for name in self.handlers]
@@ -168,15 +168,15 @@ def _is_due(state: HandlerState | None, now: float) -> bool:
 def _save(
     inbox: Inbox,
     claim: Claim,
-    states: list[HandlerState],
+    ran: HandlerState | None,
     verdict: Verdict | None,
     transaction: Transaction | None = None,
 ) -> bool:
-    """Keep outcomes and a verdict; ``False`` if the claim was taken over."""
+    """Keep how a handler ran, and a verdict; ``False`` if the claim was taken over."""
     if transaction is not None:
-        saved = inbox.save(claim, states, verdict, transaction)
+        saved = inbox.save(claim, ran, verdict, transaction)
     else:
-        saved = _save_patiently(inbox, claim, states, verdict)
+        saved = _save_patiently(inbox, claim, ran, verdict)
     if not saved:
         _logger.warning(
             "Event %s was taken over while it was handled here: this process was away for"
@@ -188,13 +188,13 @@ def _save(
 
 
 def _save_patiently(
-    inbox: Inbox, claim: Claim, states: list[HandlerState], verdict: Verdict | None
+    inbox: Inbox, claim: Claim, ran: HandlerState | None, verdict: Verdict | None
 ) -> bool:
     """What is lost here runs its handler a second time."""
     delays = iter(_SAVE_AGAIN_AFTER)
     while True:
         try:
-            return inbox.save(claim, states, verdict)
+            return inbox.save(claim, ran, verdict)
         except InboxUnavailable:
             delay = next(delays, None)
             if delay is None:

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 
-from .tables import attempts, events, outcomes, refusals, workers
+from .tables import attempts, events, outcomes
 
-_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-
+#: An insert that may meet a row that is there, by dialect.
+INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 #: The states of an event. As literals, since a database cannot tell that a parameter
 #: will fit a partial index.
@@ -85,13 +85,21 @@ FOLLOWER = (
     .limit(1)
 )
 
-# Both change nothing if the claim is no longer theirs.
+# None of these changes anything of a claim that is no longer theirs.
 _still_theirs = events.update().where(
     events.c.seq == bindparam("seq_"),
     events.c.attempt == bindparam("attempt_"),
     STATES["running"],
 )
 RENEW = _still_theirs.values(due_at=bindparam("until_"))
+RENEW_ALL = (
+    events.update()
+    .where(
+        sa.tuple_(events.c.seq, events.c.attempt).in_(bindparam("claims_", expanding=True)),
+        STATES["running"],
+    )
+    .values(due_at=bindparam("until_"))
+)
 SETTLE = _still_theirs.values(
     state=bindparam("state_"),
     due_at=bindparam("until_"),
@@ -99,33 +107,24 @@ SETTLE = _still_theirs.values(
     settled_at=bindparam("settled_"),
 )
 
-OUTCOMES = (
-    sa.select(
-        *(
-            outcomes.c[name]
-            for name in ("handler", "state", "attempts", "next_at", "error", "seconds")
-        )
-    )
-    .where(outcomes.c.event_seq == bindparam("seq_"))
-    .order_by(outcomes.c.handler)
-)
 
-ATTEMPTS = (
-    sa.select(
-        *(
-            attempts.c[name]
-            for name in ("handler", "number", "state", "ended_at", "seconds", "error")
-        )
-    )
-    .where(attempts.c.event_seq == bindparam("seq_"))
-    .order_by(attempts.c.ended_at)
-)
+def _of_event(table: sa.Table, *names: str) -> sa.Select[Any]:
+    columns = (table.c[name] for name in names)
+    return sa.select(*columns).where(table.c.event_seq == bindparam("seq_"))
+
+
+OUTCOMES = _of_event(
+    outcomes, "handler", "state", "attempts", "next_at", "error", "seconds"
+).order_by(outcomes.c.handler)
+ATTEMPTS = _of_event(
+    attempts, "handler", "number", "state", "ended_at", "seconds", "error"
+).order_by(attempts.c.ended_at)
 
 
 @cache
 def new_events(dialect: str) -> Any:
     """Insert events, or count that they came again; give their ids and that count."""
-    insert = _INSERTS[dialect](events)
+    insert = INSERTS[dialect](events)
     again = {
         "redeliveries": events.c.redeliveries + 1 + insert.excluded.redeliveries,
         "redelivered_at": insert.excluded.received_at,
@@ -135,38 +134,43 @@ def new_events(dialect: str) -> Any:
 
 
 @cache
-def keep_outcome(dialect: str) -> Any:
-    """Insert or renew a handler's outcome. What has succeeded stays so."""
-    insert = _INSERTS[dialect](outcomes)
-    changing = ("state", "attempts", "next_at", "error", "seconds", "updated_at")
-    return insert.on_conflict_do_update(
+def save(dialect: str, *, settles: bool, ran: bool) -> tuple[Any, ...]:
+    """End or renew a claim, and keep how a handler ran; nothing if it is not theirs.
+
+    The first statement gives a row if it is theirs; else the others must not follow.
+    PostgreSQL does all in one, which holds no lock when it has ended.
+    """
+    claim = (SETTLE if settles else RENEW).returning(events.c.seq)
+    if not ran:
+        return (claim,)
+    if dialect == "sqlite":
+        return claim, *_keep(dialect, bindparam("seq_", type_=events.c.seq.type))
+    held = claim.cte("held")
+    keep = [insert.cte() for insert in _keep(dialect, held.c.seq)]
+    return (sa.select(held.c.seq).add_cte(*keep),)
+
+
+def _keep(dialect: str, seq: sa.ColumnElement[int]) -> tuple[Any, Any]:
+    """Insert or renew a handler's outcome, and insert the run that it stands so by."""
+    run = {"handler": "handler_", "state": "ran_", "seconds": "seconds_", "error": "error_"}
+    outcome = run | {"attempts": "number_", "next_at": "next_at_", "updated_at": "now_"}
+    attempt = run | {"number": "number_", "ended_at": "now_"}
+    kept = _insert_one(dialect, outcomes, seq, outcome)
+    kept = kept.on_conflict_do_update(
         index_elements=["event_seq", "handler"],
-        set_={name: insert.excluded[name] for name in changing},
-        where=outcomes.c.state != "succeeded",
+        set_={name: kept.excluded[name] for name in outcome if name != "handler"},
+        where=outcomes.c.state != "succeeded",  # what has succeeded stays so
     )
+    return kept, _insert_one(dialect, attempts, seq, attempt).on_conflict_do_nothing()
 
 
-@cache
-def keep_attempt(dialect: str) -> Any:
-    """Insert a run of a handler."""
-    return _INSERTS[dialect](attempts).on_conflict_do_nothing()
-
-
-@cache
-def add_refusals(dialect: str) -> Any:
-    """Add to the counts of refused deliveries."""
-    insert = _INSERTS[dialect](refusals)
-    more = {"count": refusals.c.count + insert.excluded.count}
-    key = ["hour", "endpoint", "reason"]
-    return insert.on_conflict_do_update(index_elements=key, set_=more)
-
-
-@cache
-def heartbeat(dialect: str) -> Any:
-    """Insert or renew a process that handles."""
-    insert = _INSERTS[dialect](workers)
-    seen = {"seen_at": insert.excluded.seen_at}
-    return insert.on_conflict_do_update(index_elements=["name"], set_=seen)
+def _insert_one(
+    dialect: str, table: sa.Table, seq: sa.ColumnElement[int], row: dict[str, str]
+) -> Any:
+    values = [bindparam(bound, type_=table.c[name].type) for name, bound in row.items()]
+    # Without a WHERE, SQLite would take the ON of ON CONFLICT for that of a join.
+    one = sa.select(seq, *values).where(sa.true())
+    return INSERTS[dialect](table).from_select(["event_seq", *row], one)
 
 
 def counts(which: sa.ColumnElement[bool]) -> Any:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import datetime, timezone
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from . import queries
-from .records import Attempt, Claim, HandlerState, StoredEvent
+from .records import Attempt, HandlerState, StoredEvent
 
 
 def handler_states(tx: Connection, seq: int) -> tuple[HandlerState, ...]:
@@ -58,19 +57,14 @@ def _at(seconds: float | None) -> datetime | None:
     return None if seconds is None else at(seconds)
 
 
-def outcome_row(claim: Claim, state: HandlerState, now: float) -> dict[str, Any]:
-    """How a handler stands."""
-    return {**dataclasses.asdict(state), "event_seq": claim.seq, "updated_at": now}
-
-
-def attempt_row(claim: Claim, state: HandlerState, now: float) -> dict[str, Any]:
-    """The run that it stands so by."""
+def run_values(state: HandlerState, now: float) -> dict[str, Any]:
+    """A handler's run, as :func:`queries.save` takes it."""
     return {
-        "event_seq": claim.seq,
-        "handler": state.handler,
-        "ended_at": now,
-        "number": state.attempts,
-        "state": state.state,
-        "seconds": state.seconds,
-        "error": state.error,
+        "handler_": state.handler,
+        "ran_": state.state,
+        "number_": state.attempts,
+        "next_at_": state.next_at,
+        "seconds_": state.seconds,
+        "error_": state.error,
+        "now_": now,
     }

@@ -114,6 +114,11 @@ workers = sa.Table(
 )
 
 
+def are_current(connection: Connection) -> bool:
+    """Whether the tables are there and up to date. It takes no lock."""
+    return _version(connection) == SCHEMA_VERSION
+
+
 def make_tables(connection: Connection) -> int:
     """Make the tables, or bring older ones up to date.
 
@@ -124,8 +129,7 @@ def make_tables(connection: Connection) -> int:
     if connection.dialect.name == "postgresql":
         # Two processes may start together; CREATE … IF NOT EXISTS can collide.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-    schema.create(connection, checkfirst=True)
-    version = connection.execute(sa.select(schema.c.version)).scalar()
+    version = _version(connection)
     if version is None:
         metadata.create_all(connection)
         connection.execute(schema.insert().values(version=SCHEMA_VERSION))
@@ -141,3 +145,9 @@ def make_tables(connection: Connection) -> int:
     if version < SCHEMA_VERSION:
         connection.execute(schema.update().values(version=SCHEMA_VERSION))
     return SCHEMA_VERSION
+
+
+def _version(connection: Connection) -> int | None:
+    if not sa.inspect(connection).has_table(schema.name):
+        return None
+    return connection.execute(sa.select(schema.c.version)).scalar()

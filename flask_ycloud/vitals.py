@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from . import queries
 from .inbox import Inbox
+from .queries import INSERTS
 from .tables import refusals
 from .tables import workers as processes
 
@@ -23,7 +23,10 @@ def heartbeat(inbox: Inbox, worker: str) -> None:
     """
     now = inbox.clock()
     row = {"name": worker, "seen_at": now}
-    keep = queries.heartbeat(inbox.database.dialect)
+    insert = INSERTS[inbox.database.dialect](processes)
+    keep = insert.on_conflict_do_update(
+        index_elements=["name"], set_={"seen_at": insert.excluded.seen_at}
+    )
     gone = processes.delete().where(processes.c.seen_at < now - _DAY)
 
     def work(tx: Connection) -> None:
@@ -58,7 +61,11 @@ def count_refusals(inbox: Inbox, counts: Mapping[tuple[str, str], int]) -> None:
     :raises InboxUnavailable: if the inbox cannot be written.
     """
     hour = int(inbox.clock() // 3600)
-    add = queries.add_refusals(inbox.database.dialect)
+    insert = INSERTS[inbox.database.dialect](refusals)
+    add = insert.on_conflict_do_update(
+        index_elements=["hour", "endpoint", "reason"],
+        set_={"count": refusals.c.count + insert.excluded.count},
+    )
     rows = [
         {"hour": hour, "endpoint": endpoint, "reason": reason, "count": count}
         for (endpoint, reason), count in sorted(counts.items())

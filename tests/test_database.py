@@ -18,7 +18,7 @@ from flask_ycloud import ConfigurationError, InboxUnavailable
 from flask_ycloud.commits import _Write
 from flask_ycloud.database import Database, _after_fork
 from flask_ycloud.engine import open_engine
-from flask_ycloud.tables import schema
+from flask_ycloud.tables import make_tables, schema
 
 from .support import eventually
 
@@ -119,6 +119,36 @@ def test_many_processes_may_make_the_tables_together(inbox_url: str) -> None:
     for thread in threads:
         thread.join()
     assert failed == []
+
+
+@pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
+def test_tables_that_are_there_are_found_without_a_lock(
+    inbox_url: str, database: Database
+) -> None:
+    """A process that was stopped while it held that lock holds up no other's start."""
+    database.init()
+    with database._writing.begin() as stopped:
+        make_tables(stopped)
+        impatient = f"{inbox_url}%20-clock_timeout%3D5000"  # milliseconds
+        another = Database(open_engine(impatient), owned=True)
+        assert another.read(count) == 0
+
+
+def test_threads_of_a_process_make_the_tables_once(database: Database) -> None:
+    begun: list[Connection] = []
+    sa.event.listen(database._writing, "begin", begun.append)
+    start = threading.Barrier(6)
+
+    def first_use() -> None:
+        start.wait()
+        database.read(count)
+
+    threads = [threading.Thread(target=first_use) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(begun) == 1
 
 
 def test_who_opens_sqlite_while_another_makes_it_waits(

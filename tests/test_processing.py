@@ -520,7 +520,7 @@ def test_what_is_held_can_be_given_back(bench: Bench) -> None:
     again = bench.inbox.claim()
     assert again is not None
     assert (again.attempt, again.crashes) == (2, 0)
-    assert not bench.inbox.save(claim, [], None), "the earlier claim has ended"
+    assert not bench.inbox.save(claim), "the earlier claim has ended"
 
 
 def test_the_keeper_starts_once_and_again_after_a_fork(

@@ -94,7 +94,7 @@ def test_times_where_old_events_are_pruned(inbox: Inbox, clock: Clock) -> None:
         accept(inbox, f"evt_{number}")
         claim = inbox.claim()
         assert claim is not None
-        assert inbox.save(claim, [], Verdict("done"))
+        assert inbox.save(claim, None, Verdict("done"))
     clock.now += 86_400
     accept(inbox, "evt_3")
     assert inbox.prune(days=0.5) == 3
@@ -117,10 +117,12 @@ def test_the_last_hour(inbox: Inbox, clock: Clock) -> None:
         HandlerState("three", "discarded", 1, error="not ours", seconds=0.1),
         HandlerState("four", "failed", 0, error="its process died"),
     ]
-    assert inbox.save(first, runs, Verdict("done"))
+    for run in runs:
+        assert inbox.save(first, run)
+    assert inbox.save(first, None, Verdict("done"))
     old = inbox.claim("evt_old")
     assert old is not None
-    assert inbox.save(old, [HandlerState("one", "succeeded", 1, seconds=9)], None)
+    assert inbox.save(old, HandlerState("one", "succeeded", 1, seconds=9))
     minutes = last_hour(inbox)
     assert len(minutes) == 60
     assert minutes[-1].start == int(clock.now) // 60 * 60
