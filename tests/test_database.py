@@ -375,6 +375,34 @@ def test_listening_ends_with_its_connection(database: Database) -> None:
             list(calls)
 
 
+@pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
+def test_connections_that_broke_while_they_were_idle_are_replaced(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a restart of PostgreSQL in a quiet hour: no delivery meets the old ones."""
+    database.init()
+    url = database._engine.url
+    end = sa.text(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    pings: list[Any] = []
+    ping = database._engine.dialect.do_ping
+
+    def counted(connection: Any) -> bool:
+        pings.append(connection)
+        return ping(connection)
+
+    monkeypatch.setattr(database._engine.dialect, "do_ping", counted)
+    assert database.write(add) == 0
+    assert pings == [], "it was in use just now"
+    with sa.create_engine(url, poolclass=sa.NullPool).connect() as other:
+        other.execute(end)
+    monkeypatch.setattr("flask_ycloud.engine._IDLE_SECONDS", 0)
+    assert database.write(lambda tx: add(tx, 5)) == 5
+    assert len(pings) == 1
+
+
 def test_a_call_that_fails_does_no_harm() -> None:
     nowhere = Database(
         open_engine("postgresql+psycopg://postgres@127.0.0.1:9/x"), owned=True
