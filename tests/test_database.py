@@ -368,7 +368,7 @@ def test_listening_ends_with_its_connection(database: Database) -> None:
         assert next(calls) is False
         end = sa.text(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE query LIKE 'LISTEN%' AND pid <> pg_backend_pid()"
+            " WHERE query LIKE 'LISTEN%' AND datname = current_database()"
         )
         database.read(lambda tx: tx.execute(end).all())
         with pytest.raises(InboxUnavailable, match="Listening failed"):
