@@ -20,8 +20,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import redis
 import standardwebhooks
 import svix
+from celery import Celery
 from flask import Flask, request
 from slackeventsapi import SlackEventAdapter
 
@@ -30,6 +32,8 @@ from flask_ycloud.event_types import sample_event
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 24).decode()
 PATH = "/ycloud/webhook"
+BROKER = "redis://127.0.0.1:6379/0"
+QUEUE = "ycloud-bench-receivers"
 TYPE = "whatsapp.inbound_message.received"
 
 handled = [0]
@@ -139,6 +143,10 @@ def by_svix() -> Flask:
 def _ours(dispatch: str) -> Flask:
     app = Flask(f"ours_{dispatch}", instance_path=tempfile.mkdtemp())
     app.config.update(YCLOUD_WEBHOOK_SECRET=SECRET, YCLOUD_DISPATCH=dispatch)
+    if dispatch == "celery":  # its workers are elsewhere
+        celery = Celery(app.name, broker=BROKER, set_as_current=False)
+        celery.conf.task_default_queue = QUEUE
+        app.extensions["celery"] = celery
     app.register_blueprint(ycloud_bp)
 
     @on_event("*", name="work")
@@ -157,7 +165,13 @@ RECEIVERS: dict[str, Callable[[], Flask]] = {
     "ours_inline": lambda: _ours("inline"),
     "ours_worker": lambda: _ours("worker"),
     "ours_manual": lambda: _ours("manual"),
+    "ours_celery": lambda: _ours("celery"),
 }
+
+
+def forget_tasks() -> None:
+    """Delete what Celery was sent."""
+    redis.Redis.from_url(BROKER).delete(QUEUE)
 
 
 def delivery(receiver: str) -> tuple[dict[str, str], bytes]:

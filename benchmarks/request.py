@@ -9,7 +9,7 @@ from typing import Any
 
 from flask_ycloud.runtime import runtime_of
 
-from .receivers import PATH, RECEIVERS, delivery
+from .receivers import PATH, RECEIVERS, delivery, forget_tasks
 from .rounds import compare, seconds_each
 
 
@@ -75,9 +75,12 @@ def main(rounds: int = 15) -> None:
         "request-durable",
         "A request, kept durably",
         "time of one request",
-        cases("by_hand_durable", "ours_inline", "ours_worker", "ours_manual"),
+        cases(
+            "by_hand_durable", "ours_inline", "ours_worker", "ours_manual", "ours_celery"
+        ),
         rounds=rounds,
     )
+    forget_tasks()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ import time
 from functools import partial
 from pathlib import Path
 
-from .receivers import PATH, RECEIVERS, delivery
+from .inbox import fsync_floor
+from .receivers import PATH, RECEIVERS, delivery, forget_tasks
 from .rounds import compare
 
 DELIVERIES = 15_000  # of its own for each request, as long as they last
@@ -86,13 +87,16 @@ def main(rounds: int = 5) -> None:
         print("There is no wrk, so nothing is measured over HTTP: apt-get install wrk")
         return
     with tempfile.TemporaryDirectory() as folder:
+        cases = {name: partial(rate, name, Path(folder)) for name in RECEIVERS}
+        cases["the disk's syncs"] = partial(fsync_floor, Path(folder), seconds=1)
         compare(
             "served",
             "Over HTTP: gunicorn with 16 threads, 16 connections",
             "rate of requests",
-            {name: partial(rate, name, Path(folder)) for name in RECEIVERS},
+            cases,
             rounds=rounds,
         )
+    forget_tasks()
 
 
 if __name__ == "__main__":
