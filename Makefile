@@ -43,6 +43,7 @@ bench: $(INSTALLED)  ## everything side by side, into docs/performance.rst; half
 	$(BIN)/python -m benchmarks.dispatch
 	$(BIN)/python -m benchmarks.served
 	$(BIN)/python -m benchmarks.inbox
+	$(BIN)/python -m benchmarks.inbox --store postgresql
 	$(BIN)/python -m benchmarks.celery
 	$(BIN)/python -m benchmarks.report
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,11 +22,11 @@ from pathlib import Path
 
 import redis
 import sqlalchemy as sa
-from rich.console import Console
-from rich.table import Table
 
 from tests.processes import Sender, _free_port, answers, bodies
 from tests.support import SECRET, eventually
+
+from .rounds import tabulate
 
 SERVER = "postgresql+psycopg://postgres@127.0.0.1/test"
 SCHEMA = "ycloud_bench_celery"
@@ -136,7 +135,7 @@ def webhook():
 """
 )
 
-RECEIVERS = {"ours": OURS, "by hand": BY_HAND, "by hand, kept": KEPT_BY_HAND}
+RECEIVERS = {"by hand, kept": KEPT_BY_HAND, "ours": OURS, "by hand, not kept": BY_HAND}
 
 
 @contextmanager
@@ -210,20 +209,13 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1500)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 3])
     options = parser.parse_args()
-    table = Table("workers", "beside", "1/s", "ours, 1/s", "ratio, median", "least", "most")
     for workers in options.workers:
         rates: dict[str, list[float]] = {name: [] for name in RECEIVERS}
         for _ in range(ROUNDS):  # in turn, so that all meet the same noise
             for name, source in RECEIVERS.items():
                 rates[name].append(measure(source, workers, options.events))
-        ours = rates.pop("ours")
-        for name, theirs in rates.items():
-            ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
-            figures = (statistics.median(ratios), min(ratios), max(ratios))
-            shown = [f"{statistics.median(each):,.0f}" for each in (theirs, ours)]
-            shown += [f"{each:.2f}" for each in figures]
-            table.add_row(str(workers), name, *shown)
-    Console(width=90).print(table)
+        title = f"By Celery, with worker processes: {workers}"
+        tabulate(f"celery-{workers}", title, "rate from POST to handled", rates)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,6 @@ from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
-from rich.console import Console
-from rich.table import Table
 
 from flask_ycloud import InboxUnavailable, queries
 from flask_ycloud.database import Database
@@ -31,6 +29,8 @@ from flask_ycloud.event_types import sample_event
 from flask_ycloud.inbox import Inbox
 from flask_ycloud.records import Verdict
 from flask_ycloud.tables import events
+
+from .rounds import tabulate
 
 THREADS = 16
 ROUNDS = 5
@@ -190,17 +190,6 @@ def fsync_floor(folder: Path, seconds: float) -> float:
         os.close(file)
 
 
-def show(title: str, rows: dict[str, list[float]], base: str, unit: str) -> None:
-    """Median, least and most of each, and the median of its ratios to the base."""
-    table = Table("", f"median {unit}", "least", "most", f"x of {base!r}", title=title)
-    for name, values in rows.items():
-        ratios = [value / other for value, other in zip(values, rows[base], strict=True)]
-        figures = (statistics.median(values), min(values), max(values))
-        shown = [f"{each:,.0f}" for each in figures]
-        table.add_row(name, *shown, f"{statistics.median(ratios):.2f}")
-    Console(width=100).print(table)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite")
@@ -218,11 +207,12 @@ def main() -> None:
 
 
 def compare(made: dict[int, Inbox], folder: Path, seconds: float) -> None:
-    show(
-        "Accepts a second, 16 threads",
+    store = made[0].database.dialect
+    tabulate(
+        f"inbox-commits-{store}",
+        f"Accepts on {store}, {THREADS} threads",
+        "rate of accepts",
         commits(made[0], folder, seconds),
-        COMMIT_EACH,
-        "1/s",
     )
     for inbox in made.values():
         forget(inbox, events.c.state != "done")
@@ -234,9 +224,19 @@ def compare(made: dict[int, Inbox], folder: Path, seconds: float) -> None:
         for inbox in made.values():
             forget(inbox, events.c.state == "pending")
         for name, inbox in zip(latency, made.values(), strict=True):
-            latency[name].append(statistics.median(claims(inbox, 200)) * 1e6)
-    show("Accepts a second, 16 threads, by size", by_size, "0 stored", "1/s")
-    show("Time of a claim, by size", latency, "0 stored", "µs")
+            latency[name].append(statistics.median(claims(inbox, 200)))
+    tabulate(
+        f"inbox-size-{store}",
+        f"Accepts on {store}, {THREADS} threads, by what is stored",
+        "rate of accepts",
+        by_size,
+    )
+    tabulate(
+        f"inbox-claim-{store}",
+        f"Claims on {store}, by what is stored",
+        "time of a claim",
+        latency,
+    )
 
 
 COMMIT_EACH = "one commit each"

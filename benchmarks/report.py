@@ -10,8 +10,12 @@ from typing import Any
 from .rounds import RESULTS
 
 DOCS = Path(__file__).parent.parent / "docs"
-ORDER = ("verify-1", "verify-16", "verify-64", "request-memory", "request-durable",
-         "served", "dispatch")  # fmt: skip
+ORDER = (
+    "verify-1", "verify-16", "verify-64", "request-memory", "request-durable", "served",
+    "dispatch", "inbox-commits-sqlite", "inbox-size-sqlite", "inbox-claim-sqlite",
+    "inbox-commits-postgresql", "inbox-size-postgresql", "inbox-claim-postgresql",
+    "celery-1", "celery-2", "celery-3",
+)  # fmt: skip
 
 _LEFT, _WIDTH, _ROW = 330, 700, 22
 

@@ -6,7 +6,7 @@ import json
 import random
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,9 +18,13 @@ class Ratio:
     """How a case compares with the reference, over the rounds.
 
     Above 1 is more of what is measured: time, or rate.
+
+    :param number: the median of what was measured itself. Shown, and not kept: it is true
+        of one machine and hour.
     """
 
     name: str
+    number: float
     median: float
     lowest: float
     highest: float
@@ -47,13 +51,36 @@ class Table:
         width = max(len(each.name) for each in self.ratios)
         for each in self.ratios:
             spread = f"({each.lowest:.2f} to {each.highest:.2f})"
-            print(f"  {each.name:<{width}}  {each.median:6.2f}  {spread}", flush=True)
+            line = f"  {each.name:<{width}}  {each.median:6.2f}  {spread:<16}"
+            number = f"{each.number:{',.0f' if each.number >= 100 else '.3g'}}"
+            print(f"{line}  {number} here", flush=True)
 
     def keep(self) -> None:
         """Keep it for ``benchmarks.report``."""
         RESULTS.mkdir(exist_ok=True)
-        text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
+        kept = asdict(self)
+        for each in kept["ratios"]:
+            del each["number"]
+        text = json.dumps(kept, indent=1, ensure_ascii=False)
         (RESULTS / f"{self.key}.json").write_text(text + "\n")
+
+
+def tabulate(
+    key: str, title: str, what: str, numbers: Mapping[str, Sequence[float]]
+) -> Table:
+    """Show and keep what was measured, round by round; the first is the reference."""
+    reference, *_ = numbers
+    ratios = []
+    for name, found in numbers.items():
+        of = [a / b for a, b in zip(found, numbers[reference], strict=True)]
+        ratio = Ratio(
+            name, statistics.median(found), statistics.median(of), min(of), max(of)
+        )
+        ratios.append(ratio)
+    table = Table(key, title, what, reference, len(numbers[reference]), ratios)
+    table.show()
+    table.keep()
+    return table
 
 
 def compare(
@@ -68,19 +95,11 @@ def compare(
 
     :param cases: each gives a number, of which more is more; the first is the reference.
     """
-    reference, *_ = cases
     numbers: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(rounds):
         for name in random.sample(list(cases), len(cases)):
             numbers[name].append(cases[name]())
-    ratios = []
-    for name, found in numbers.items():
-        of = [a / b for a, b in zip(found, numbers[reference], strict=True)]
-        ratios.append(Ratio(name, statistics.median(of), min(of), max(of)))
-    table = Table(key, title, what, reference, rounds, ratios)
-    table.show()
-    table.keep()
-    return table
+    return tabulate(key, title, what, numbers)
 
 
 def seconds_each(work: Callable[[], object], *, at_least: float = 0.03) -> float:

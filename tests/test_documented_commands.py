@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,21 +17,24 @@ from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 import flask_ycloud.api.client
-from flask_ycloud import sign
+from flask_ycloud import sign, ycloud_bp
 from flask_ycloud.database import Database
+from flask_ycloud.dispatch.worker import GRACE_SECONDS
 from flask_ycloud.engine import open_engine
 from flask_ycloud.inbox import Inbox
+from flask_ycloud.runtime import runtime_of
 
 from .processes import _free_port, answers, post
 from .support import SECRET, body_of, eventually, id_of
 from .ycloud_api import API_KEY, YCloudAPI
 
 ROOT = Path(__file__).parent.parent
-#: A command of an indented block: bare, behind a prompt, in a Procfile or a systemd unit.
+#: A command of an indented block: bare, behind a prompt, or in a Procfile.
 COMMAND = re.compile(
-    r"^    (?:\$ |\w+: +|ExecStart=/[^ ]*/)?((?:flask|gunicorn|pip|make) .*?)(?: +# .*)?$",
+    r"^    (?:\$ |\w+: +)?((?:flask|gunicorn|pip|make) .*?)(?: +# .*)?$",
     re.M,
 )
 
@@ -43,6 +48,16 @@ PAGES = [
     for page in (ROOT / "README.rst", *(ROOT / "docs").glob("*.rst"))
     if documented(page)
 ]
+#: A setting of an indented block, as a shell or a systemd unit has it.
+ENVIRONMENT = re.compile(r"^    (?:Environment=)?(FLASK_YCLOUD_\w+)=(.*)$", re.M)
+FROM_THE_ENVIRONMENT = """
+from flask import Flask
+from flask_ycloud import ycloud_bp
+
+app = Flask(__name__)
+app.config.from_prefixed_env()
+app.register_blueprint(ycloud_bp)
+"""
 #: What the documents call "app" or "shop".
 APP = """
 import os
@@ -200,6 +215,46 @@ def finds_the_fault(shell: Shell, command: str) -> None:
 
 
 CHECKS = {"pip": installs, "make": makes, "gunicorn": serves, "flask": commands}
+
+
+def test_settings_for_the_environment_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = set()
+    for page in PAGES:
+        for name, value in ENVIRONMENT.findall(page.read_text()):
+            app = Flask("shop")
+            with monkeypatch.context() as patch:
+                patch.setenv("FLASK_YCLOUD_WEBHOOK_SECRET", SECRET)
+                patch.setenv(name, value)
+                assert app.config.from_prefixed_env()
+            app.register_blueprint(ycloud_bp)
+            field = name.removeprefix("FLASK_YCLOUD_").lower()
+            assert getattr(runtime_of(app).settings, field) == value
+            found.add(value.partition(":")[0])
+    assert found >= {"sqlite", "postgresql+psycopg"}
+
+
+def test_the_systemd_unit_serves(shell: Shell) -> None:
+    """Its lines as systemd takes them, in folders of the test."""
+    page = (ROOT / "docs" / "deploying.rst").read_text()
+    block = re.search(r"\n    \[Service\]\n(?:    .*\n|\n)+", page)
+    assert block is not None
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment]
+    parser.read_string(textwrap.dedent(block[0]))
+    assert parser["Install"]["WantedBy"] == "multi-user.target"
+    unit = parser["Service"]
+    state = f"/var/lib/{unit['StateDirectory']}"
+    (shell.folder / "var").mkdir()
+    name, _, value = unit["Environment"].partition("=")
+    assert state in value
+    shell.environ[name] = value.replace(state, f"{shell.folder}/var")
+    shell.environ["FLASK_YCLOUD_WEBHOOK_SECRET"] = SECRET
+    (shell.folder / "app.py").write_text(FROM_THE_ENVIRONMENT)
+    programs = f"{unit['WorkingDirectory']}/.venv/bin/"
+    assert unit["ExecStart"].startswith(programs)
+    serves(shell, unit["ExecStart"].removeprefix(programs), [])
+    assert (shell.folder / "var" / "ycloud.db").exists()
+    assert int(unit["TimeoutStopSec"]) > GRACE_SECONDS
 
 
 def test_no_command_is_overlooked() -> None:

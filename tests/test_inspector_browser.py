@@ -114,7 +114,8 @@ def test_a_dead_letter_is_replayed_by_keyboard(app: Flask, page: Page) -> None:
     page.get_by_label(f"Choose {ids[0]}").press("Space")
     page.get_by_role("button", name="Replay the chosen").press("Enter")
     expect(page.get_by_role("heading", name="Replay 1 event?")).to_be_visible()
-    page.keyboard.press("Enter")  # the button has the focus
+    expect(page.get_by_role("button", name="Replay")).to_be_focused()
+    page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_have_text("1 due again.")
     eventually(lambda: runs.count(ids[0]) == 2)
     assert runs.count(ids[1]) == 1

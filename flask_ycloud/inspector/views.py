@@ -18,7 +18,7 @@ from ..reports import last_hour, search
 from ..runtime import Runtime, runtime_of
 from ..vitals import refused
 from .actions import dead_ids, id_of, post, replay_all
-from .charts import bars, lines
+from .charts import bars, clock, lines
 from .formats import ago, exact
 from .forms import check_csrf_token, csrf_token, filters, in_query
 from .headers import secure
@@ -112,6 +112,7 @@ def activity() -> str:
         outcomes=bars(minutes, "succeeded", "failed", "discarded"),
         times=lines(minutes, "mean_seconds", "slowest_seconds"),
         refused=refused(inbox),
+        clock=clock,
     )
 
 
