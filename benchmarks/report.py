@@ -12,7 +12,8 @@ from .rounds import RESULTS
 DOCS = Path(__file__).parent.parent / "docs"
 ORDER = (
     "verify-1", "verify-16", "verify-64", "request-memory", "request-durable", "served",
-    "dispatch", "inbox-commits-sqlite", "inbox-size-sqlite", "inbox-claim-sqlite",
+    "dispatch", "inbox-commits-sqlite", "inbox-slower-sqlite", "inbox-size-sqlite",
+    "inbox-claim-sqlite",
     "inbox-commits-postgresql", "inbox-size-postgresql", "inbox-claim-postgresql",
     "celery-1", "celery-2", "celery-3",
 )  # fmt: skip

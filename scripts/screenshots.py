@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import shutil
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from flask_ycloud.event_types import EVENT_TYPES, sample_event
 from flask_ycloud.inspector import inspector_bp
 from flask_ycloud.runtime import runtime_of
 from flask_ycloud.testing import FakeYCloud
+from tests.support import eventually
 
 PICTURES = Path(__file__).parent.parent / "docs" / "_static"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -29,14 +31,14 @@ def make_app(folder: str) -> Flask:
     app = Flask("shop", instance_path=folder)
     app.config.update(
         YCLOUD_WEBHOOK_SECRET="whsec_of_the_pictures",  # noqa: S106
-        YCLOUD_RETRY_DELAYS=[0.2, 0.2],
+        YCLOUD_RETRY_DELAYS=[0.05, 0.1],
     )
     app.register_blueprint(ycloud_bp)
     app.register_blueprint(inspector_bp, access=lambda: True)
 
     @on_event("*", name="shop.archive:keep")
     def keep(event: Event) -> None:
-        time.sleep(0.002)
+        time.sleep(random.uniform(0.001, 0.008))  # noqa: S311
 
     @on_event("voice.message.updated", name="shop.calls:log_call")
     def log_call(event: Event) -> None:
@@ -51,18 +53,22 @@ def make_app(folder: str) -> Flask:
 
 
 def fill(app: Flask) -> str:
-    """Some events, and the id of one to show."""
-    ycloud = FakeYCloud(app)
+    """An hour of events, and the id of one to show."""
+    rng = random.Random(1)  # noqa: S311
+    ycloud, inbox = FakeYCloud(app), runtime_of(app).inbox
     types = [
         name for name in EVENT_TYPES if name.startswith(("sms", "whatsapp", "contact"))
     ]
-    events = [sample_event(types[number % len(types)]) for number in range(120)]
-    ycloud.deliver(events, duplicates=0.1, shuffled=True)
+    for minute in range(59, -1, -1):
+        inbox.clock = lambda ago=60.0 * minute: time.time() - ago  # type: ignore[misc]
+        events = [sample_event(rng.choice(types)) for _ in range(rng.randint(1, 9))]
+        if minute % 17 == 5:
+            events.append(sample_event("voice.message.updated"))
+        ycloud.deliver(events, duplicates=0.1, shuffled=True)
+        eventually(lambda: inbox.stats().running + inbox.stats().pending == 0)
     shown = ycloud.send("voice.message.updated").event["id"]
     ycloud.send("whatsapp.inbound_message.received", variant="image")
-    inbox = runtime_of(app).inbox
-    while inbox.stats().pending or inbox.stats().running:
-        time.sleep(0.05)
+    eventually(lambda: inbox.stats().running + inbox.stats().pending == 0)
     return str(shown)
 
 
