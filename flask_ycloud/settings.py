@@ -130,8 +130,11 @@ class _Reader:
 
     def number(self, key: str, default: float, takes: str, *, zero: bool = False) -> float:
         value = self._config.get(key, default)
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not (number and math.isfinite(value) and (value > 0 or (zero and value == 0))):
+        if not (
+            _is_number(value)
+            and math.isfinite(value)
+            and (value > 0 or (zero and value == 0))
+        ):
             raise _wrong(key, value, f"{takes}, {'zero or more' if zero else 'above zero'}")
         return float(value)
 
@@ -157,7 +160,9 @@ def _celery_queue(value: Any) -> str | None:
 
 
 def _celery_priority(value: Any) -> int | None:
-    if value is None or (isinstance(value, int) and 0 <= value <= _MOST_PRIORITY):
+    if value is None:
+        return None
+    if _is_number(value) and isinstance(value, int) and 0 <= value <= _MOST_PRIORITY:
         return value
     raise _wrong("YCLOUD_CELERY_PRIORITY", value, "a whole number from 0 to 255")
 
@@ -181,10 +186,14 @@ def _retry_delays(value: Any) -> tuple[float, ...]:
     if value is None:
         return RETRY_DELAYS
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
-        numbers = [each for each in value if isinstance(each, (int, float))]
+        numbers = [each for each in value if _is_number(each)]
         if len(numbers) == len(value) and all(0 <= each < math.inf for each in numbers):
             return tuple(map(float, numbers))
     raise _wrong("YCLOUD_RETRY_DELAYS", value, "a sequence of seconds, each zero or more")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _wrong(key: str, value: object, takes: str) -> ConfigurationError:
