@@ -33,16 +33,20 @@ class EventType:
         there counts: some types carry one of two, or are seen under an older name.
     :param key: the fields of the data that name the conversation. Events with equal
         values are handled one at a time, in order of arrival. Empty: in any order.
+    :param documented_at: the page that has it, if it has none of its own.
     """
 
     name: str
     meaning: str
     properties: tuple[str, ...]
     key: tuple[str, ...] = ()
+    documented_at: str | None = None
 
     @property
     def page(self) -> str:
         """Where YCloud documents it."""
+        if self.documented_at is not None:
+            return self.documented_at
         return f"{_PAGES}/{self.name.replace('.', '-').replace('_', '-')}"
 
 
@@ -157,6 +161,14 @@ _DOCUMENTED = (
         "whatsapp.smb.message.echoes",
         "A message that was sent from the WhatsApp Business app, as an echo.",
         ("whatsappMessage",),
+    ),
+    EventType(
+        "whatsapp.smb.app.state.sync",
+        "Contacts of the WhatsApp Business app were added, changed or removed.",
+        ("whatsappSmbAppStateSync",),
+        ("phoneNumber",),
+        # It is in no schema. Public receivers that cite this page agree on its shape.
+        "https://docs.ycloud.com/reference/webhook-events-payloads",
     ),
     EventType(
         "whatsapp.phone_number.deleted",

@@ -1952,6 +1952,72 @@ class WhatsappMetaBusinessAgent(TypedDict):
     """
 
 
+class WhatsappSmbAppContact(TypedDict):
+    """
+    A contact in the address book of a WhatsApp Business app.
+    """
+
+    fullName: NotRequired[str]
+    """
+    The full name; missing when it was removed.
+    """
+    firstName: NotRequired[str]
+    """
+    The first name; missing when it was removed.
+    """
+    phoneNumber: NotRequired[str]
+    """
+    The phone number in E.164 format.
+    """
+    userId: NotRequired[str]
+    """
+    The business-scoped user ID.
+    """
+    parentUserId: NotRequired[str]
+    """
+    The parent business-scoped user ID.
+    """
+    username: NotRequired[str]
+    """
+    The WhatsApp username.
+    """
+
+
+class WhatsappSmbAppStateSyncItem(TypedDict):
+    """
+    A change of a contact.
+    """
+
+    action: NotRequired[str]
+    """
+    `add` for one that is new or was edited, or `remove`.
+    """
+    contact: NotRequired[WhatsappSmbAppContact]
+    timestamp: NotRequired[str | int]
+    """
+    When it was changed, in Unix seconds.
+    """
+
+
+class WhatsappSmbAppStateSync(TypedDict):
+    """
+    Contacts of a WhatsApp Business app that were added, changed or removed.
+    """
+
+    wabaId: NotRequired[str]
+    """
+    WhatsApp Business Account ID.
+    """
+    phoneNumber: NotRequired[str]
+    """
+    The business phone number in E.164 format.
+    """
+    stateSync: NotRequired[list[WhatsappSmbAppStateSyncItem]]
+    """
+    The changes.
+    """
+
+
 class WhatsappBusinessAccount(TypedDict):
     """
     Represents a specific [WhatsApp Business Account (WABA)](https://developers.facebook.com/docs/whatsapp/overview/business-accounts).
@@ -3826,6 +3892,7 @@ PAYLOADS: dict[str, tuple[Any, ...]] = {
     ),
     "whatsapp.smb.message.created": (WhatsappMessage,),
     "whatsapp.smb.message.echoes": (WhatsappMessage,),
+    "whatsapp.smb.app.state.sync": (WhatsappSmbAppStateSync,),
     "whatsapp.phone_number.deleted": (WhatsappPhoneNumber,),
     "whatsapp.phone_number.name_updated": (WhatsappPhoneNumber,),
     "whatsapp.phone_number.quality_updated": (WhatsappPhoneNumber,),
@@ -3951,6 +4018,15 @@ class OnEvent(Protocol):
     def __call__(
         self, event_type: Literal["whatsapp.smb.history"], /, *, name: str | None = None
     ) -> Subscribe[WhatsappInboundMessage | WhatsappMessage]: ...
+
+    @overload
+    def __call__(
+        self,
+        event_type: Literal["whatsapp.smb.app.state.sync"],
+        /,
+        *,
+        name: str | None = None,
+    ) -> Subscribe[WhatsappSmbAppStateSync]: ...
 
     @overload
     def __call__(

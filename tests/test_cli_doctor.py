@@ -107,7 +107,7 @@ def test_secrets(make_app: MakeApp) -> None:
 def test_handlers(app: Flask) -> None:
     assert levels(app, "handlers") == ["bad"]
     on_event("*", name="all")(print)
-    assert findings(app)["handlers"][0][1] == "ycloud hears 43 event types."
+    assert findings(app)["handlers"][0][1] == "ycloud hears 44 event types."
     on_event("sms.mesage.updated", name="mistyped")(print)
     (found,) = findings(app)["handlers"]
     assert found[0] == "look"
