@@ -58,7 +58,7 @@ class Database:
 
     def _start_afresh(self) -> None:
         self._ready = False
-        self._making_ready = threading.Lock()
+        self._making_tables = threading.Lock()
         self._shared = SharedCommits(self._begin)
 
     def after_fork(self) -> None:
@@ -173,16 +173,14 @@ class Database:
             raise _unavailable(error) from None
 
     def _make_ready(self) -> None:
-        with self._making_ready:
-            if self._ready:
-                return
-            make_folder(self._engine.url)
-            with self._single.connect() as connection:
-                check_durable(connection)
-                # To ask first takes no lock: a process that was stopped while it held
-                # that of the tables would keep all others from starting.
-                current = are_current(connection)
-            if not current:
+        make_folder(self._engine.url)
+        with self._single.connect() as connection:
+            check_durable(connection)
+            # To ask first takes no lock: a process that was stopped while it held that of
+            # the tables would keep all others from starting.
+            current = are_current(connection)
+        with self._making_tables:
+            if not (current or self._ready):
                 self._make_tables()
             self._ready = True
 
