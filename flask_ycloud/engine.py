@@ -138,9 +138,11 @@ def _ping_what_was_idle(engine: Engine) -> None:
         if since is None or time.monotonic() - since < _IDLE_SECONDS:
             return
         try:
-            engine.dialect.do_ping(connection)
+            alive = engine.dialect.do_ping(connection)  # SQLAlchemy 2.0.0 says it so
         except engine.dialect.loaded_dbapi.Error:
-            raise InvalidatePoolError from None  # it opens another, and asks no more
+            alive = False
+        if not alive:
+            raise InvalidatePoolError  # it opens another, and asks no more
 
     event.listen(engine, "checkin", came_back)
     event.listen(engine, "checkout", goes_out)
