@@ -60,3 +60,10 @@ def test_patterns_go_from_narrow_to_wide() -> None:
 
 def test_the_hint_gives_up_on_what_is_like_nothing() -> None:
     assert "no documented type" in closest_hint("zzz")
+
+
+def test_every_type_says_where_it_is_documented() -> None:
+    pages = {name: each.page for name, each in EVENT_TYPES.items()}
+    assert pages["sms.message.updated"].endswith("/webhook-reference/sms-message-updated")
+    listed = "https://docs.ycloud.com/reference/webhook-events-payloads"
+    assert pages["whatsapp.smb.app.state.sync"] == listed
