@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from .errors import ConfigurationError
 
@@ -140,7 +140,7 @@ class _Reader:
 
     def integer(self, key: str, default: int, takes: str) -> int:
         value = self._config.get(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        if not _is_whole(value) or value < 1:
             raise _wrong(key, value, f"a whole number of {takes}, 1 or more")
         return value
 
@@ -160,9 +160,7 @@ def _celery_queue(value: Any) -> str | None:
 
 
 def _celery_priority(value: Any) -> int | None:
-    if value is None:
-        return None
-    if _is_number(value) and isinstance(value, int) and 0 <= value <= _MOST_PRIORITY:
+    if value is None or (_is_whole(value) and 0 <= value <= _MOST_PRIORITY):
         return value
     raise _wrong("YCLOUD_CELERY_PRIORITY", value, "a whole number from 0 to 255")
 
@@ -192,8 +190,12 @@ def _retry_delays(value: Any) -> tuple[float, ...]:
     raise _wrong("YCLOUD_RETRY_DELAYS", value, "a sequence of seconds, each zero or more")
 
 
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, float) or _is_whole(value)
 
 
 def _wrong(key: str, value: object, takes: str) -> ConfigurationError:

@@ -25,6 +25,7 @@ class Bar:
 class Chart:
     """Bars, or the points of lines by kind, and the value at the top."""
 
+    kinds: Sequence[str]
     top: float
     bars: Sequence[Bar] = ()
     lines: Sequence[tuple[str, str]] = ()
@@ -43,7 +44,7 @@ def bars(minutes: Sequence[Minute], *kinds: str) -> Chart:
                 height = HEIGHT * count / top
                 y -= height
                 made.append(Bar(x, y, height, kind, f"{clock(minute)} {count} {kind}"))
-    return Chart(top, bars=made)
+    return Chart(kinds, top, bars=made)
 
 
 def lines(minutes: Sequence[Minute], *kinds: str) -> Chart:
@@ -59,7 +60,7 @@ def lines(minutes: Sequence[Minute], *kinds: str) -> Chart:
         ]
         # Each twice: a line of one point alone would not be seen.
         made.append((kind, " ".join(f"{point} {point}" for point in points)))
-    return Chart(top, lines=made)
+    return Chart(kinds, top, lines=made)
 
 
 def clock(minute: Minute) -> str:
