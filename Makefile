@@ -54,11 +54,11 @@ fuzz: $(INSTALLED)  ## a million hostile requests, the parsers with atheris, and
 	$(BIN)/python -m scripts.fuzz $(ARGS)
 
 # One row of the matrix, in a venv of its own: the tests that start no other programs.
-QUICK = --ignore=tests/test_crash.py --ignore=tests/test_documented_commands.py \
+QUICK = --ignore=tests/test_crash.py --ignore=tests/cli/test_documented_commands.py \
 	--ignore=tests/test_faults.py \
-	--ignore=tests/test_inspector_browser.py --ignore=tests/test_payloads.py \
-	--ignore=tests/test_promises.py --ignore=tests/test_recipes.py \
-	--ignore=tests/test_rotation.py
+	--ignore=tests/inspector/test_browser.py --ignore=tests/test_payloads.py \
+	--ignore=tests/test_promises.py --ignore=tests/dispatch/test_recipes.py \
+	--ignore=tests/web/test_rotation.py
 row:  ## tests with other versions: ROW=oldest PIP='-c constraints/oldest.txt' PRE= PYTHON=
 	$(PYTHON) -m venv .venv-$(ROW)
 	.venv-$(ROW)/bin/pip install -qq --disable-pip-version-check $(PIP) -e '.[dev]'

@@ -5,7 +5,7 @@ from typing import Any
 from sybil import Sybil
 from sybil.parsers.rest import DocTestParser, PythonCodeBlockParser
 
-from flask_ycloud.handlers import everywhere
+from flask_ycloud.handlers.registry import everywhere
 
 
 def _forget_handlers(_: dict[str, Any]) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from flask import Flask
 
 from flask_ycloud import WebhookBlueprint
-from flask_ycloud.event_types import EVENT_TYPES, sample_event
 from flask_ycloud.handlers import handlers_for
+from flask_ycloud.protocol import EVENT_TYPES, sample_event
 from flask_ycloud.runtime import runtime_of
 
 from .rounds import compare, seconds_each

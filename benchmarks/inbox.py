@@ -22,13 +22,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from flask_ycloud import InboxUnavailable, queries
-from flask_ycloud.database import Database
-from flask_ycloud.engine import open_engine
-from flask_ycloud.event_types import sample_event
-from flask_ycloud.inbox import Inbox
-from flask_ycloud.records import Verdict
-from flask_ycloud.tables import events
+from flask_ycloud import InboxUnavailable
+from flask_ycloud.inbox import Database, Inbox, Verdict, open_engine, queries
+from flask_ycloud.inbox.tables import events
+from flask_ycloud.protocol import sample_event
 
 from .rounds import tabulate
 

@@ -28,7 +28,7 @@ from flask import Flask, request
 from slackeventsapi import SlackEventAdapter
 
 from flask_ycloud import Event, on_event, sign, ycloud_bp
-from flask_ycloud.event_types import sample_event
+from flask_ycloud.protocol import sample_event
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 24).decode()
 PATH = "/ycloud/webhook"

@@ -18,9 +18,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from flask_ycloud.database import Database
-from flask_ycloud.engine import open_engine
-from flask_ycloud.inbox import Inbox
+from flask_ycloud.inbox import Database, Inbox, open_engine
 from tests.processes import Sender, Server, bodies
 
 LOOKS_EVERY = 2.0  # seconds

@@ -3,8 +3,8 @@
 from importlib.metadata import version as version_of
 from pathlib import Path
 
-from flask_ycloud.event_types import EVENT_TYPES, variants
 from flask_ycloud.payloads import PAYLOADS
+from flask_ycloud.protocol.event_types import EVENT_TYPES, variants
 
 project = "flask-ycloud"
 copyright = "2026, the flask-ycloud maintainers"

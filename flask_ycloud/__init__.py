@@ -1,6 +1,5 @@
 """Receive YCloud webhooks in Flask: verified, stored before the 2xx, handled once."""
 
-from .blueprint import WebhookBlueprint, current_inbox, ycloud_bp
 from .errors import (
     APIError,
     APIUnreachable,
@@ -19,22 +18,23 @@ from .errors import (
     UnknownEventTypeWarning,
     YCloudError,
 )
-from .event import Event, parse_event
-from .handlers import event_signal, on_event
-from .inbox import Inbox
-from .records import Attempt, HandlerState, Stats, StoredEvent
-from .signals import (
+from .handlers import (
     delivery_rejected,
     event_accepted,
     event_dead,
     event_done,
     event_duplicated,
+    event_signal,
     handler_failed,
     handler_succeeded,
+    on_event,
 )
-from .signature import Signature, sign, verify
+from .inbox import Attempt, HandlerState, Inbox, Stats, StoredEvent
+from .protocol import EVENT_TYPES, Event, EventType, Signature, parse_event, sign, verify
+from .web import WebhookBlueprint, current_inbox, ycloud_bp
 
 __all__ = [
+    "EVENT_TYPES",
     "APIError",
     "APIUnreachable",
     "Attempt",
@@ -44,6 +44,7 @@ __all__ = [
     "EventNotFound",
     "EventNotUnderstood",
     "EventRunning",
+    "EventType",
     "HandlerState",
     "Inbox",
     "InboxUnavailable",

@@ -2,7 +2,7 @@
 
 ::
 
-    from flask_ycloud.metrics import metrics_bp
+    from .metrics import metrics_bp
     app.register_blueprint(metrics_bp)   # GET /ycloud/metrics
 
 With several processes set ``PROMETHEUS_MULTIPROC_DIR``, as prometheus_client documents it;
@@ -28,11 +28,8 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from .access import Access, GuardedBlueprint
 from .errors import InboxUnavailable
-from .event_types import EVENT_TYPES
-from .runtime import runtime_of
-from .signals import (
+from .handlers import (
     delivery_rejected,
     event_accepted,
     event_dead,
@@ -41,6 +38,9 @@ from .signals import (
     handler_failed,
     handler_succeeded,
 )
+from .protocol import EVENT_TYPES
+from .runtime import runtime_of
+from .web import GuardedBlueprint
 
 _HANDLING = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
@@ -51,7 +51,7 @@ _duplicated = Counter(
     "ycloud_events_duplicated", "Deliveries of known events.", ("endpoint", "type")
 )
 _rejected = Counter(
-    "ycloud_deliveries_rejected", "Deliveries that were refused.", ("endpoint", "reason")
+    "ycloud_deliveries_rejected", "Deliveries that were rejected.", ("endpoint", "reason")
 )
 _handled = Counter(
     "ycloud_handlers_succeeded", "Runs of handlers that returned.", ("type", "handler")
@@ -70,20 +70,12 @@ _handling_seconds = Histogram(
 
 
 class MetricsBlueprint(GuardedBlueprint):
-    """``GET <url_prefix>``, for Prometheus. Who may read it: as for the inspector.
+    """``GET <url_prefix>``, for Prometheus. Who may read it: as for the inspector."""
 
-    :param access: a function that says whether a request may pass.
-    :param url_prefix: the path it is mounted at.
-    """
+    defaults = {"name": "metrics", "url_prefix": "/ycloud/metrics"}  # noqa: RUF012
 
-    def __init__(
-        self,
-        name: str = "metrics",
-        *,
-        access: Access | None = None,
-        url_prefix: str = "/ycloud/metrics",
-    ) -> None:
-        super().__init__(name, __name__, access=access, url_prefix=url_prefix)
+    def add_pages(self) -> None:
+        """Add the one page, and count what happens in each app."""
         self.add_url_rule("", view_func=expose, endpoint="expose")
         self.record(_listen)
 

@@ -18,7 +18,7 @@ else:  # pragma: no cover  (SQLAlchemy brings it)
     from typing_extensions import NotRequired
 
 if TYPE_CHECKING:
-    from .event import Event
+    from .protocol import Event
 
 
 class EmailDelivery(TypedDict):

@@ -11,12 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .database import Database
-from .engine import open_engine
 from .errors import ConfigurationError
 from .handlers import Handlers, everywhere
-from .inbox import Inbox
-from .refusals import Refusals
+from .inbox import Database, Inbox, Rejections, open_engine
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -61,7 +58,7 @@ class Runtime:
         where = self.settings.inbox_url
         self._engine = None if where is None else open_engine(where, app.instance_path)
         self.endpoints: dict[str, Endpoint] = {}
-        self.refusals = Refusals(lambda: self.inbox)
+        self.rejections = Rejections(lambda: self.inbox)
         self._make_dispatcher = make_dispatcher
         self._lock = threading.RLock()
         self._inbox: Inbox | None = None

@@ -15,9 +15,12 @@ from typing import Any
 
 from flask import Flask
 
-from .event_types import sample_event as sample_event  # public here, too
+from .protocol import Answer as Answer  # public here, as are the next three
+from .protocol import attempt, signed_headers
+from .protocol import sample as sample
+from .protocol import sample_event as sample_event
+from .protocol import variants as variants
 from .runtime import runtime_of
-from .sending import Answer, attempt, signed_headers
 from .settings import RETRY_DELAYS as RETRY_DELAYS  # a fact of YCloud, public here too
 
 #: After how long YCloud gives up on an answer, and what makes it pause a URL:

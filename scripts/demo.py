@@ -22,11 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from flask_ycloud import StoredEvent, sign
-from flask_ycloud.database import Database
-from flask_ycloud.engine import open_engine
-from flask_ycloud.event import body_id
-from flask_ycloud.event_types import EVENT_TYPES, sample_event
-from flask_ycloud.inbox import Inbox
+from flask_ycloud.inbox import Database, Inbox, open_engine
+from flask_ycloud.protocol import EVENT_TYPES, body_id, sample_event
 
 ROOT = Path(__file__).parent.parent
 SECRET = "whsec_of_the_demo"  # noqa: S105  (of the demo)

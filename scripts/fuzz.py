@@ -16,9 +16,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from flask_ycloud.database import Database
-from flask_ycloud.engine import open_engine
-from flask_ycloud.inbox import Inbox
+from flask_ycloud.inbox import Database, Inbox, open_engine
 from tests.fuzzing import hostile_request, resident, send, workers_of
 from tests.processes import Server
 

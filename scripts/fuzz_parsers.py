@@ -13,8 +13,7 @@ import atheris
 
 with atheris.instrument_imports(include=["flask_ycloud"]):
     from flask_ycloud import errors
-    from flask_ycloud.event import ordering_key, parse_event
-    from flask_ycloud.signature import sign, verify
+    from flask_ycloud.protocol import ordering_key, parse_event, sign, verify
 
 SECRET = "whsec_of_the_fuzzer"  # noqa: S105
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from flask_ycloud.event_types import EVENT_TYPES, EventType
+from flask_ycloud.protocol import EVENT_TYPES, EventType
 
 HERE = Path(__file__).parent / "payloads"
 TARGET = Path(__file__).parent.parent / "flask_ycloud" / "payloads.py"

@@ -15,12 +15,10 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from flask_ycloud.blueprint import WebhookBlueprint, ycloud_bp
-from flask_ycloud.database import Database
-from flask_ycloud.engine import open_engine
 from flask_ycloud.handlers import everywhere
-from flask_ycloud.inbox import Inbox
+from flask_ycloud.inbox import Database, Inbox, open_engine
 from flask_ycloud.runtime import runtime_of
+from flask_ycloud.web import WebhookBlueprint, ycloud_bp
 
 from .processes import Site
 from .support import SECRET

@@ -15,10 +15,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from flask_ycloud import sign
-from flask_ycloud.database import Database
-from flask_ycloud.engine import open_engine
-from flask_ycloud.event_types import EVENT_TYPES, sample_event
-from flask_ycloud.inbox import Inbox
+from flask_ycloud.inbox import Database, Inbox, open_engine
+from flask_ycloud.protocol import EVENT_TYPES, sample_event
 
 from .support import PATH, SECRET, eventually, id_of
 

@@ -15,7 +15,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from flask_ycloud import sign
-from flask_ycloud.event_types import EVENT_TYPES, sample, sample_event, variants
+from flask_ycloud.protocol import EVENT_TYPES, sample, sample_event, variants
 
 SECRET = "whsec_of_the_tests"
 PATH = "/ycloud/webhook"

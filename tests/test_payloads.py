@@ -13,9 +13,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints, is_typedd
 import pytest
 
 from flask_ycloud import payloads
-from flask_ycloud.event import parse_event
-from flask_ycloud.event_types import EVENT_TYPES
 from flask_ycloud.payloads import PAYLOADS
+from flask_ycloud.protocol import EVENT_TYPES, parse_event
 
 from .support import samples
 
@@ -78,7 +77,7 @@ def expected() -> set[int]:
     return {n for n, line in enumerate(lines, 1) if line.endswith("# refused")}
 
 
-def refused(output: str) -> set[int]:
+def rejected(output: str) -> set[int]:
     return {int(line) for line in re.findall(r"bad\.py:(\d+)(?::\d+ -|:) error", output)}
 
 
@@ -98,4 +97,4 @@ def pyright(file: str) -> str:
 @pytest.mark.parametrize("checker", [mypy, pyright])
 def test_type_checkers_know_the_data(checker: Any) -> None:
     assert re.search(r"Success: no issues|^0 errors", checker("good.py"), re.M)
-    assert refused(checker("bad.py")) == expected() != set()
+    assert rejected(checker("bad.py")) == expected() != set()

@@ -23,7 +23,7 @@ from flask_ycloud import (
     sign,
     verify,
 )
-from flask_ycloud.event import body_id
+from flask_ycloud.protocol import body_id
 from flask_ycloud.runtime import runtime_of
 
 from .conftest import MakeApp

@@ -104,30 +104,30 @@ def test_what_it_needs(arguments: dict[str, Any]) -> None:
 def flaky(make_app: MakeApp) -> tuple[Flask, list[int]]:
     """An app in front of which something answers 503 while the list has a number in it."""
     app = make_app()
-    refusals: list[int] = []
+    rejections: list[int] = []
 
     @app.before_request
     def refuse() -> Response | None:
-        if refusals:
-            return Response(status=refusals.pop())
+        if rejections:
+            return Response(status=rejections.pop())
         return None
 
-    return app, refusals
+    return app, rejections
 
 
 def test_it_sends_again_on_the_documented_schedule(flaky: tuple[Flask, list[int]]) -> None:
-    app, refusals = flaky
+    app, rejections = flaky
     ycloud = FakeYCloud(app)
-    refusals += [500, 503, 404]
+    rejections += [500, 503, 404]
     (delivery,) = ycloud.deliver([TYPE])
     assert [answer.status for answer in delivery.answers] == [404, 503, 500, 200]
     assert ycloud.now == 10 + 30 + 300
 
 
 def test_it_gives_up_after_seven_retries(flaky: tuple[Flask, list[int]]) -> None:
-    app, refusals = flaky
+    app, rejections = flaky
     ycloud = FakeYCloud(app)
-    refusals += [503] * 20
+    rejections += [503] * 20
     (delivery,) = ycloud.deliver([TYPE])
     assert len(delivery.answers) == 8
     assert not delivery.acknowledged
@@ -135,9 +135,9 @@ def test_it_gives_up_after_seven_retries(flaky: tuple[Flask, list[int]]) -> None
 
 
 def test_it_pauses_a_url_that_fails_too_often(flaky: tuple[Flask, list[int]]) -> None:
-    app, refusals = flaky
+    app, rejections = flaky
     ycloud = FakeYCloud(app)
-    refusals += [503] * 200
+    rejections += [503] * 200
     events = [sample_event(TYPE) for _ in range(250)]
     made = ycloud.deliver(events)
     assert all(delivery.acknowledged for delivery in made)
@@ -147,10 +147,10 @@ def test_it_pauses_a_url_that_fails_too_often(flaky: tuple[Flask, list[int]]) ->
 def test_failures_of_more_than_a_minute_ago_do_not_count(
     flaky: tuple[Flask, list[int]],
 ) -> None:
-    app, refusals = flaky
+    app, rejections = flaky
     ycloud = FakeYCloud(app)
     for _ in range(3):
-        refusals += [503] * 100
+        rejections += [503] * 100
         ycloud.deliver([sample_event(TYPE) for _ in range(100)])
         ycloud.now += 61
     assert ycloud._suspended_until == 0
@@ -172,8 +172,8 @@ def test_it_sends_twice_and_in_any_order(app: Flask) -> None:
 def test_time_may_be_scaled(flaky: tuple[Flask, list[int]], monkeypatch: Any) -> None:
     slept: list[float] = []
     monkeypatch.setattr("flask_ycloud.testing.time.sleep", slept.append)
-    app, refusals = flaky
-    refusals += [503, 503]
+    app, rejections = flaky
+    rejections += [503, 503]
     FakeYCloud(app, time_scale=0.01).deliver([TYPE])
     assert slept == [pytest.approx(0.1), pytest.approx(0.3)]
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from ..errors import APIError, EventNotUnderstood
-from ..event import read_time
+from ..protocol import read_time
 
 
 @dataclass(frozen=True)

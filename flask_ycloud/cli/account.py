@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, YCloudError
-from ..event_types import patterns
 from ..handlers import subscriptions, types_heard
+from ..protocol import patterns
 from ..runtime import Runtime
 from .endpoints import open_api
 from .finding import Finding

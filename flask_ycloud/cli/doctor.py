@@ -12,15 +12,15 @@ from typing import Any
 import click
 from flask import current_app
 
-from .. import vitals
 from ..errors import ConfigurationError, InboxUnavailable
-from ..event_types import KNOWN_SUBSCRIPTIONS
+from ..formats import short
 from ..handlers import types_heard
+from ..inbox import heartbeats
+from ..protocol import KNOWN_SUBSCRIPTIONS
 from ..runtime import Runtime, runtime_of
 from .account import account
 from .finding import Finding
 from .group import ycloud_cli
-from .output import short
 
 _COLOURS = {"good": "green", "look": "yellow", "bad": "red", "skipped": "bright_black"}
 
@@ -163,7 +163,7 @@ def _clock(runtime: Runtime) -> Iterator[Finding]:
 def _workers(runtime: Runtime) -> Iterator[Finding]:
     if runtime.dispatch not in ("worker", "manual"):
         return
-    ages = vitals.workers(runtime.inbox)
+    ages = heartbeats.workers(runtime.inbox)
     alive = [name for name, age in ages.items() if age < _WORKER_SILENT]
     if alive:
         yield Finding("workers", "good", f"{len(alive)} processes handle events.")

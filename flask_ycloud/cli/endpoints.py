@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -49,19 +50,51 @@ def _output(command: Callable[..., None]) -> Callable[..., None]:
     return reveal(as_json(command))
 
 
-def _subscription(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of what makes or changes endpoints."""
-    here = "Just the types with handlers here."
-    whose = "Whose handlers; the first one's if left out."
-    told = "A contact's, to be told of."
-    for option in (
+def _fields(
+    events: str, status: str | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The options of what makes or changes endpoints, as ``fields`` for the API.
+
+    :param events: the help of ``--event``.
+    :param status: the help of ``--status``.
+    """
+    options = (
+        click.option("--event", "events", multiple=True, help=events),
+        click.option(
+            "--from-handlers", is_flag=True, help="Just the types with handlers here."
+        ),
+        click.option("--endpoint", help="Whose handlers; the first one's if left out."),
+        click.option(
+            "--attribute", "attributes", multiple=True, help="A contact's, to be told of."
+        ),
         click.option("--description", help="What it is for."),
-        click.option("--attribute", "attributes", multiple=True, help=told),
-        click.option("--endpoint", help=whose),
-        click.option("--from-handlers", is_flag=True, help=here),
-    ):
-        command = option(command)
-    return command
+        click.option("--status", type=_STATUS, help=status),
+    )
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def read(
+            events: tuple[str, ...],
+            from_handlers: bool,
+            endpoint: str | None,
+            attributes: tuple[str, ...],
+            description: str | None,
+            status: str | None,
+            **others: Any,
+        ) -> None:
+            fields = {
+                "enabled_events": _events(events, from_handlers, endpoint) or None,
+                "event_properties": _properties(attributes),
+                "description": description,
+                "status": status,
+            }
+            command(fields=fields, **others)
+
+        for option in reversed(options):
+            read = option(read)
+        return read
+
+    return decorate
 
 
 @ycloud_cli.group("endpoints")
@@ -100,63 +133,27 @@ def show(endpoint_id: str, reveal: bool, as_json: bool) -> None:
 
 @endpoints.command()
 @click.argument("url")
-@click.option("--event", "events", multiple=True, help="A type to subscribe to.")
-@_subscription
-@click.option("--status", type=_STATUS)
+@_fields("A type to subscribe to.")
 @_output
-def create(
-    url: str,
-    events: tuple[str, ...],
-    from_handlers: bool,
-    endpoint: str | None,
-    attributes: tuple[str, ...],
-    description: str | None,
-    status: Any,
-    reveal: bool,
-    as_json: bool,
-) -> None:
+def create(url: str, fields: dict[str, Any], reveal: bool, as_json: bool) -> None:
     """Make an endpoint that YCloud sends to at URL."""
-    wanted = _events(events, from_handlers, endpoint)
-    if not wanted:
+    if fields["enabled_events"] is None:
         raise click.UsageError("Name the events: --event TYPE …, or --from-handlers.")
     with open_api(runtime_of(current_app)) as api:
-        made = api.create(
-            url,
-            wanted,
-            event_properties=_properties(attributes),
-            description=description,
-            status=status,
-        )
+        made = api.create(url, **fields)
     show_endpoint(made, reveal, as_json)
 
 
 @endpoints.command()
 @click.argument("endpoint_id")
 @click.option("--url")
-@click.option("--event", "events", multiple=True, help="Subscribe to these, and no other.")
-@_subscription
-@click.option("--status", type=_STATUS, help="active also ends pending.")
+@_fields("Subscribe to these, and no other.", "active also ends pending.")
 @_output
 def update(
-    endpoint_id: str,
-    url: str | None,
-    events: tuple[str, ...],
-    from_handlers: bool,
-    endpoint: str | None,
-    attributes: tuple[str, ...],
-    description: str | None,
-    status: Any,
-    reveal: bool,
-    as_json: bool,
+    endpoint_id: str, url: str | None, fields: dict[str, Any], reveal: bool, as_json: bool
 ) -> None:
     """Change what is given, and leave the rest."""
-    changes = {
-        "url": url,
-        "enabled_events": _events(events, from_handlers, endpoint) or None,
-        "event_properties": _properties(attributes),
-        "description": description,
-        "status": status,
-    }
+    changes = {"url": url, **fields}
     if all(value is None for value in changes.values()):
         raise click.UsageError("There is nothing to change: see --help.")
     with open_api(runtime_of(current_app)) as api:

@@ -8,10 +8,11 @@ import json
 import click
 from flask import current_app
 
-from ..records import StoredEvent
+from ..formats import ago, ahead, short
+from ..inbox import StoredEvent
 from ..runtime import runtime_of
 from .group import ycloud_cli
-from .output import ago, ahead, fields, short, table
+from .output import fields, table
 
 
 @ycloud_cli.command("list")

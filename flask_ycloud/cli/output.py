@@ -1,9 +1,8 @@
-"""Tables and times for a terminal."""
+"""Tables for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 import click
 
@@ -21,22 +20,3 @@ def fields(values: Mapping[str, object], width: int) -> None:
     for name, value in values.items():
         if value:
             click.echo(f"{name:<{width}}{value}")
-
-
-def ago(then: datetime) -> str:
-    """How long ago a time is, such as ``2 h ago``."""
-    return short((datetime.now(then.tzinfo) - then).total_seconds()) + " ago"
-
-
-def ahead(then: datetime) -> str:
-    """In how long a time is, such as ``in 10 s``."""
-    seconds = (then - datetime.now(then.tzinfo)).total_seconds()
-    return f"in {short(seconds)}" if seconds > 0 else "now"
-
-
-def short(seconds: float) -> str:
-    """Seconds as people say them, such as ``2 h``."""
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"

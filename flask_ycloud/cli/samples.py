@@ -15,10 +15,18 @@ from typing import Any
 import click
 from flask import current_app
 
-from ..event_types import EVENT_TYPES, closest_hint, find, sample_event, variants
 from ..payloads import PAYLOADS
+from ..protocol import (
+    EVENT_TYPES,
+    Answer,
+    closest_hint,
+    find,
+    post,
+    post_all,
+    sample_event,
+    variants,
+)
 from ..runtime import runtime_of
-from ..sending import Answer, post, post_all
 from .group import ycloud_cli
 from .output import table
 

@@ -11,10 +11,10 @@ import click
 from flask import current_app
 
 from ..errors import SignatureError, SignatureMismatch
+from ..formats import short
+from ..protocol import HEADER, verify
 from ..runtime import Runtime, runtime_of
-from ..signature import HEADER, verify
 from .group import ycloud_cli
-from .output import short
 
 
 @ycloud_cli.command("verify")

@@ -8,8 +8,7 @@ import threading
 import click
 from flask import current_app
 
-from ..dispatch import tasks
-from ..dispatch.worker import WorkerDispatcher
+from ..dispatch import WorkerDispatcher, tasks
 from ..errors import YCloudError
 from ..runtime import runtime_of
 from .group import ycloud_cli

@@ -10,6 +10,14 @@ from .inline import InlineDispatcher
 from .manual import ManualDispatcher
 from .worker import WorkerDispatcher
 
+__all__ = [
+    "InlineDispatcher",
+    "ManualDispatcher",
+    "WorkerDispatcher",
+    "make_dispatcher",
+    "prepare",
+]
+
 
 def make_dispatcher(runtime: Runtime) -> Dispatcher:
     """The dispatcher that the app's settings name."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..processing import process
 from ..runtime import Runtime
+from .processing import process
 
 _MOST_OVERDUE = 10
 

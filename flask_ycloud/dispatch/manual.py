@@ -15,8 +15,8 @@ class ManualDispatcher:
         """There is nothing to start."""
 
     def wake(self, event_id: str) -> None:
-        """Call who listens; on SQLite they look for due events by themselves."""
-        self._database.call()
+        """Notify who listens; on SQLite they look for due events by themselves."""
+        self._database.notify()
 
     def stop(self) -> None:
         """There is nothing to stop."""

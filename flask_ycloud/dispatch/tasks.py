@@ -15,8 +15,8 @@ from collections.abc import Callable
 from flask import current_app
 
 from ..errors import ConfigurationError
-from ..processing import process
 from ..runtime import Runtime, runtime_of
+from .processing import process
 from .threads import StartsThreads
 
 _logger = logging.getLogger(__name__)

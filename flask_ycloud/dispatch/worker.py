@@ -11,11 +11,11 @@ import time
 import weakref
 from contextlib import closing
 
-from .. import vitals
 from ..errors import InboxUnavailable, type_and_stack
-from ..leases import leases
-from ..processing import process
+from ..inbox import heartbeats
 from ..runtime import Runtime
+from .leases import leases
+from .processing import process
 from .threads import StartsThreads
 
 _logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ POLL_SECONDS = 1.0
 #: Seconds between two looks for old events that are done.
 PRUNE_EVERY_SECONDS = 3600.0
 
-#: Seconds between two signs of life, kept in the inbox.
+#: Seconds between two heartbeats, kept in the inbox.
 BEAT_EVERY_SECONDS = 20.0
 
 #: Seconds that running handlers get at the end of the process. Gunicorn gives 30.
@@ -61,7 +61,7 @@ class WorkerDispatcher(StartsThreads):
             threading.Thread(target=self._work, name=f"ycloud-{number}", daemon=True)
             for number in range(self._count)
         ]
-        if self._runtime.inbox.database.can_call:
+        if self._runtime.inbox.database.can_notify:
             listener = threading.Thread(
                 target=self._listen, name="ycloud-listener", daemon=True
             )
@@ -73,7 +73,7 @@ class WorkerDispatcher(StartsThreads):
         """Have an idle thread look for due events now; of another process if need be."""
         if self._pid == os.getpid() and self._notify():
             return
-        self._runtime.inbox.database.call()
+        self._runtime.inbox.database.notify()
 
     def _notify(self) -> bool:
         """Wake one idle thread; ``False`` if there is none."""
@@ -92,13 +92,13 @@ class WorkerDispatcher(StartsThreads):
         with self._due:
             self._stopping = True
             self._due.notify_all()
-        self._runtime.inbox.database.call()  # or the listener would sleep on
+        self._runtime.inbox.database.notify()  # or the listener would sleep on
         until = time.monotonic() + grace
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
         try:
             leases.give_back(self._runtime.inbox)
-            vitals.sign_off(self._runtime.inbox, self._name)
+            heartbeats.sign_off(self._runtime.inbox, self._name)
         except InboxUnavailable as error:
             _logger.warning("Events were not given back; their leases run out: %s", error)
 
@@ -156,7 +156,7 @@ class WorkerDispatcher(StartsThreads):
             if time.monotonic() < self._beat_at:
                 return
             self._beat_at = time.monotonic() + BEAT_EVERY_SECONDS
-        vitals.heartbeat(self._runtime.inbox, self._name)
+        heartbeats.beat(self._runtime.inbox, self._name)
 
     def _prune(self) -> None:
         with self._due:
@@ -170,9 +170,9 @@ class WorkerDispatcher(StartsThreads):
         database = self._runtime.inbox.database
         while not self._stopping:
             try:
-                with closing(database.calls(POLL_SECONDS)) as calls:
-                    for called in calls:
-                        if called:
+                with closing(database.notifications(POLL_SECONDS)) as notifications:
+                    for notified in notifications:
+                        if notified:
                             self._notify()
                         if self._stopping:
                             return

@@ -2,10 +2,11 @@
 
 ::
 
-    from flask_ycloud.inspector import inspector_bp
+    from . import inspector_bp
     app.register_blueprint(inspector_bp, access=lambda: current_user.is_admin)
 """
 
+from ..web import GuardedBlueprint
 from .views import InspectorBlueprint, inspector_bp
 
-__all__ = ["InspectorBlueprint", "inspector_bp"]
+__all__ = ["GuardedBlueprint", "InspectorBlueprint", "inspector_bp"]

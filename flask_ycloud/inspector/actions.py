@@ -10,8 +10,8 @@ from flask import request
 
 from ..errors import EventNotFound, EventRunning
 from ..inbox import Inbox
+from ..protocol import signed_headers
 from ..runtime import Runtime
-from ..sending import signed_headers
 
 _MOST_REPLAYED = 10_000
 _AT_ONCE = 500

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..reports import Minute
+from ..inbox import Minute
 
 HEIGHT = 20.0
 

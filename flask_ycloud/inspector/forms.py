@@ -15,7 +15,7 @@ _STATES = ("pending", "running", "done", "dead")
 
 
 def filters() -> dict[str, Any]:
-    """The filters in the query, for :func:`flask_ycloud.reports.search`.
+    """The filters in the query, for :func:`flask_ycloud.inbox.reports.search`.
 
     What cannot be read is left out: a page that says "400" helps nobody to mend it.
     """

@@ -9,17 +9,14 @@ from urllib.parse import urlencode
 from flask import abort, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ..access import Access, GuardedBlueprint
-from ..csrf import exempt_from_csrf
 from ..errors import InboxUnavailable
-from ..event_types import EVENT_TYPES, sample_event, variants
-from ..records import Stats, StoredEvent
-from ..reports import last_hour, search
+from ..formats import ago, exact
+from ..inbox import Stats, StoredEvent, last_hour, rejected, search
+from ..protocol import EVENT_TYPES, sample_event, variants
 from ..runtime import Runtime, runtime_of
-from ..vitals import refused
+from ..web import GuardedBlueprint, exempt_from_csrf
 from .actions import dead_ids, id_of, post, replay_all
 from .charts import bars, clock, lines
-from .formats import ago, exact
 from .forms import check_csrf_token, csrf_token, filters, in_query
 from .headers import secure
 from .masking import masked
@@ -28,27 +25,18 @@ from .masking import masked
 class InspectorBlueprint(GuardedBlueprint):
     """Pages that show what is in the inbox: ``<url_prefix>/``.
 
-    Closed by default: see :class:`flask_ycloud.access.GuardedBlueprint`.
-
-    :param access: a function that says whether a request may pass.
-    :param url_prefix: the path they are mounted under.
+    Closed by default: see :class:`GuardedBlueprint`.
     """
 
-    def __init__(
-        self,
-        name: str = "inspector",
-        *,
-        access: Access | None = None,
-        url_prefix: str = "/ycloud/inspector",
-    ) -> None:
-        super().__init__(
-            name,
-            __name__,
-            access=access,
-            url_prefix=url_prefix,
-            template_folder="templates",
-            static_folder="static",
-        )
+    defaults = {  # noqa: RUF012
+        "name": "inspector",
+        "url_prefix": "/ycloud/inspector",
+        "template_folder": "templates",
+        "static_folder": "static",
+    }
+
+    def add_pages(self) -> None:
+        """Add the pages, and what all of them need."""
         for rule, view, methods in (
             ("/", events, ["GET"]),
             ("/rows", rows, ["GET"]),
@@ -102,7 +90,7 @@ def event(event_id: str) -> str:
 
 
 def activity() -> str:
-    """Charts of the last hour, and what was refused in the last day."""
+    """Charts of the last hour, and what was rejected in the last day."""
     inbox = _runtime().inbox
     minutes = last_hour(inbox)
     return render_template(
@@ -111,7 +99,7 @@ def activity() -> str:
         arrivals=bars(minutes, "arrived"),
         outcomes=bars(minutes, "succeeded", "failed", "discarded"),
         times=lines(minutes, "mean_seconds", "slowest_seconds"),
-        refused=refused(inbox),
+        rejected=rejected(inbox),
         clock=clock,
     )
 

@@ -1,0 +1,64 @@
+"""What logs, spans and signals say of an event's handling: never its payload."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ..errors import type_and_stack
+from ..handlers import Outcome, announce, event_dead, event_done
+from ..inbox import Claim, Verdict
+from ..protocol import Event
+from ..runtime import Runtime
+
+_logger = logging.getLogger("flask_ycloud.dispatch.processing")
+
+
+def log_failure(
+    name: str, event: Event[Any], outcome: Outcome, delay: float | None
+) -> None:
+    """One handler's failure: type, place and stack, but no values of anything."""
+    subject, extra = (name, event.id, event.type), about(name, event)
+    if outcome.state == "discarded":
+        _logger.info("Handler %s discarded event %s (%s).", *subject, extra=extra)
+    elif outcome.retry_after is not None and delay is not None:
+        message = "Handler %s asked for event %s (%s) again in %g s."
+        _logger.info(message, *subject, delay, extra=extra)
+    else:
+        _logger.error(
+            "Handler %s failed at event %s (%s), attempt %d; %s. %s",
+            *subject,
+            event.attempt,
+            "it was the last" if delay is None else f"the next is in {delay:g} s",
+            type_and_stack(outcome.exception) if outcome.exception else "",
+            extra=extra,
+        )
+
+
+def about(name: str, event: Event[Any]) -> dict[str, str | int]:
+    """What log records and spans say of a run, beside their text."""
+    return {
+        "event_id": event.id,
+        "event_type": event.type,
+        "endpoint": event.endpoint,
+        "handler": name,
+        "attempt": event.attempt,
+    }
+
+
+def tell_verdict(
+    runtime: Runtime, claim: Claim, event_type: str | None, verdict: Verdict
+) -> None:
+    """Tell who listens how an event ended, and the log of dead letters."""
+    details: dict[str, Any] = {"event_id": claim.id, "event_type": event_type}
+    if verdict.state == "done":
+        announce(event_done, runtime.app, **details)
+    elif verdict.state == "dead":
+        _logger.error(
+            "Event %s (%s) is a dead letter: %s.",
+            claim.id,
+            event_type,
+            verdict.reason,
+            extra={**details, "endpoint": claim.endpoint},
+        )
+        announce(event_dead, runtime.app, **details, reason=verdict.reason)

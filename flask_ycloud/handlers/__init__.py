@@ -1,0 +1,43 @@
+"""Who is subscribed? Signals, ``on_event``, and running one handler."""
+
+from .invocation import Outcome, Receiver, run
+from .registry import (
+    Handlers,
+    event_signal,
+    everywhere,
+    handlers_for,
+    on_event,
+    subscriptions,
+    types_heard,
+)
+from .signals import (
+    announce,
+    delivery_rejected,
+    event_accepted,
+    event_dead,
+    event_done,
+    event_duplicated,
+    handler_failed,
+    handler_succeeded,
+)
+
+__all__ = [
+    "Handlers",
+    "Outcome",
+    "Receiver",
+    "announce",
+    "delivery_rejected",
+    "event_accepted",
+    "event_dead",
+    "event_done",
+    "event_duplicated",
+    "event_signal",
+    "everywhere",
+    "handler_failed",
+    "handler_succeeded",
+    "handlers_for",
+    "on_event",
+    "run",
+    "subscriptions",
+    "types_heard",
+]

@@ -1,0 +1,97 @@
+"""Blinker signals: one per event type and pattern, and those of an event's life.
+
+The sender is always the app itself, never ``current_app``: blinker tells senders apart
+by identity, and a proxy is another object.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from blinker import NamedSignal, Namespace
+
+from ..protocol import patterns
+
+_logger = logging.getLogger(__name__)
+_life = Namespace()
+
+#: A delivery was verified and stored as a new event. Sent with ``event_id``,
+#: ``event_type``, ``endpoint`` and ``seconds`` (what verifying and storing took), before
+#: the 2xx.
+event_accepted = _life.signal("event-accepted")
+
+#: A delivery was verified, and its event id is known already. Sent as above.
+event_duplicated = _life.signal("event-duplicated")
+
+#: A delivery was rejected. Sent with ``endpoint``, ``reason`` (a word) and ``status``.
+delivery_rejected = _life.signal("delivery-rejected")
+
+#: A handler returned. Sent with ``event``, ``handler`` (its name) and ``seconds``.
+handler_succeeded = _life.signal("handler-succeeded")
+
+#: A handler raised. Sent as above with ``error`` (the exception) and ``retry_in``
+#: (seconds; ``None`` if that handler will not run again).
+handler_failed = _life.signal("handler-failed")
+
+#: Every handler of an event is through. Sent with ``event_id`` and ``event_type``.
+event_done = _life.signal("event-done")
+
+#: An event became a dead letter. Sent as above with ``reason``.
+event_dead = _life.signal("event-dead")
+
+
+def announce(signal: NamedSignal, app: object, **details: Any) -> None:
+    """Send a signal of an event's life; a receiver that raises hides no other.
+
+    Nor does it change what becomes of the event: it is logged, by its type alone.
+    """
+    if not signal.receivers or signal.is_muted:
+        return
+    for receiver in list(signal.receivers_for(app)):
+        try:
+            receiver(app, **details)
+        except Exception as error:
+            _logger.error("A receiver of %s raised %s.", signal.name, type(error).__name__)
+
+
+class EventSignals:
+    """The signals of event types and patterns, in a namespace of their own."""
+
+    def __init__(self) -> None:
+        self._namespace = Namespace()
+
+    def signal(self, subscription: str) -> NamedSignal:
+        """The signal of an event type or pattern, made if need be."""
+        return self._namespace.signal(subscription)
+
+    def receivers(self, app: object, event_type: str) -> Iterator[Callable[..., Any]]:
+        """Who hears an event of this type, from narrow patterns to wide.
+
+        It makes no signals, so a flood of unknown types grows nothing. Who hears by two
+        patterns comes twice.
+        """
+        for subscription in patterns(event_type):
+            signal = self._namespace.get(subscription)
+            if signal is not None and not signal.is_muted:
+                yield from _in_order(signal, app)
+
+    def subscriptions(self) -> set[str]:
+        """The types and patterns that somebody hears."""
+        return {name for name, signal in self._namespace.items() if signal.receivers}
+
+    def disconnect(self, receiver: Callable[..., Any]) -> None:
+        """Take a receiver off every signal."""
+        for signal in self._namespace.values():
+            signal.disconnect(receiver)
+
+
+def _in_order(signal: NamedSignal, app: object) -> Iterator[Callable[..., Any]]:
+    """The receivers in order of connection; blinker's own order is none."""
+    heard = list(signal.receivers_for(app))
+    for held in list(signal.receivers.values()):
+        receiver: Any = held() if isinstance(held, weakref.ref) else held
+        if receiver in heard:
+            yield receiver

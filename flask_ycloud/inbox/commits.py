@@ -1,0 +1,162 @@
+"""Commits: shared by the writers of a process, or with somebody else's writes."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..errors import InboxUnavailable
+
+T = TypeVar("T")
+A = TypeVar("A")
+
+_LARGEST_BATCH = 100
+
+
+class SharedCommits:
+    """Writes of many threads, in as few commits as come out.
+
+    One thread leads, and writes for all who wait; then one of those who came in the
+    meantime leads. A lone write waits for nothing.
+
+    :param begin: a transaction, committed at the end of the ``with`` block.
+    """
+
+    def __init__(self, begin: Callable[[], AbstractContextManager[Connection]]) -> None:
+        self._begin = begin
+        self._lock = threading.Lock()  # of the two below
+        self._waiting: deque[_Write[Any, Any]] = deque()
+        self._led = False  # whether somebody writes for all who wait
+
+    def write(self, work: Callable[[Connection, list[A]], list[T]], what: A) -> T:
+        """Have it written, and give what came of it. It is durable then.
+
+        :param work: from what several threads brought to an answer for each.
+        :raises InboxUnavailable: if it was not stored.
+        """
+        mine = _Write(work, what)
+        with self._lock:
+            self._waiting.append(mine)
+            mine.leads, self._led = not self._led, True
+        try:
+            if not mine.leads:
+                mine.turn.acquire()  # until it is written, or this thread is to lead
+            if mine.leads:
+                self._write_batch()
+        except BaseException:  # a signal, while it waited
+            self._withdraw(mine)
+            raise
+        finally:
+            if mine.leads:
+                self._let_another_lead()
+        return mine.result()
+
+    def _write_batch(self) -> None:
+        with self._lock:
+            count = min(len(self._waiting), _LARGEST_BATCH)
+            batch = [self._waiting.popleft() for _ in range(count)]
+        error: str | None = "The write was interrupted."
+        try:
+            with self._begin() as connection:
+                _do_all(connection, batch)
+            error = None
+        except InboxUnavailable as cause:
+            error = str(cause)
+        finally:  # whatever happened, nobody is left waiting
+            for each in batch:
+                each.error = error
+                each.turn.release()
+
+    def _withdraw(self, write: _Write[Any, Any]) -> None:
+        with self._lock, suppress(ValueError):  # it may be in a batch already
+            self._waiting.remove(write)
+
+    def _let_another_lead(self) -> None:
+        with self._lock:
+            self._led = bool(self._waiting)
+            if self._led:
+                self._waiting[0].leads = True
+                self._waiting[0].turn.release()
+
+
+class Transaction:
+    """A transaction for somebody else's writes, and one of ours at its end."""
+
+    def __init__(
+        self, ready_to_use: Callable[[], AbstractContextManager[None]], engine: Engine
+    ) -> None:
+        self._ready_to_use = ready_to_use
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    @property
+    def opened(self) -> bool:
+        """Whether anybody has asked for the connection."""
+        return self._connection is not None
+
+    def open(self) -> Connection:
+        """The connection, in its transaction.
+
+        :raises InboxUnavailable: if the database cannot be reached.
+        """
+        if self._connection is None:
+            with self._ready_to_use():
+                connection = self._engine.connect()
+                connection.begin()
+            self._connection = connection
+        return self._connection
+
+    def finish(self, work: Callable[[Connection], bool]) -> bool:
+        """Run a last write on it and commit; undo everything if that gives ``False``.
+
+        :raises InboxUnavailable: if it was not stored, and is undone.
+        """
+        connection = self.open()
+        with self._ready_to_use():
+            done = work(connection)
+            if done:
+                connection.commit()
+            return done
+
+    def close(self) -> None:
+        """Undo what was not committed."""
+        if self._connection is not None:
+            with suppress(SQLAlchemyError):  # a lost connection has undone it already
+                self._connection.close()
+
+
+class _Write(Generic[A, T]):
+    """A write that waits for its commit."""
+
+    __slots__ = ("error", "leads", "turn", "value", "what", "work")
+
+    def __init__(self, work: Callable[[Connection, list[A]], list[T]], what: A) -> None:
+        self.work = work
+        self.what = what
+        self.value: T
+        self.error: str | None = "The write was interrupted."
+        self.leads = False
+        self.turn = threading.Lock()  # released when it is written, or to lead
+        self.turn.acquire()
+
+    def result(self) -> T:
+        if self.error is not None:
+            raise InboxUnavailable(self.error)
+        return self.value
+
+
+def _do_all(connection: Connection, batch: list[_Write[Any, Any]]) -> None:
+    """Do the writes of a batch, those of the same work in one call."""
+    alike: dict[Any, list[_Write[Any, Any]]] = {}
+    for each in batch:
+        alike.setdefault(each.work, []).append(each)
+    for work, writes in alike.items():
+        values = work(connection, [each.what for each in writes])
+        for each, value in zip(writes, values, strict=True):
+            each.value = value

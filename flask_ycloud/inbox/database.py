@@ -1,0 +1,212 @@
+"""The inbox's database from one process: reads, and writes that share their commits."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..errors import InboxUnavailable
+from .commits import SharedCommits, Transaction
+from .engine import check_durable, make_folder
+from .tables import are_current, make_tables, schema
+
+T = TypeVar("T")
+A = TypeVar("A")
+
+_CHANNEL = "ycloud_due"  # of LISTEN and NOTIFY
+
+
+class Database:
+    """One database from one process: reads, and writes that share their commits.
+
+    It survives a fork: the child starts with connections and locks of its own.
+
+    :param engine: what :func:`open_engine` gave.
+    :param owned: whether nobody else uses that engine, so that it ends with this object.
+    """
+
+    def __init__(self, engine: Engine, *, owned: bool = False) -> None:
+        self.dialect = engine.dialect.name
+        self.can_notify = engine.dialect.driver == "psycopg"
+        self._engine = engine
+        if self.dialect == "sqlite":
+            self._writing = engine.execution_options()
+            self._single = engine
+            # A transaction that reads before it writes could not wait for the lock.
+            event.listen(self._writing, "begin", _begin_immediate)
+        else:
+            # Whatever somebody else's engine is set to: claims count on it.
+            self._writing = engine.execution_options(isolation_level="READ COMMITTED")
+            self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._start_afresh()
+        _databases.add(self)
+        if owned:
+            weakref.finalize(self, engine.dispose)
+
+    def __str__(self) -> str:
+        """Where it is, without a password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
+    def _start_afresh(self) -> None:
+        self._ready = False
+        self._making_tables = threading.Lock()
+        self._shared = SharedCommits(self._begin)
+
+    def after_fork(self) -> None:
+        """Leave the parent's connections to the parent."""
+        self._engine.dispose(close=False)
+        self._start_afresh()
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Run reads; each sees what was committed before it.
+
+        :raises InboxUnavailable: if the database cannot be read.
+        """
+        with self._ready_to_use(), self._single.connect() as connection:
+            return work(connection)
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run a write, in one commit with those of other threads that wait just now.
+
+        :param work: it may raise nothing but database errors, which fail the whole batch,
+            and may be undone with it.
+        :returns: what it returns. It is durable.
+        :raises InboxUnavailable: if it was not stored.
+        """
+        return self.write_together(lambda tx, _: [work(tx)], None)
+
+    def write_together(self, work: Callable[[Connection, list[A]], list[T]], what: A) -> T:
+        """Like :meth:`write`, with one call of ``work`` for all that wait with it.
+
+        :param work: from what several threads brought to an answer for each.
+        """
+        return self._shared.write(work, what)
+
+    def write_single(self, work: Callable[[Connection], T]) -> T:
+        """Run a write that locks events, which others skip while they are locked.
+
+        On PostgreSQL it must be one statement, which commits by itself as it ends: a
+        process that is stopped in the next instant then holds no lock with which nobody
+        could take over what it had.
+
+        :raises InboxUnavailable: if it was not stored.
+        """
+        if self.dialect == "sqlite":  # one writer at a time, whatever they do
+            return self.write(work)
+        with self._ready_to_use(), self._single.connect() as connection:
+            return work(connection)
+
+    def init(self) -> int:
+        """Make the tables, or bring them up to date, as the first use would.
+
+        :returns: their version.
+        :raises InboxUnavailable: if it cannot be done.
+        """
+        with self._ready_to_use():
+            return self._make_tables()
+
+    def probe(self) -> None:
+        """Make a durable write that changes nothing, to see that it can be done.
+
+        :raises InboxUnavailable: if it cannot.
+        """
+        same = schema.update().values(version=schema.c.version)
+        self.write(lambda tx: tx.execute(same))
+
+    def notify(self) -> None:
+        """Tell the processes that listen that an event is due.
+
+        A lost notification does no harm: they look by themselves, too, if not as soon.
+        """
+        if self.can_notify:
+            statement = sa.select(sa.func.pg_notify(_CHANNEL, ""))
+            with suppress(InboxUnavailable):
+                self.write_single(lambda tx: tx.execute(statement))
+
+    def notifications(self, seconds: float) -> Generator[bool, None, None]:
+        """Listen for notifications, on a connection of its own.
+
+        It gives ``True`` for each, and ``False`` after so many seconds without one.
+
+        :raises InboxUnavailable: if the database cannot be reached, or is lost.
+        """
+        with self._ready_to_use():
+            pooled = self._engine.raw_connection()
+            connection: Any = pooled.driver_connection
+            pooled.detach()
+        try:
+            connection.autocommit = True
+            connection.execute(f"LISTEN {_CHANNEL}")
+            while True:
+                yield any(True for _ in connection.notifies(timeout=seconds, stop_after=1))
+        except self._engine.dialect.loaded_dbapi.Error as error:
+            raise InboxUnavailable(f"Listening failed: {type(error).__name__}.") from None
+        finally:
+            connection.close()
+
+    def transaction(self) -> Transaction:
+        """A transaction that opens when it is asked for."""
+        return Transaction(self._ready_to_use, self._writing)
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        with self._ready_to_use(), self._writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _ready_to_use(self) -> Iterator[None]:
+        """See that the tables are there, and turn the driver's errors into ours."""
+        try:
+            if not self._ready:
+                self._make_ready()
+            yield
+        except SQLAlchemyError as error:
+            raise _unavailable(error) from None
+
+    def _make_ready(self) -> None:
+        make_folder(self._engine.url)
+        with self._single.connect() as connection:
+            check_durable(connection)
+            # To ask first takes no lock: a process that was stopped while it held that of
+            # the tables would keep all others from starting.
+            current = are_current(connection)
+        with self._making_tables:
+            if not (current or self._ready):
+                self._make_tables()
+            self._ready = True
+
+    def _make_tables(self) -> int:
+        with self._writing.begin() as connection:
+            return make_tables(connection)
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _unavailable(error: SQLAlchemyError) -> InboxUnavailable:
+    # The driver's text may quote the row that it could not write, so only types.
+    cause = getattr(error, "orig", None) or error
+    detail = str(cause) if type(cause).__module__ == "sqlite3" else type(cause).__name__
+    return InboxUnavailable(f"The inbox's database failed: {detail}.")
+
+
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for each in list(_databases):
+        each.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch  (Windows has no fork)
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,197 @@
+"""Questions about many events, for people who look at them. Each is quick, however many
+events there are: it looks at so many of the newest, and says where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from . import queries
+from .records import StoredEvent
+from .rows import stored
+from .store import Inbox
+from .tables import attempts, events
+
+_LOOKED_AT = 20_000  # events, for one page
+_CHARTED = 100_000  # events, for one chart
+_MINUTE = 60
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some events, the newest first.
+
+    :param older: for the next page, as ``before``; ``None`` at the end. There may be a
+        next page though this one is not full: it ends where the looking stopped.
+    """
+
+    events: Sequence[StoredEvent]
+    older: int | None
+
+
+@dataclass
+class Minute:
+    """What happened in a minute.
+
+    :param start: unix seconds.
+    :param arrived: events that were accepted.
+    :param timed: runs of handlers of which it is known how long they took.
+    :param total_seconds: how long these took together.
+    :param longest: how long the slowest of them took.
+    """
+
+    start: int
+    arrived: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    discarded: int = 0
+    timed: int = 0
+    total_seconds: float = 0.0
+    longest: float = 0.0
+
+    @property
+    def mean_seconds(self) -> float | None:
+        """How long a handler took; ``None`` if none ran."""
+        return self.total_seconds / self.timed if self.timed else None
+
+    @property
+    def slowest_seconds(self) -> float | None:
+        """How long the slowest took; ``None`` if none ran."""
+        return self.longest if self.timed else None
+
+
+def search(
+    inbox: Inbox,
+    *,
+    state: str | None = None,
+    type: str | None = None,
+    endpoint: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> Page:
+    """A page of the events that fit.
+
+    Times are found by the order of arrival, so a clock that stepped back blurs them.
+
+    :param since: aware; when an event arrived at the earliest.
+    :param until: aware; and at the latest.
+    :param before: :attr:`Page.older` of the page before.
+    :raises ValueError: if there is no such state.
+    :raises InboxUnavailable: if the inbox cannot be read.
+    """
+    query = queries.newest(state, type, endpoint).limit(limit)
+
+    def work(tx: Connection) -> Page:
+        first, last = _between(tx, since, until)
+        if before is not None:
+            last = min(last, before - 1)
+        # Events that are pending, running or dead are found by an index.
+        few = state in ("pending", "running", "dead")
+        lowest = first if few else max(first, last - _LOOKED_AT + 1)
+        rows = tx.execute(query.where(events.c.seq.between(lowest, last)))
+        found = [stored(row) for row in rows]
+        if len(found) == limit:
+            return Page(found, found[-1].position)
+        return Page(found, lowest if lowest > first else None)
+
+    return inbox.database.read(work)
+
+
+def last_hour(inbox: Inbox) -> list[Minute]:
+    """The last sixty minutes, of the events that arrived in them.
+
+    :raises InboxUnavailable: if the inbox cannot be read.
+    """
+    now = int(inbox.clock()) // _MINUTE * _MINUTE
+    first = now - 59 * _MINUTE
+    minutes = {start: Minute(start) for start in range(first, now + 1, _MINUTE)}
+    seconds = attempts.c.seconds
+    figures = (
+        sa.func.count(seconds).label("timed"),
+        sa.func.coalesce(sa.func.sum(seconds), 0.0).label("total"),
+        sa.func.coalesce(sa.func.max(seconds), 0.0).label("longest"),
+    )
+
+    def work(tx: Connection) -> None:
+        _, last = _ends(tx)
+        after = max(_position_at(tx, first, last), last - _CHARTED)
+        within = (first, now + _MINUTE - 0.001)
+        when = events.c.received_at
+        for row in _by_minute(tx, when, events.c.seq > after, when.between(*within)):
+            minutes[row.minute].arrived = row.count
+        when, known = attempts.c.ended_at, attempts.c.event_seq > after
+        ended = _by_minute(
+            tx, when, known, when.between(*within), by=(attempts.c.state,), also=figures
+        )
+        for row in ended:
+            minute = minutes[row.minute]
+            setattr(minute, row.state, row.count)
+            minute.timed += row.timed
+            minute.total_seconds += row.total
+            minute.longest = max(minute.longest, row.longest)
+
+    inbox.database.read(work)
+    return list(minutes.values())
+
+
+def _between(
+    tx: Connection, since: datetime | None, until: datetime | None
+) -> tuple[int, int]:
+    """The positions of the first and last events that arrived then."""
+    first, last = _ends(tx)
+    if since is not None:
+        first = max(first, _position_at(tx, since.timestamp(), last) + 1)
+    if until is not None:
+        last = _position_at(tx, until.timestamp(), last)
+    return first, last
+
+
+def _ends(tx: Connection) -> tuple[int, int]:
+    """The positions of the oldest event and the newest."""
+    query = sa.select(sa.func.min(events.c.seq)), sa.select(sa.func.max(events.c.seq))
+    first, last = (tx.execute(each).scalar() for each in query)
+    return first or 1, last or 0
+
+
+def _position_at(tx: Connection, when: float, last: int) -> int:
+    """The last position of those that had arrived by then, found by halving."""
+    low, high = 0, last
+    nearest = (
+        sa.select(events.c.received_at)
+        .where(events.c.seq <= sa.bindparam("middle"))
+        .order_by(events.c.seq.desc())
+        .limit(1)
+    )
+    while low < high:
+        middle = (low + high + 1) // 2
+        received_at = tx.execute(nearest, {"middle": middle}).scalar()
+        if received_at is None or received_at <= when:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _by_minute(
+    tx: Connection,
+    when: Any,
+    *which: Any,
+    by: tuple[Any, ...] = (),
+    also: tuple[Any, ...] = (),
+) -> Sequence[Any]:
+    whole = sa.func.floor if tx.dialect.name == "postgresql" else _truncated
+    minute = (sa.cast(whole(when / _MINUTE), sa.BigInteger) * _MINUTE).label("minute")
+    query = sa.select(minute, sa.func.count().label("count"), *by, *also)
+    return tx.execute(query.where(*which).group_by(sa.text("minute"), *by)).all()
+
+
+def _truncated(value: Any) -> Any:
+    return sa.cast(value, sa.BigInteger)  # SQLite cuts the fraction off

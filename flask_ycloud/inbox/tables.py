@@ -1,0 +1,153 @@
+"""The tables of the inbox, and bringing them up to date."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ..errors import InboxUnavailable
+
+SCHEMA_VERSION = 1
+
+#: The statements that lead from a version to the next. Nothing was released with an
+#: older version yet, so there are none.
+UPGRADES: dict[int, tuple[str, ...]] = {}
+
+_SCHEMA_LOCK = 0x59436C6F  # an advisory lock of our own in PostgreSQL
+
+metadata = sa.MetaData()
+
+#: Of an event: its order of arrival. SQLite counts up in INTEGER alone.
+_POSITION = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+schema = sa.Table(
+    "ycloud_schema", metadata, sa.Column("version", sa.Integer, primary_key=True)
+)
+
+#: ``due_at`` is when somebody must look at the event: 0 for at once, the time of the
+#: next try, or the end of its lease while it runs. NULL says nobody, ever; the indexes
+#: leave those rows out, so no claim meets an event that is done.
+events = sa.Table(
+    "ycloud_events",
+    metadata,
+    sa.Column("seq", _POSITION, primary_key=True),  # order of arrival
+    sa.Column("id", sa.String(128), nullable=False, unique=True),
+    sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("type", sa.String(128)),  # NULL: not understood
+    sa.Column("key", sa.String(32)),
+    sa.Column("received_at", sa.Double, nullable=False),
+    sa.Column("signed_at", sa.Double),  # by YCloud's clock
+    sa.Column("state", sa.String(8), nullable=False),
+    sa.Column("due_at", sa.Double),
+    sa.Column("attempt", sa.Integer, nullable=False),  # claims so far: the fencing token
+    sa.Column("crashes", sa.Integer, nullable=False),  # claims that nobody settled
+    sa.Column("settled_at", sa.Double),
+    sa.Column("reason", sa.Text),  # why it is a dead letter
+    sa.Column("redeliveries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("redelivered_at", sa.Double),
+    sa.Column("traceparent", sa.String(55)),  # W3C Trace Context, of the accept
+    sa.Column("body", sa.LargeBinary, nullable=False),  # last: reads of the rest skip it
+)
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> None:
+    sa.Index(
+        f"{'ux' if unique else 'ix'}_ycloud_events_{name}",
+        *(events.c[each] for each in columns),
+        unique=unique,
+        sqlite_where=sa.text(where),
+        postgresql_where=sa.text(where),
+    )
+
+
+_partial("due", "due_at", "seq", where="due_at IS NOT NULL")
+_partial("key", "key", "seq", where="due_at IS NOT NULL AND key IS NOT NULL")
+# The database itself holds that a conversation has one running event at most.
+_partial("running_key", "key", where="state = 'running'", unique=True)
+_partial("dead", "seq", where="state = 'dead'")
+_partial("done", "settled_at", where="state = 'done'")
+
+outcomes = sa.Table(
+    "ycloud_outcomes",
+    metadata,
+    sa.Column("event_seq", _POSITION, primary_key=True),
+    sa.Column("handler", sa.Text, primary_key=True),
+    sa.Column("state", sa.String(9), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_at", sa.Double),
+    sa.Column("updated_at", sa.Double, nullable=False),
+    sa.Column("seconds", sa.Double),
+    sa.Column("error", sa.Text),
+    sqlite_with_rowid=False,
+)
+
+#: Every run of a handler, for people to look at; nothing is decided by it.
+attempts = sa.Table(
+    "ycloud_attempts",
+    metadata,
+    sa.Column("event_seq", _POSITION, primary_key=True),
+    sa.Column("handler", sa.Text, primary_key=True),
+    sa.Column("ended_at", sa.Double, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(9), nullable=False),
+    sa.Column("seconds", sa.Double),
+    sa.Column("error", sa.Text),
+    sqlite_with_rowid=False,
+)
+
+#: How many deliveries were rejected in an hour, since 1970, and why: a word.
+rejections = sa.Table(
+    "ycloud_rejections",
+    metadata,
+    sa.Column("hour", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("endpoint", sa.Text, primary_key=True),
+    sa.Column("reason", sa.String(32), primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+)
+
+#: The processes that handle, and when each was last heard of.
+workers = sa.Table(
+    "ycloud_workers",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("seen_at", sa.Double, nullable=False),
+)
+
+
+def are_current(connection: Connection) -> bool:
+    """Whether the tables are there and up to date. It takes no lock."""
+    return _version(connection) == SCHEMA_VERSION
+
+
+def make_tables(connection: Connection) -> int:
+    """Make the tables, or bring older ones up to date.
+
+    :param connection: in a transaction that keeps other writers out.
+    :returns: their version.
+    :raises InboxUnavailable: if a newer flask-ycloud made them.
+    """
+    if connection.dialect.name == "postgresql":
+        # Two processes may start together; CREATE … IF NOT EXISTS can collide.
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+    version = _version(connection)
+    if version is None:
+        metadata.create_all(connection)
+        connection.execute(schema.insert().values(version=SCHEMA_VERSION))
+        return SCHEMA_VERSION
+    if version > SCHEMA_VERSION:
+        raise InboxUnavailable(
+            f"The inbox has tables of version {version}; this flask-ycloud knows version"
+            f" {SCHEMA_VERSION}. Install the one that made them, or newer."
+        )
+    for older in range(version, SCHEMA_VERSION):
+        for statement in UPGRADES[older]:
+            connection.exec_driver_sql(statement)
+    if version < SCHEMA_VERSION:
+        connection.execute(schema.update().values(version=SCHEMA_VERSION))
+    return SCHEMA_VERSION
+
+
+def _version(connection: Connection) -> int | None:
+    if not sa.inspect(connection).has_table(schema.name):
+        return None
+    return connection.execute(sa.select(schema.c.version)).scalar()

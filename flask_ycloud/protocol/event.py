@@ -1,0 +1,207 @@
+"""The event: bytes in, :class:`Event` out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, Generic, NoReturn
+
+from ..errors import EventNotUnderstood, InboxUnavailable
+from .event_types import COMMON_PROPERTIES, EVENT_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.engine import Connection
+
+    # For type checkers alone, which bring it: a bare ``Event`` means ``Event[Any]``.
+    from typing_extensions import TypeVar
+
+    DataT_co = TypeVar("DataT_co", covariant=True, default=Any)
+else:
+    from typing import TypeVar
+
+    DataT_co = TypeVar("DataT_co", covariant=True)
+
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))", re.A
+)
+_LONGEST_NAME = 128  # of an id, says YCloud's schema; no documented type comes near it
+
+
+@dataclass(frozen=True)
+class Event(Generic[DataT_co]):
+    """One YCloud event, as a handler gets it.
+
+    Its ``repr`` shows no payload, so that it can be logged.
+
+    :param id: YCloud's id of the event; the same in every redelivery.
+    :param type: for example ``"sms.message.updated"``.
+    :param api_version: for example ``"v2"``.
+    :param create_time: when YCloud made it; aware, in UTC.
+    :param data: the type's own object, such as ``whatsappMessage``.
+    :param raw: the whole object as it arrived.
+    :param endpoint: the name of the :class:`WebhookBlueprint` it arrived at.
+    :param attempt: which try of this handler this is; 1 at first.
+    :param received_at: when it was accepted; aware, in UTC.
+    :param connect: what :attr:`connection` calls, while a handler runs.
+    """
+
+    id: str
+    type: str
+    api_version: str
+    create_time: datetime
+    data: DataT_co = field(repr=False)
+    raw: dict[str, Any] = field(repr=False)
+    endpoint: str = ""
+    attempt: int = 1
+    received_at: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    connect: Callable[[], Connection] | None = field(
+        default=None, repr=False, compare=False
+    )
+
+    @property
+    def connection(self) -> Connection:
+        """A connection to the inbox's database, in a transaction of this handler's own.
+
+        What the handler writes on it and the handler's success are committed together,
+        or not at all. So with the app's tables in the same database the handler acts
+        exactly once. It is rolled back if the handler raises. Leave ``commit`` to us.
+
+        On SQLite it keeps every other writer out until the handler returns, deliveries
+        included: ask for it last, and be quick.
+
+        :raises InboxUnavailable: if the database cannot be reached, or no handler runs.
+        """
+        if self.connect is None:
+            raise InboxUnavailable("event.connection is there while a handler runs.")
+        return self.connect()
+
+
+def parse_event(
+    body: bytes, *, endpoint: str = "", received_at: datetime | None = None
+) -> Event[Any]:
+    """Read an event from the body of a delivery.
+
+    :param body: the raw bytes, already verified.
+    :param endpoint: where it arrived.
+    :param received_at: when it was accepted; now if left out.
+    :raises EventNotUnderstood: if it is not a JSON object with the four common
+        properties. Nothing else is raised, whatever the bytes.
+    """
+    raw = _load(body)
+    # An older page shows flow events as eventId and eventType:
+    # https://docs.ycloud.com/reference-link/whatsapp-flow-webhook-examples
+    event_type = _name(raw, "type", "eventType")
+    return Event(
+        id=_name(raw, "id", "eventId"),
+        type=event_type,
+        api_version=_name(raw, "apiVersion"),
+        create_time=read_time(raw.get("createTime")),
+        data=_data(event_type, raw),
+        raw=raw,
+        endpoint=endpoint,
+        received_at=received_at or datetime.now(timezone.utc),
+    )
+
+
+def body_id(body: bytes) -> str:
+    """The id under which a body that is no event is kept: ``sha256:`` and its hex."""
+    return "sha256:" + hashlib.sha256(body).hexdigest()
+
+
+def ordering_key(event: Event[Any]) -> str | None:
+    """What the catalogue calls the conversation of this event; ``None`` if it has none.
+
+    Two events with the same key are handled in order of arrival. It is hashed, since
+    the values are telephone numbers, and of a length we do not choose.
+    """
+    known = EVENT_TYPES.get(event.type)
+    if known is None or not known.key or not isinstance(event.data, dict):
+        return None
+    values = [event.data.get(each) for each in known.key]
+    if not all(isinstance(value, str) and value for value in values):
+        return None
+    conversation = json.dumps([known.properties[0], *values])
+    return hashlib.sha256(conversation.encode()).hexdigest()[:32]
+
+
+def _load(body: bytes) -> dict[str, Any]:
+    try:
+        loaded = json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_constant=_no_constant,
+        )
+    except UnicodeDecodeError:
+        raise EventNotUnderstood("the body is not UTF-8") from None
+    except RecursionError:
+        raise EventNotUnderstood("the JSON is nested too deeply") from None
+    except ValueError:
+        # From None, here and above: the original errors quote the body.
+        raise EventNotUnderstood("the body is not JSON") from None
+    if not isinstance(loaded, dict):
+        raise EventNotUnderstood("the JSON is not an object")
+    return loaded
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        # RFC 8259, section 4: what such an object means is anyone's guess.
+        raise EventNotUnderstood("the JSON has an object with the same key twice")
+    return made
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise EventNotUnderstood("the JSON has NaN or Infinity, which JSON has not")
+
+
+def _name(raw: dict[str, Any], *properties: str) -> str:
+    """A short printable string: no NUL or lone surrogate, which no database takes."""
+    value = next((raw[each] for each in properties if each in raw), None)
+    if not isinstance(value, str) or not value:
+        raise EventNotUnderstood(f"the event has no {properties[0]}")
+    if len(value) > _LONGEST_NAME or not value.isprintable():
+        raise EventNotUnderstood(
+            f"the event's {properties[0]} is not up to {_LONGEST_NAME} printable characters"
+        )
+    return value
+
+
+def read_time(value: object) -> datetime:
+    """A time in RFC 3339, aware and in UTC.
+
+    :raises EventNotUnderstood: if it is none.
+    """
+    match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise EventNotUnderstood("the event has no createTime in RFC 3339")
+    date, time, fraction, sign, hours, minutes = match.groups()
+    micros = f"{fraction or '':0<6.6}"
+    try:
+        local = datetime.fromisoformat(f"{date}T{time}.{micros}+00:00")
+        ahead = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+        return local + ahead if sign == "-" else local - ahead
+    except (ValueError, OverflowError):
+        raise EventNotUnderstood("the event's createTime is not a time") from None
+
+
+def _data(event_type: str, raw: dict[str, Any]) -> Any:
+    """The type's own object, whichever property it came by."""
+    known = EVENT_TYPES.get(event_type)
+    for each in known.properties if known else ():
+        if each in raw:
+            return raw[each]
+    others = {
+        name: value
+        for name, value in raw.items()
+        if name not in COMMON_PROPERTIES | {"eventId", "eventType"}
+    }
+    if len(others) == 1:
+        return next(iter(others.values()))
+    objects = [value for value in others.values() if isinstance(value, dict)]
+    return objects[0] if len(objects) == 1 else others

@@ -1,0 +1,401 @@
+"""The catalogue: every event type that YCloud documents, and where its data is.
+
+Sources: the enum ``EventType`` of YCloud's OpenAPI document (YCloud-Developers/
+ycloud-sdk-go, ``api/openapi.yaml``), and the pages below
+https://docs.ycloud.com/en/api-reference/webhook-reference/overview. Event types are
+plain strings, never an enum: YCloud adds some, and a new one needs no release of ours.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.resources import files
+from typing import Any
+
+#: The properties that every event has beside its type's own.
+COMMON_PROPERTIES = frozenset({"id", "type", "apiVersion", "createTime"})
+
+_SAMPLES = files("flask_ycloud.protocol") / "samples"
+
+
+@dataclass(frozen=True)
+class EventType:
+    """What is known of one event type.
+
+    :param name: for example ``"sms.message.updated"``.
+    :param meaning: when YCloud sends it.
+    :param properties: the event's property that holds its data. The first that is
+        there counts: some types carry one of two, or are seen under an older name.
+    :param key: the fields of the data that name the conversation. Events with equal
+        values are handled one at a time, in order of arrival. Empty: in any order.
+    :param documented_at: the page that has it, if it has none of its own.
+    """
+
+    name: str
+    meaning: str
+    properties: tuple[str, ...]
+    key: tuple[str, ...] = ()
+    documented_at: str | None = None
+
+    @property
+    def page(self) -> str:
+        """Where YCloud documents it."""
+        if self.documented_at is not None:
+            return self.documented_at
+        return f"{_PAGES}/{self.name.replace('.', '-').replace('_', '-')}"
+
+
+_PAGES = "https://docs.ycloud.com/en/api-reference/webhook-reference"
+_INBOUND = ("from", "to")
+_STATUS = ("id",)
+_CALL = ("wacid",)
+_GROUP = ("whatsappGroup",)
+
+_DOCUMENTED = (
+    EventType(
+        "email.delivery.updated",
+        "An e-mail was delivered or has failed.",
+        ("emailDelivery",),
+        ("emailId",),
+    ),
+    EventType(
+        "sms.message.updated",
+        "An SMS was delivered or could not be.",
+        # Public receivers read smsMessage; the schema says sms.
+        ("sms", "smsMessage"),
+        _STATUS,
+    ),
+    EventType("sms.inbound.received", "A user answered by SMS.", ("smsInbound",), _INBOUND),
+    EventType(
+        "voice.message.updated",
+        "A voice message was delivered or could not be.",
+        ("voice",),
+        _STATUS,
+    ),
+    EventType(
+        "whatsapp.business_account.deleted",
+        "A WhatsApp Business Account was deleted.",
+        ("whatsappBusinessAccount",),
+    ),
+    EventType(
+        "whatsapp.business_account.reviewed",
+        "A WhatsApp Business Account was reviewed.",
+        ("whatsappBusinessAccount",),
+    ),
+    EventType(
+        "whatsapp.business_account.updated",
+        "A WhatsApp Business Account changed: a violation, a restriction, a ban.",
+        ("whatsappBusinessAccount",),
+    ),
+    EventType(
+        "whatsapp.inbound_message.received",
+        "A customer sent a WhatsApp message.",
+        ("whatsappInboundMessage",),
+        _INBOUND,
+    ),
+    EventType(
+        "whatsapp.message.updated",
+        "A WhatsApp message of yours was sent, delivered, read, or has failed.",
+        ("whatsappMessage",),
+        _STATUS,
+    ),
+    EventType(
+        "whatsapp.echo_message.created",
+        "An agent that was set up by API sent a WhatsApp message.",
+        ("whatsappMessage",),
+        _STATUS,
+    ),
+    EventType(
+        "whatsapp.echo_message.updated",
+        "The status of an agent's message changed; a late one may come after a later one.",
+        ("whatsappMessage",),
+        _STATUS,
+    ),
+    EventType(
+        "whatsapp.meta_business_agent.handover.updated",
+        "Control of a conversation was taken from an agent that was set up by API.",
+        ("whatsappMetaBusinessAgent",),
+        ("consumerPhoneNumber", "phoneNumberId"),
+    ),
+    EventType(
+        "whatsapp.group.lifecycle_update",
+        "A WhatsApp group was created or deleted, or could not be.",
+        _GROUP,
+        ("groupId",),
+    ),
+    EventType(
+        "whatsapp.group.participants_update",
+        "Participants or join requests of a WhatsApp group changed.",
+        _GROUP,
+        ("groupId",),
+    ),
+    EventType(
+        "whatsapp.group.settings_update",
+        "Settings of a WhatsApp group changed, or could not be changed.",
+        _GROUP,
+        ("groupId",),
+    ),
+    EventType(
+        "whatsapp.group.status_update",
+        "A WhatsApp group was suspended, or its suspension ended.",
+        _GROUP,
+        ("groupId",),
+    ),
+    EventType(
+        "whatsapp.smb.history",
+        "The WhatsApp Business app shares a message of its history, or how far it is.",
+        # The event has phase and progress beside it, and at times nothing else.
+        ("whatsappInboundMessage", "whatsappMessage"),
+    ),
+    EventType(
+        "whatsapp.smb.message.created",
+        "A message was sent from the WhatsApp Business app.",
+        ("whatsappMessage",),
+    ),
+    EventType(
+        "whatsapp.smb.message.echoes",
+        "A message that was sent from the WhatsApp Business app, as an echo.",
+        ("whatsappMessage",),
+    ),
+    EventType(
+        "whatsapp.smb.app.state.sync",
+        "Contacts of the WhatsApp Business app were added, changed or removed.",
+        ("whatsappSmbAppStateSync",),
+        ("phoneNumber",),
+        # It is in no schema. Public receivers that cite this page agree on its shape.
+        "https://docs.ycloud.com/reference/webhook-events-payloads",
+    ),
+    EventType(
+        "whatsapp.phone_number.deleted",
+        "A WhatsApp business phone number was deleted.",
+        ("whatsappPhoneNumber",),
+    ),
+    EventType(
+        "whatsapp.phone_number.name_updated",
+        "The display name of a phone number was approved or rejected.",
+        ("whatsappPhoneNumber",),
+    ),
+    EventType(
+        "whatsapp.phone_number.quality_updated",
+        "The quality rating or the messaging limit of a phone number changed.",
+        ("whatsappPhoneNumber",),
+    ),
+    EventType(
+        "whatsapp.phone_number.business_username_updated",
+        "The business username of a phone number changed.",
+        ("whatsappPhoneNumber",),
+    ),
+    EventType(
+        "whatsapp.template.category_updated",
+        "The category of a template changed.",
+        ("whatsappTemplate",),
+    ),
+    EventType(
+        "whatsapp.template.quality_updated",
+        "The quality rating of a template changed.",
+        ("whatsappTemplate",),
+    ),
+    EventType(
+        "whatsapp.template.reviewed",
+        "The status of a template changed: approved, rejected, paused and so on.",
+        ("whatsappTemplate",),
+    ),
+    EventType(
+        "whatsapp.call.connect",
+        "A WhatsApp call is being set up.",
+        ("callingConnect",),
+        _CALL,
+    ),
+    EventType(
+        "whatsapp.call.terminate",
+        "A WhatsApp call has ended.",
+        ("callingTerminate",),
+        _CALL,
+    ),
+    EventType(
+        "whatsapp.call.status.updated",
+        "A WhatsApp call of yours rings, was accepted, or was rejected.",
+        ("callingStatusUpdated",),
+        _CALL,
+    ),
+    EventType(
+        "whatsapp.call.recording.updated",
+        "The recording of a WhatsApp call is available, or has failed.",
+        ("callingRecording",),
+        _CALL,
+    ),
+    EventType(
+        "whatsapp.call.transcription.updated",
+        "The transcription of a WhatsApp call is available, or has failed.",
+        ("callingTranscription",),
+        _CALL,
+    ),
+    EventType(
+        "whatsapp.flow.status_change", "The status of a flow changed.", ("flowChanges",)
+    ),
+    EventType(
+        "whatsapp.payment.updated",
+        "A WhatsApp payment changed.",
+        ("whatsappPayment",),
+        ("referenceId",),
+    ),
+    EventType(
+        "whatsapp.user.preferences",
+        "A WhatsApp user stopped or resumed marketing messages.",
+        ("whatsappUserPreference",),
+    ),
+    EventType(
+        "messenger.inbound_message.received",
+        "A customer sent a text message in Messenger.",
+        ("messengerInboundMessage",),
+        _INBOUND,
+    ),
+    EventType(
+        "messenger.inbound_message.updated",
+        "A customer edited a message in Messenger.",
+        ("messengerInboundMessage",),
+        _INBOUND,
+    ),
+    EventType(
+        "messenger.message.updated",
+        "A Messenger message of yours was sent, delivered, read, or has failed.",
+        ("messengerMessage",),
+        _STATUS,
+    ),
+    EventType(
+        "messenger.message_reaction.updated",
+        "A customer reacted to a Messenger message, or took the reaction back.",
+        ("messengerMessageReaction",),
+        ("metaMessageId", "psid"),
+    ),
+    EventType("contact.created", "A contact was created.", ("contactCreated",), _STATUS),
+    EventType(
+        "contact.attributes_changed",
+        "Attributes of a contact changed.",
+        ("contactAttributesChanged",),
+        _STATUS,
+    ),
+    EventType("contact.deleted", "A contact was deleted.", ("contactDeleted",), _STATUS),
+    EventType(
+        "contact.unsubscribe.created",
+        "A contact unsubscribed from messages.",
+        # The documented example says unsubscriberChanged; the schema the other.
+        ("contactUnsubscribeCreated", "unsubscriberChanged"),
+    ),
+    EventType(
+        "contact.unsubscribe.deleted",
+        "A contact resumed the subscription to messages.",
+        ("contactUnsubscribeDeleted", "unsubscriberChanged"),
+    ),
+)
+
+#: Every documented type by its name.
+EVENT_TYPES: dict[str, EventType] = {known.name: known for known in _DOCUMENTED}
+
+
+def sample(name: str, variant: str | None = None) -> dict[str, Any]:
+    """A whole event of that type, as YCloud documents it; a new dict each time.
+
+    :param variant: one of :func:`variants`.
+    :raises LookupError: if the catalogue has no such type or variant.
+    """
+    if name not in EVENT_TYPES:
+        raise LookupError(f"No sample of {name!r}: {closest_hint(name)}")
+    if variant is not None and variant not in variants(name):
+        raise LookupError(
+            f"No variant {variant!r} of {name!r}; there is {', '.join(variants(name))}."
+        )
+    stem = name if variant is None else f"{name}.{variant}"
+    event: dict[str, Any] = json.loads((_SAMPLES / f"{stem}.json").read_text("utf-8"))
+    return event
+
+
+def variants(name: str) -> list[str]:
+    """The names of further samples of that type, such as ``image`` and ``audio``."""
+    stems = (each.name.removesuffix(".json") for each in _SAMPLES.iterdir())
+    found = (stem.removeprefix(f"{name}.") for stem in stems if stem.startswith(f"{name}."))
+    return sorted(each for each in found if "." not in each)
+
+
+def sample_event(
+    name: str, *, variant: str | None = None, **changes: Any
+) -> dict[str, Any]:
+    """A whole event as YCloud documents it, with a new id, made now.
+
+    ::
+
+        sample_event("sms.message.updated", status="failed")
+        sample_event("whatsapp.inbound_message.received", **{"text.body": "Hello"})
+        sample_event("whatsapp.inbound_message.received", variant="image")
+        sample_event("contact.created", **{"event.id": "evt_123456"})
+
+    :param name: the event type.
+    :param variant: one of :func:`variants`.
+    :param changes: new values in the event's data, by name or dotted path; a path that
+        begins with ``event.`` is one of the event itself.
+    :raises LookupError: if there is no such type or variant, or a path leads nowhere.
+    """
+    event = sample(name, variant)
+    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    event["eventId" if "eventId" in event else "id"] = f"evt_{secrets.token_hex(12)}"
+    event["createTime"] = now.replace("+00:00", "Z")
+    for path, value in changes.items():
+        holder, key = find(name, event, path)
+        holder[key] = value
+    return event
+
+
+def find(name: str, event: dict[str, Any], path: str) -> tuple[Any, str | int]:
+    """Where a path of :func:`sample_event` leads: an object or list, and the key in it.
+
+    Objects on the way that are not there are made.
+
+    :param name: the event's type.
+    :raises LookupError: if the path leads through what is no object and no list.
+    """
+    into: Any = event
+    steps = path.split(".")
+    if steps[0] == "event" and steps[1:]:
+        del steps[0]
+    else:
+        known = EVENT_TYPES[name].properties
+        into = next((event[each] for each in known if each in event), event)
+    for each in steps[:-1]:
+        key = _key(into, each, path)
+        into = into.setdefault(key, {}) if isinstance(into, dict) else into[key]
+    return into, _key(into, steps[-1], path)
+
+
+def _key(into: Any, step: str, path: str) -> Any:
+    if isinstance(into, dict) and step:
+        return step
+    if isinstance(into, list) and step.isdecimal() and int(step) < len(into):
+        return int(step)
+    raise LookupError(f"The path {path!r} leads nowhere in this event, at {step!r}.")
+
+
+def patterns(name: str) -> Iterator[str]:
+    """The subscriptions that an event of this type reaches, from narrow to wide.
+
+    ``a.b.c`` gives ``a.b.c``, ``a.b.*``, ``a.*`` and ``*``.
+    """
+    yield name
+    parts = name.split(".")
+    for end in range(len(parts) - 1, 0, -1):
+        yield ".".join(parts[:end]) + ".*"
+    yield "*"
+
+
+#: Every documented type, and every pattern that reaches one.
+KNOWN_SUBSCRIPTIONS = frozenset(each for name in EVENT_TYPES for each in patterns(name))
+
+
+def closest_hint(subscription: str) -> str:
+    """A sentence that names the known type or pattern closest to a mistyped one."""
+    close = difflib.get_close_matches(subscription, KNOWN_SUBSCRIPTIONS, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else "no documented type is close to it."

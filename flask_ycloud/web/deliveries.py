@@ -1,0 +1,87 @@
+"""A request in, an authentic delivery out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    LengthRequired,
+    MethodNotAllowed,
+    RequestEntityTooLarge,
+)
+from werkzeug.wrappers import Request
+from werkzeug.wsgi import get_input_stream
+
+from ..protocol import HEADER, verify
+from ..settings import Settings
+
+_MOST_DIGITS = 18  # int() refuses thousands of them with an error of its own
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What YCloud has signed and sent.
+
+    :param signed_at: unix seconds, by YCloud's clock.
+    :param started: when we began to read it, by ``time.perf_counter``.
+    """
+
+    body: bytes = field(repr=False)
+    signed_at: int
+    started: float
+
+
+def read_delivery(
+    request: Request, settings: Settings, secrets: Callable[[], tuple[str | bytes, ...]]
+) -> Delivery:
+    """Read a delivery and verify it, over the raw bytes.
+
+    :param secrets: gives the endpoint's signing secrets.
+    :raises HTTPException: if the request is none that can carry a delivery: 400, 405, 411
+        or 413.
+    :raises SignatureError: if it is not authentic.
+    :raises ConfigurationError: if there is no secret to verify it with.
+    """
+    started = time.perf_counter()
+    if request.method != "POST":
+        raise MethodNotAllowed(["POST"], "This URL takes the POSTs of YCloud's webhooks.")
+    body = _read_body(request, settings.max_body_bytes)
+    header = request.headers.get(HEADER)
+    signature = verify(body, header, secrets(), tolerance=settings.tolerance)
+    return Delivery(body, signature.timestamp, started)
+
+
+def _read_body(request: Request, limit: int) -> bytes:
+    """The raw bytes, never more than the limit of them.
+
+    :raises HTTPException: 411 without a length, 400 with one that is wrong, 413 above
+        the limit.
+    """
+    chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
+    length = request.headers.get("Content-Length")
+    if length is None and not (chunked and request.environ.get("wsgi.input_terminated")):
+        raise LengthRequired("The delivery has no Content-Length.")
+    if length is not None and (chunked or not (length.isascii() and length.isdigit())):
+        raise BadRequest("The delivery's Content-Length is no length, or not the only one.")
+    if length is not None and (len(length) > _MOST_DIGITS or int(length) > limit):
+        raise RequestEntityTooLarge
+    # Not the app's own MAX_CONTENT_LENGTH, which is there for uploads. A hook that read
+    # the body before us has left it in the request. One byte more than the limit, for
+    # of a chunked body werkzeug gives what is within and does not say that there is more.
+    if "stream" not in vars(request):
+        vars(request)["stream"] = get_input_stream(
+            request.environ, max_content_length=limit + 1
+        )
+    try:
+        body = request.get_data()
+    except HTTPException:
+        raise
+    except Exception:  # each server has errors of its own for chunks that are none
+        raise BadRequest("The delivery's body could not be read to its end.") from None
+    if len(body) > limit:
+        raise RequestEntityTooLarge
+    return body

@@ -1,0 +1,262 @@
+"""The shell commands in the documents run as they are written, against a served app."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import metadata
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+import flask_ycloud.api.client
+from flask_ycloud import sign, ycloud_bp
+from flask_ycloud.dispatch.worker import GRACE_SECONDS
+from flask_ycloud.inbox import Database, Inbox, open_engine
+from flask_ycloud.runtime import runtime_of
+
+from ..processes import _free_port, answers, post
+from ..support import SECRET, body_of, eventually, id_of
+from ..ycloud_api import API_KEY, YCloudAPI
+
+ROOT = Path(__file__).parent.parent.parent
+#: A command of an indented block: bare, behind a prompt, or in a Procfile.
+COMMAND = re.compile(
+    r"^    (?:\$ |\w+: +)?((?:flask|gunicorn|pip|make) .*?)(?: +# .*)?$",
+    re.M,
+)
+
+
+def documented(page: Path) -> list[str]:
+    return COMMAND.findall(page.read_text())
+
+
+PAGES = [
+    page
+    for page in (ROOT / "README.rst", *(ROOT / "docs").glob("*.rst"))
+    if documented(page)
+]
+#: A setting of an indented block, as a shell or a systemd unit has it.
+ENVIRONMENT = re.compile(r"^    (?:Environment=)?(FLASK_YCLOUD_\w+)=(.*)$", re.M)
+FROM_THE_ENVIRONMENT = """
+from flask import Flask
+from flask_ycloud import ycloud_bp
+
+app = Flask(__name__)
+app.config.from_prefixed_env()
+app.register_blueprint(ycloud_bp)
+"""
+#: What the documents call "app" or "shop".
+APP = """
+import os
+from flask import Flask
+from flask_ycloud import on_event, ycloud_bp
+import flask_ycloud.api.client
+
+flask_ycloud.api.client.BASE_URL = os.environ["YCLOUD_API"]
+app = Flask(__name__)
+app.config["YCLOUD_WEBHOOK_SECRET"] = os.environ["SECRET"]
+app.config["YCLOUD_API_KEY"] = os.environ["KEY"]
+app.register_blueprint(ycloud_bp)
+
+@on_event("sms.message.updated")
+def track(event):
+    pass
+"""
+
+
+@dataclass
+class Shell:
+    """A folder with the app in it, and a port for its server."""
+
+    folder: Path
+    account: YCloudAPI
+    environ: dict[str, str]
+    port: int
+
+    def run(self, command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", "-c", command], cwd=self.folder, env=self.environ, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, input="y\n", timeout=120,
+        )  # fmt: skip
+
+    def start(self, command: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            ["sh", "-c", f"exec {command}"], cwd=self.folder, env=self.environ
+        )
+
+    @contextmanager
+    def serving(self, command: str) -> Iterator[None]:
+        """A server that answers, and that ends well when it is told to."""
+        process = self.start(f"{command} --bind 127.0.0.1:{self.port}")
+        try:
+            eventually(lambda: answers(self.port))
+            yield
+        finally:
+            process.terminate()
+            assert process.wait(60) == 0
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        """The inbox of the app, from outside."""
+        url = f"sqlite:///{self.folder}/instance/ycloud.db"
+        return Inbox(Database(open_engine(url), owned=True))
+
+
+@pytest.fixture
+def shell(tmp_path: Path, account: YCloudAPI) -> Shell:
+    for name in ("app", "shop"):
+        (tmp_path / f"{name}.py").write_text(APP)
+    port = _free_port()
+    environ = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(tmp_path),
+        "YCLOUD_API": flask_ycloud.api.client.BASE_URL,
+        "KEY": API_KEY,
+        "SECRET": SECRET,
+        # The value of --url where a command has none.
+        "FLASK_YCLOUD_SEND_URL": f"http://127.0.0.1:{port}/ycloud/webhook",
+    }
+    return Shell(tmp_path, account, environ, port)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_run_as_written(page: Path, shell: Shell) -> None:
+    for command in documented(page):
+        program, *rest = command.split()
+        CHECKS[program](shell, command, rest)
+
+
+def installs(shell: Shell, command: str, words: list[str]) -> None:
+    """The tests' own installation has it, with those extras."""
+    match = re.fullmatch(r"pip install '?flask-ycloud(?:\[([a-z,]+)\])?'?", command)
+    assert match, command
+    offered = metadata("flask-ycloud").get_all("Provides-Extra")
+    assert offered is not None
+    assert set((match[1] or offered[0]).split(",")) <= set(offered)
+
+
+def makes(shell: Shell, command: str, words: list[str]) -> None:
+    """Make knows the target, and how to reach it."""
+    result = subprocess.run(
+        ["make", "-n", *words], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def serves(shell: Shell, command: str, words: list[str]) -> None:
+    with shell.serving(command):
+        assert post(shell.port, body_of())[0] == 200
+
+
+def commands(shell: Shell, command: str, words: list[str]) -> None:
+    if "worker" in words:
+        works(shell, command)
+    elif "send" in words:
+        with shell.serving("gunicorn app:app"):
+            succeeds(shell, command)
+    elif "verify" in words:
+        finds_the_fault(shell, command)
+    else:
+        if "evt_…" in words:
+            command = command.replace("evt_…", keep(shell, dead="a reason"))
+        for endpoint_id in shell.account.endpoints:
+            command = re.sub(r"\bwh[0-9a-f]{24}\b", endpoint_id, command)
+        succeeds(shell, command)
+
+
+def succeeds(shell: Shell, command: str) -> None:
+    result = shell.run(command)
+    assert result.returncode == 0, result.stdout
+
+
+def works(shell: Shell, command: str) -> None:
+    """It handles an event, and ends well when it is told to."""
+    keep(shell)
+    process = shell.start(command)
+    eventually(lambda: shell.inbox.stats().pending == shell.inbox.stats().running == 0)
+    process.terminate()
+    assert process.wait(60) == 0
+
+
+def keep(shell: Shell, dead: str | None = None) -> str:
+    """Store an event, and give its id."""
+    body = body_of()
+    event_type = "sms.message.updated"
+    shell.inbox.accept(
+        id_of(body), body, endpoint="ycloud", event_type=event_type, dead=dead
+    )
+    return id_of(body)
+
+
+def finds_the_fault(shell: Shell, command: str) -> None:
+    """It says of the page's case what the page shows."""
+    signed = body_of()
+    anew = json.dumps(json.loads(signed), indent=1)
+    (shell.folder / "body.json").write_text(anew)
+    result = shell.run(re.sub(r'"t=[^"]*"', f'"{sign(signed, SECRET)}"', command))
+    assert result.returncode == 1
+    said = "Error: The body was changed after it was signed: it was written anew as JSON."
+    assert result.stdout.startswith(said)
+    assert said in (ROOT / "docs" / "commands.rst").read_text()
+
+
+CHECKS = {"pip": installs, "make": makes, "gunicorn": serves, "flask": commands}
+
+
+def test_settings_for_the_environment_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = set()
+    for page in PAGES:
+        for name, value in ENVIRONMENT.findall(page.read_text()):
+            app = Flask("shop")
+            with monkeypatch.context() as patch:
+                patch.setenv("FLASK_YCLOUD_WEBHOOK_SECRET", SECRET)
+                patch.setenv(name, value)
+                assert app.config.from_prefixed_env()
+            app.register_blueprint(ycloud_bp)
+            field = name.removeprefix("FLASK_YCLOUD_").lower()
+            assert getattr(runtime_of(app).settings, field) == value
+            found.add(value.partition(":")[0])
+    assert found >= {"sqlite", "postgresql+psycopg"}
+
+
+def test_the_systemd_unit_serves(shell: Shell) -> None:
+    """Its lines as systemd takes them, in folders of the test."""
+    page = (ROOT / "docs" / "deploying.rst").read_text()
+    block = re.search(r"\n    \[Service\]\n(?:    .*\n|\n)+", page)
+    assert block is not None
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment]
+    parser.read_string(textwrap.dedent(block[0]))
+    assert parser["Install"]["WantedBy"] == "multi-user.target"
+    unit = parser["Service"]
+    state = f"/var/lib/{unit['StateDirectory']}"
+    (shell.folder / "var").mkdir()
+    name, _, value = unit["Environment"].partition("=")
+    assert state in value
+    shell.environ[name] = value.replace(state, f"{shell.folder}/var")
+    shell.environ["FLASK_YCLOUD_WEBHOOK_SECRET"] = SECRET
+    (shell.folder / "app.py").write_text(FROM_THE_ENVIRONMENT)
+    programs = f"{unit['WorkingDirectory']}/.venv/bin/"
+    assert unit["ExecStart"].startswith(programs)
+    serves(shell, unit["ExecStart"].removeprefix(programs), [])
+    assert (shell.folder / "var" / "ycloud.db").exists()
+    assert int(unit["TimeoutStopSec"]) > GRACE_SECONDS
+
+
+def test_no_command_is_overlooked() -> None:
+    """What looks like one in a block is taken for one."""
+    found = {command for page in PAGES for command in documented(page)}
+    assert len(found) >= 20
+    assert {command.split()[0] for command in found} == set(CHECKS)

@@ -1,0 +1,322 @@
+"""The commands about samples and signatures, over real HTTP."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.serving import make_server
+
+from flask_ycloud import WebhookBlueprint, sign, ycloud_bp
+from flask_ycloud.protocol import EVENT_TYPES, Answer
+from flask_ycloud.runtime import runtime_of
+
+from ..conftest import MakeApp
+from ..processes import Site
+from ..support import PATH, SECRET, body_of, call
+
+TYPE = "sms.message.updated"
+INBOUND = "whatsapp.inbound_message.received"
+
+
+def test_the_types(app: Flask) -> None:
+    lines = call(app, "types").output.splitlines()
+    assert [line.split()[0] for line in lines] == ["TYPE", *EVENT_TYPES]
+    found = call(app, "types", "SMS.").output
+    assert TYPE in found
+    assert "An SMS was delivered or could not be." in found
+    assert "whatsapp" not in found
+    assert "image" in call(app, "types", "inbound_message").output
+    result = call(app, "types", "sms.message.update_")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: No documented event type has 'sms.message")
+    assert TYPE in result.output
+
+
+@pytest.fixture
+def served(make_app: MakeApp) -> Iterator[tuple[Flask, str]]:
+    """An app that serves over real HTTP."""
+    app = make_app(ycloud_bp, WebhookBlueprint("eu", secret_key="EU"), EU="eu secret")
+    server = make_server("127.0.0.1", 0, app)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield app, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_sending_a_sample(served: tuple[Flask, str]) -> None:
+    app, url = served
+    result = call(app, "send", TYPE, "--url", f"{url}/ycloud/webhook")
+    assert result.exit_code == 0
+    event_id, event_type, _, status, answer = result.output.split(maxsplit=4)
+    assert (event_type, status, answer) == (TYPE, "200", '{"status": "accepted"}\n')
+    assert runtime_of(app).inbox.get(event_id) is not None
+
+
+def test_sending_a_variant(served: tuple[Flask, str]) -> None:
+    app, url = served
+    event_type = "whatsapp.inbound_message.received"
+    target = f"{url}/ycloud/webhook"
+    result = call(app, "send", event_type, "--variant", "image", "--url", target)
+    assert result.exit_code == 0
+    assert b'"type": "image"' in runtime_of(app).inbox.list()[0].body
+
+
+def test_sending_to_another_endpoint(served: tuple[Flask, str]) -> None:
+    app, url = served
+    result = call(app, "send", TYPE, "--endpoint", "eu", "--url", f"{url}/eu/webhook")
+    assert result.exit_code == 0
+    assert runtime_of(app).inbox.list()[0].endpoint == "eu"
+
+
+def test_sending_is_refused(served: tuple[Flask, str]) -> None:
+    app, url = served
+    result = call(app, "send", TYPE, "--endpoint", "eu", "--url", f"{url}/ycloud/webhook")
+    assert result.exit_code == 1
+    assert "→ 401" in result.output
+
+
+def test_sending_finds_the_path_by_itself(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+
+    def post(url: str, *_: Any) -> Answer:
+        sent.append(url)
+        return Answer(200, "", 0)
+
+    monkeypatch.setattr("flask_ycloud.cli.samples.post", post)
+    app = make_app(WebhookBlueprint("hooks", url_prefix="/in"), SERVER_NAME="example.org")
+    assert call(app, "send", TYPE).exit_code == 0
+    assert sent == ["http://127.0.0.1:5000/in/webhook"]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["sms.mesage.updated"], "did you mean 'sms.message.updated'"),
+        ([TYPE, "--variant", "x"], "has these variants: none"),
+        ([TYPE, "--url", "file:///etc/passwd"], "is no http:// or https:// URL"),
+    ],
+)
+def test_what_cannot_be_sent(app: Flask, args: list[str], message: str) -> None:
+    result = call(app, "send", *args)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_an_unknown_endpoint(app: Flask) -> None:
+    result = call(app, "send", TYPE, "--endpoint", "us")
+    assert result.exit_code == 1
+    assert result.output == "Error: No endpoint 'us'; there is ycloud.\n"
+
+
+def test_nobody_answers(app: Flask) -> None:
+    result = call(app, "send", TYPE, "--url", "http://127.0.0.1:9/")
+    assert result.exit_code == 1
+    assert "Connection refused. Is it running?" in result.output
+
+
+# More than one.
+
+
+@pytest.fixture
+def gunicorn(make_app: MakeApp, site: Site) -> tuple[Flask, str]:
+    """An app that can send, and the URL of a gunicorn that takes it."""
+    server = site.serve("--threads", "8")
+    return make_app(), f"http://127.0.0.1:{server.port}{PATH}"
+
+
+def test_sending_many_to_gunicorn(gunicorn: tuple[Flask, str], site: Site) -> None:
+    app, url = gunicorn
+    result = call(
+        app, "send", TYPE, "--url", url, "--count", "200", "--duplicate-share", "0.25",
+        "--shuffle", "--set", "status=failed",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert '     200  200 {"status": "accepted"}' in lines
+    assert '      50  200 {"status": "duplicate"}' in lines
+    assert "a second, in" in lines[-2]
+    assert lines[-1].startswith("Milliseconds to the answer: p50 ")
+    stored = site.inbox.list(limit=500)
+    assert len(stored) == 200
+    assert {json.loads(each.body)["sms"]["status"] for each in stored} == {"failed"}
+    in_order = sorted(each.id for each in stored)
+    assert [each.id for each in stored] != in_order[::-1]
+
+
+def test_sending_at_a_rate(served: tuple[Flask, str]) -> None:
+    app, url = served
+    started = time.monotonic()
+    result = call(app, "send", TYPE, "--url", url + PATH, "--count", "11", "--rate", "20")
+    assert time.monotonic() - started >= 0.5
+    assert result.exit_code == 0
+    ids = [each.id for each in runtime_of(app).inbox.list()]
+    assert ids == sorted(ids, reverse=True)
+
+
+def test_some_are_refused(served: tuple[Flask, str]) -> None:
+    app, url = served
+    target = f"{url}/ycloud/webhook"
+    result = call(app, "send", TYPE, "--endpoint", "eu", "--url", target, "--count", "2")
+    assert result.exit_code == 1
+    assert "       2  401 " in result.output
+
+
+def test_nobody_answers_many(app: Flask) -> None:
+    result = call(app, "send", TYPE, "--url", "http://127.0.0.1:9/", "--count", "40")
+    assert result.exit_code == 1
+    assert "      40  no answer" in result.output
+    assert "Milliseconds" not in result.output
+
+
+# With changes.
+
+
+def sent(app: Flask, url: str, event_type: str, *options: str) -> dict[str, Any]:
+    result = call(app, "send", event_type, "--url", url + PATH, *options)
+    assert result.exit_code == 0, result.output
+    event: dict[str, Any] = json.loads(runtime_of(app).inbox.list(limit=1)[0].body)
+    return event
+
+
+def test_changing_the_sample(served: tuple[Flask, str]) -> None:
+    changes = {
+        "text.body": "Hello=1",
+        "from": "1234",
+        "context.id": "wamid.1",
+        "event.id": "evt_123456",
+    }
+    options = [part for path in changes for part in ("--set", f"{path}={changes[path]}")]
+    event = sent(*served, INBOUND, *options)
+    message = event["whatsappInboundMessage"]
+    assert event["id"] == "evt_123456"
+    assert message["text"] == {"body": "Hello=1"}
+    assert message["from"] == "1234"
+    assert message["context"] == {"id": "wamid.1"}
+
+
+def test_values_that_are_no_text(served: tuple[Flask, str]) -> None:
+    event = sent(*served, TYPE, "--set", "totalPrice=0.5", "--set", "errorCode=7")
+    assert (event["sms"]["totalPrice"], event["sms"]["errorCode"]) == (0.5, 7)
+    options = ("--variant", "contacts", "--set", "contacts.0.name.first_name=Ada")
+    event = sent(*served, INBOUND, *options)
+    assert event["whatsappInboundMessage"]["contacts"][0]["name"]["first_name"] == "Ada"
+    event = sent(*served, INBOUND, "--variant", "contacts", "--set", "contacts.0={}")
+    assert event["whatsappInboundMessage"]["contacts"] == [{}]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("status", "--set takes PATH=VALUE; got 'status'."),
+        ("stauts=failed", "has no 'stauts': did you mean 'status'?"),
+        ("zzzzzz=failed", "has no 'zzzzzz'."),
+        ("status.x=1", "The path 'status.x' leads nowhere in this event, at 'x'."),
+        ("=1", "The path '' leads nowhere"),
+        ("event.sms.status.x=1", "leads nowhere"),
+        ("totalPrice=cheap", "'totalPrice' takes JSON, such as 0."),
+    ],
+)
+def test_changes_that_cannot_be(app: Flask, change: str, message: str) -> None:
+    result = call(app, "send", TYPE, "--set", change)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+# Why a signature fails.
+
+
+@pytest.fixture
+def verified(make_app: MakeApp, tmp_path: Path) -> Any:
+    app = make_app(ycloud_bp, WebhookBlueprint("eu", secret_key="EU"), EU=["eu secret"])
+
+    def verify(body: bytes, header: str, *options: str) -> str:
+        file = tmp_path / "body"
+        file.write_bytes(body)
+        args = ("verify", "--header", header, "--body-file", str(file), *options)
+        result = call(app, *args)
+        assert result.exit_code == (0 if "is right" in result.output else 1)
+        return result.output
+
+    return verify
+
+
+def test_a_right_signature(verified: Any) -> None:
+    body = body_of()
+    right = "The signature is right, and was made "
+    assert verified(body, sign(body, SECRET)).startswith(right)
+    assert verified(body, f"YCloud-Signature: {sign(body, SECRET)}").startswith(right)
+    header = sign(body, "eu secret")
+    assert verified(body, header, "--endpoint", "eu").startswith(right)
+
+
+def test_a_wrong_secret(verified: Any) -> None:
+    body = body_of()
+    assert "No secret in the settings gives" in verified(body, sign(body, "other"))
+    assert "No secret in the settings gives" in verified(b"hello", sign(b"x", "other"))
+    found = verified(body, sign(body, "eu secret"))
+    assert "signed with the secret of the endpoint 'eu', not 'ycloud'" in found
+    assert "No endpoint 'us'" in verified(body, sign(body, SECRET), "--endpoint", "us")
+
+
+def test_a_secret_with_white_space(make_app: MakeApp, tmp_path: Path) -> None:
+    app = make_app(YCLOUD_WEBHOOK_SECRET=f"{SECRET}\n")
+    file = tmp_path / "body"
+    file.write_bytes(b"{}")
+    header = sign(b"{}", SECRET)
+    result = call(app, "verify", "--header", header, "--body-file", str(file))
+    assert "has white space around it" in result.output
+
+
+def test_a_stale_signature(verified: Any) -> None:
+    body = body_of()
+    header = sign(body, SECRET, timestamp=int(time.time()) - 90_000)
+    assert "The signature was made 9000" in verified(body, header)
+
+
+def test_a_malformed_header(verified: Any) -> None:
+    assert "needs one t=<unix seconds>" in verified(b"{}", "s=" + 64 * "0")
+    assert "an element without '='" in verified(b"{}", "")
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_a_body_that_was_written_anew(
+    verified: Any, separators: tuple[str, str], ascii_only: bool
+) -> None:
+    event = json.loads(body_of()) | {"name": "Zoë"}
+    written = json.dumps(event, separators=separators, ensure_ascii=ascii_only).encode()
+    changed = json.dumps(event, indent=2).encode()
+    assert "it was written anew as JSON" in verified(changed, sign(written, SECRET))
+
+
+@pytest.mark.parametrize(
+    ("sent_body", "kept", "what"),
+    [
+        (b"{}", b"{}\n", "white space was added around it"),
+        (b"{}\n", b"{}", "the line break at its end was taken away"),
+        (b'{\n"a": 1}', b'{\r\n"a": 1}', "its line breaks were changed"),
+        (b"x", b" x", "white space was added"),
+    ],
+)
+def test_a_body_with_other_white_space(
+    verified: Any, sent_body: bytes, kept: bytes, what: str
+) -> None:
+    found = verified(kept, sign(sent_body, SECRET))
+    assert f"The body was changed after it was signed: {what}" in found
+
+
+def test_no_file(app: Flask) -> None:
+    result = call(app, "verify", "--header", "t=1", "--body-file", "/no/such/file")
+    assert result.exit_code == 2
+    assert "No such file" in result.output

@@ -1,0 +1,154 @@
+"""Searching and counting, over each store."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from flask_ycloud.inbox import (
+    HandlerState,
+    Inbox,
+    Verdict,
+    last_hour,
+    rejected,
+    reports,
+    search,
+)
+from flask_ycloud.inbox.rejections import count_rejections
+
+from ..conftest import Clock
+
+
+def accept(inbox: Inbox, event_id: str, event_type: str = "a.b") -> None:
+    inbox.accept(event_id, b"{}", endpoint="ycloud", event_type=event_type)
+
+
+def ids(page: reports.Page) -> list[str]:
+    return [each.id for each in page.events]
+
+
+def when(clock: Clock) -> datetime:
+    return datetime.fromtimestamp(clock.now, timezone.utc)
+
+
+def test_nothing(inbox: Inbox) -> None:
+    assert search(inbox) == reports.Page([], None)
+    assert search(inbox, since=datetime.now(timezone.utc)) == reports.Page([], None)
+    assert sum(minute.arrived for minute in last_hour(inbox)) == 0
+    assert rejected(inbox) == {}
+
+
+def test_pages(inbox: Inbox) -> None:
+    for number in range(5):
+        accept(inbox, f"evt_{number}")
+    first = search(inbox, limit=2)
+    assert ids(first) == ["evt_4", "evt_3"]
+    second = search(inbox, limit=2, before=first.older)
+    assert ids(second) == ["evt_2", "evt_1"]
+    third = search(inbox, limit=2, before=second.older)
+    assert (ids(third), third.older) == (["evt_0"], None)
+
+
+def test_what_fits(inbox: Inbox) -> None:
+    for number, event_type in enumerate(("a.b", "c.d", "a.b")):
+        accept(inbox, f"evt_{number}", event_type)
+    inbox.accept("evt_3", b"", endpoint="eu", event_type=None, dead="no JSON")
+    assert ids(search(inbox, type="a.b")) == ["evt_2", "evt_0"]
+    assert ids(search(inbox, endpoint="eu")) == ["evt_3"]
+    assert ids(search(inbox, state="dead")) == ["evt_3"]
+    assert ids(search(inbox, state="pending", type="c.d")) == ["evt_1"]
+    assert ids(search(inbox, state="done")) == []
+    with pytest.raises(ValueError, match="No state 'lost'"):
+        search(inbox, state="lost")
+
+
+def test_it_looks_at_so_many_and_says_where_it_stopped(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "_LOOKED_AT", 3)
+    accept(inbox, "evt_0", "c.d")
+    for number in range(1, 8):
+        accept(inbox, f"evt_{number}")
+    page = search(inbox, type="c.d")
+    turns = 1
+    while page.older is not None:
+        assert page.events == []
+        page = search(inbox, type="c.d", before=page.older)
+        turns += 1
+    assert ids(page) == ["evt_0"]
+    assert turns == 3
+    assert ids(search(inbox, state="pending", type="c.d")) == ["evt_0"], "by an index"
+
+
+def test_times(inbox: Inbox, clock: Clock) -> None:
+    for number in range(6):
+        accept(inbox, f"evt_{number}")
+        clock.now += 60
+    third = when(clock) - timedelta(seconds=3 * 60 + 1)
+    assert ids(search(inbox, since=third)) == ["evt_5", "evt_4", "evt_3"]
+    assert ids(search(inbox, until=third)) == ["evt_2", "evt_1", "evt_0"]
+    both = search(inbox, since=third - timedelta(minutes=1), until=third, limit=1)
+    assert ids(both) == ["evt_2"]
+    assert search(inbox, since=third, limit=9).older is None
+    assert ids(search(inbox, until=third - timedelta(days=1))) == []
+
+
+def test_times_where_old_events_are_pruned(inbox: Inbox, clock: Clock) -> None:
+    for number in range(3):
+        accept(inbox, f"evt_{number}")
+        claim = inbox.claim()
+        assert claim is not None
+        assert inbox.save(claim, None, Verdict("done"))
+    clock.now += 86_400
+    accept(inbox, "evt_3")
+    assert inbox.prune(days=0.5) == 3
+    assert ids(search(inbox, since=when(clock) - timedelta(hours=1))) == ["evt_3"]
+    assert ids(search(inbox, until=when(clock) - timedelta(hours=1))) == []
+
+
+def test_the_last_hour(inbox: Inbox, clock: Clock) -> None:
+    clock.now = clock.now // 60 * 60 + 1
+    accept(inbox, "evt_old")
+    clock.now += 3 * 3600
+    for number in range(3):
+        accept(inbox, f"evt_{number}")
+    clock.now += 60
+    first = inbox.claim("evt_0")
+    assert first is not None
+    runs = [
+        HandlerState("one", "succeeded", 1, seconds=0.1),
+        HandlerState("two", "failed", 1, next_at=clock.now, error="x", seconds=0.4),
+        HandlerState("three", "discarded", 1, error="not ours", seconds=0.1),
+        HandlerState("four", "failed", 0, error="its process died"),
+    ]
+    for run in runs:
+        assert inbox.save(first, run)
+    assert inbox.save(first, None, Verdict("done"))
+    old = inbox.claim("evt_old")
+    assert old is not None
+    assert inbox.save(old, HandlerState("one", "succeeded", 1, seconds=9))
+    minutes = last_hour(inbox)
+    assert len(minutes) == 60
+    assert minutes[-1].start == int(clock.now) // 60 * 60
+    assert [minute.arrived for minute in minutes[-2:]] == [3, 0]
+    last = minutes[-1]
+    assert (last.succeeded, last.failed, last.discarded) == (1, 2, 1)
+    assert last.mean_seconds == pytest.approx((0.1 + 0.4 + 0.1) / 3), "of three known"
+    assert last.slowest_seconds == 0.4
+    assert (minutes[-2].mean_seconds, minutes[-2].slowest_seconds) == (None, None)
+
+
+def test_rejections_are_counted_by_the_hour(inbox: Inbox, clock: Clock) -> None:
+    count_rejections(inbox, {("ycloud", "missing"): 3, ("ycloud", "stale"): 1})
+    clock.now += 3600
+    count_rejections(inbox, {("eu", "missing"): 1, ("ycloud", "missing"): 2})
+    assert rejected(inbox) == {
+        ("eu", "missing"): 1,
+        ("ycloud", "missing"): 5,
+        ("ycloud", "stale"): 1,
+    }
+    assert rejected(inbox, hours=1) == {("eu", "missing"): 1, ("ycloud", "missing"): 2}
+    clock.now += 31 * 86_400
+    count_rejections(inbox, {("eu", "stale"): 1})
+    assert rejected(inbox, hours=10_000) == {("eu", "stale"): 1}, "they are kept 30 days"
