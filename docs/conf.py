@@ -3,8 +3,9 @@
 from importlib.metadata import version as version_of
 from pathlib import Path
 
+from flask_ycloud import EVENT_TYPES
 from flask_ycloud.payloads import PAYLOADS
-from flask_ycloud.protocol.event_types import EVENT_TYPES, variants
+from flask_ycloud.testing import variants
 
 project = "flask-ycloud"
 copyright = "2026, the flask-ycloud maintainers"

@@ -21,9 +21,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from flask_ycloud import StoredEvent, sign
+from flask_ycloud import EVENT_TYPES, StoredEvent, sign
 from flask_ycloud.inbox import Database, Inbox, open_engine
-from flask_ycloud.protocol import EVENT_TYPES, body_id, sample_event
+from flask_ycloud.protocol import body_id
+from flask_ycloud.testing import sample_event
 
 ROOT = Path(__file__).parent.parent
 SECRET = "whsec_of_the_demo"  # noqa: S105  (of the demo)

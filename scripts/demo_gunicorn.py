@@ -12,4 +12,4 @@ def post_worker_init(worker: Any) -> None:
     @on_event("voice.message.updated", name="demo:shaky")
     def shaky(event: Event) -> None:
         if event.attempt < 3:
-            raise ConnectionError("the service behind this handler is away")
+            raise ConnectionError("the service behind this handler is down")

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from flask_ycloud.protocol import EVENT_TYPES, EventType
+from flask_ycloud import EVENT_TYPES, EventType
 
 HERE = Path(__file__).parent / "payloads"
 TARGET = Path(__file__).parent.parent / "flask_ycloud" / "payloads.py"
@@ -35,7 +35,7 @@ YCloud adds is in it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, TypeVar, overload
 
 if sys.version_info >= (3, 11):  # pragma: no cover
@@ -44,7 +44,9 @@ else:  # pragma: no cover  (SQLAlchemy brings it)
     from typing_extensions import NotRequired
 
 if TYPE_CHECKING:
-    from .event import Event
+    from typing_extensions import Unpack
+
+    from .protocol import Event
 
 '''
 
@@ -59,6 +61,14 @@ DataT = TypeVar("DataT")
 ResultT = TypeVar("ResultT")
 
 
+class HandlerOptions(TypedDict, total=False):
+    """What a handler may have beside its types: see ``on_event``."""
+
+    name: str | None
+    timeout: float | None
+    retry_delays: Sequence[float] | None
+
+
 class Subscribe(Protocol[DataT]):
     """A decorator of handlers whose events have this data."""
 
@@ -71,13 +81,15 @@ class OnEvent(Protocol):
     """What ``on_event`` is to a type checker: it knows the data of each event type."""
 {overloads}
     @overload
-    def __call__(self, *types: str, name: str | None = None) -> Subscribe[Any]: ...
+    def __call__(
+        self, *types: str, **options: Unpack[HandlerOptions]
+    ) -> Subscribe[Any]: ...
 '''
 
 OVERLOAD = """
     @overload
     def __call__(
-        self, event_type: Literal[{names}], /, *, name: str | None = None
+        self, event_type: Literal[{names}], /, **options: Unpack[HandlerOptions]
     ) -> Subscribe[{data}]: ...
 """
 

@@ -16,11 +16,10 @@ from flask import Flask
 from playwright.sync_api import sync_playwright
 from werkzeug.serving import make_server
 
-from flask_ycloud import Discard, Event, on_event, ycloud_bp
+from flask_ycloud import EVENT_TYPES, Discard, Event, on_event, ycloud_bp
 from flask_ycloud.inspector import inspector_bp
-from flask_ycloud.protocol import EVENT_TYPES, sample_event
 from flask_ycloud.runtime import runtime_of
-from flask_ycloud.testing import FakeYCloud
+from flask_ycloud.testing import FakeYCloud, sample_event
 from tests.support import eventually
 
 PICTURES = Path(__file__).parent.parent / "docs" / "_static"

@@ -1,7 +1,7 @@
-"""Whether the time of a refusal tells how much of a signature was right.
+"""Whether the time of a rejection tells how much of a signature was right.
 
-Two kinds of wrong signatures, in random order: wrong from the first digit, and wrong in the
-last alone. Their times are compared by Welch's t, cropped as dudect does (Reparaz, Balasch,
+Two kinds of wrong signatures, in random order: wrong from the first digit, and only in
+the last. Their times are compared by Welch's t, cropped as dudect does (Reparaz, Balasch,
 Verbauwhede 2017), where |t| above 4.5 is a leak.
 
     python -m scripts.timing [--runs 300000]
@@ -34,7 +34,7 @@ def changed(header: str, position: int) -> str:
 
 
 def wrong_signatures(body: bytes) -> tuple[bytes, tuple[str, str]]:
-    """A body, and headers that are wrong from the first digit and in the last alone."""
+    """A body, and headers that are wrong from the first digit, and only in the last."""
     right = sign(body, SECRET)
     return body, (changed(right, right.index("s=") + 2), changed(right, len(right) - 1))
 

@@ -16,13 +16,11 @@ import sqlalchemy as sa
 from flask import Flask
 
 from flask_ycloud.handlers import everywhere
-from flask_ycloud.inbox import Database, Inbox, open_engine
 from flask_ycloud.runtime import runtime_of
 from flask_ycloud.web import WebhookBlueprint, ycloud_bp
 
 from .processes import Site
 from .support import SECRET
-from .ycloud_api import YCloudAPI, serving
 
 MakeApp = Callable[..., Flask]
 
@@ -111,27 +109,11 @@ def postgresql_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def database(inbox_url: str) -> Iterator[Database]:
-    engine = open_engine(inbox_url)
-    yield Database(engine)
-    engine.dispose()
-
-
-@pytest.fixture
 def site(tmp_path: Path, inbox_url: str) -> Iterator[Site]:
     """A place for a real server, over each kind of store."""
     made = Site(tmp_path, inbox_url)
     yield made
     made.close()
-
-
-@pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[YCloudAPI]:
-    """An account at a strict API, which the commands speak to."""
-    made = YCloudAPI()
-    with serving(made) as url:
-        monkeypatch.setattr("flask_ycloud.api.client.BASE_URL", url)
-        yield made
 
 
 class Clock:
@@ -147,11 +129,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture
-def inbox(database: Database, clock: Clock) -> Inbox:
-    return Inbox(database, clock=clock)
 
 
 def needs(service: str, port: int) -> None:

@@ -1,10 +1,9 @@
-"""Who handles the events, and when: inline, worker, manual."""
+"""The worker: threads of this process handle what is due."""
 
 from __future__ import annotations
 
 import threading
 import time
-import weakref
 from typing import Any
 
 import pytest
@@ -13,8 +12,6 @@ from flask import Flask
 
 from flask_ycloud import Event, InboxUnavailable, current_inbox, on_event
 from flask_ycloud.dispatch import worker
-from flask_ycloud.dispatch.leases import leases
-from flask_ycloud.dispatch.manual import ManualDispatcher
 from flask_ycloud.dispatch.processing import process
 from flask_ycloud.dispatch.worker import WorkerDispatcher
 from flask_ycloud.inbox import Inbox
@@ -22,115 +19,7 @@ from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
 from ..support import body_of, deliver, eventually, id_of
-
-TYPE = "sms.message.updated"
-
-
-def state_of(app: Flask, event_id: str) -> str:
-    event = runtime_of(app).inbox.get(event_id)
-    assert event is not None
-    return event.state
-
-
-# Inline: the default under app.testing.
-
-
-def test_inline_handles_before_the_answer(app: Flask) -> None:
-    seen: list[str] = []
-    on_event(TYPE, name="one")(lambda event: seen.append(event.id))
-    body = body_of()
-    assert deliver(app, body).status_code == 200
-    assert seen == [id_of(body)]
-    assert state_of(app, id_of(body)) == "done"
-
-
-def test_inline_under_testing_raises_the_handlers_own_error(app: Flask) -> None:
-    @on_event(TYPE, name="one")
-    def fail(event: Event[Any]) -> None:
-        raise LookupError("see me in the test")
-
-    body = body_of()
-    with pytest.raises(LookupError, match="see me in the test"):
-        deliver(app, body)
-    assert state_of(app, id_of(body)) == "pending"
-    assert deliver(app, body).json == {"status": "duplicate"}
-
-
-def test_inline_elsewhere_answers_2xx(make_app: MakeApp) -> None:
-    app = make_app(TESTING=False, YCLOUD_DISPATCH="inline")
-
-    @on_event(TYPE, name="one")
-    def fail(event: Event[Any]) -> None:
-        raise LookupError
-
-    body = body_of()
-    assert deliver(app, body).status_code == 200
-    assert state_of(app, id_of(body)) == "pending"
-
-
-def test_inline_takes_up_what_fell_due_since(make_app: MakeApp) -> None:
-    app = make_app(YCLOUD_RETRY_DELAYS=[0], YCLOUD_DISPATCH="inline", TESTING=False)
-    attempts: list[int] = []
-
-    @on_event(TYPE, name="one")
-    def fail(event: Event[Any]) -> None:
-        attempts.append(event.attempt)
-        raise LookupError
-
-    deliver(app, body_of())
-    assert attempts == [1, 2]
-
-
-def test_inline_takes_up_only_a_few(make_app: MakeApp) -> None:
-    """The delivery that waits for its answer is not held for a whole backlog."""
-    app = make_app(YCLOUD_DISPATCH="inline", TESTING=False)
-    inbox = runtime_of(app).inbox
-    for number in range(20):
-        inbox.accept(f"evt_{number:06}", body_of(), endpoint="ycloud", event_type=TYPE)
-    deliver(app, body_of())
-    assert inbox.stats().pending == 10
-
-
-def test_inline_leaves_an_event_that_another_holds(app: Flask) -> None:
-    inbox = runtime_of(app).inbox
-    inbox.accept("evt_1", body_of(), endpoint="ycloud", event_type=TYPE)
-    inbox.claim()
-    runtime_of(app).dispatcher.wake("evt_1")
-    runtime_of(app).dispatcher.start()
-    assert state_of(app, "evt_1") == "running"
-
-
-# Manual: other processes handle.
-
-
-def test_manual_only_stores(make_app: MakeApp) -> None:
-    app = make_app(YCLOUD_DISPATCH="manual")
-    body = body_of()
-    deliver(app, body)
-    assert state_of(app, id_of(body)) == "pending"
-
-
-def test_dispatch_may_be_a_dispatcher_of_your_own(make_app: MakeApp) -> None:
-    woken: list[str] = []
-
-    class Own(ManualDispatcher):
-        def wake(self, event_id: str) -> None:
-            woken.append(event_id)
-
-    app = make_app(YCLOUD_DISPATCH=Own)
-    body = body_of()
-    deliver(app, body)
-    assert woken == [id_of(body)]
-
-
-# Worker: threads of this process.
-
-
-@pytest.fixture
-def worker_app(make_app: MakeApp, inbox_url: str) -> Flask:
-    return make_app(
-        YCLOUD_DISPATCH="worker", YCLOUD_INBOX_URL=inbox_url, YCLOUD_RETRY_DELAYS=[0.05]
-    )
+from .support import TYPE, state_of
 
 
 def test_the_worker_handles_while_the_delivery_is_answered(worker_app: Flask) -> None:
@@ -279,66 +168,6 @@ def test_a_replay_wakes_the_worker(worker_app: Flask) -> None:
     eventually(lambda: len(runs) == 2)
 
 
-def test_stopping_lets_running_handlers_finish(worker_app: Flask) -> None:
-    started, release = threading.Event(), threading.Event()
-
-    @on_event(TYPE, name="one")
-    def slow(event: Event[Any]) -> None:
-        started.set()
-        assert release.wait(10)
-
-    body = body_of()
-    deliver(worker_app, body)
-    assert started.wait(10)
-    threading.Timer(0.05, release.set).start()
-    dispatcher = runtime_of(worker_app).dispatcher
-    dispatcher.stop()
-    assert state_of(worker_app, id_of(body)) == "done"
-    dispatcher.stop()
-    runtime_of(worker_app).inbox.accept("evt_1", b"{}", endpoint="e", event_type=None)
-    dispatcher.wake("evt_1")
-    assert state_of(worker_app, "evt_1") == "pending", "it claims no more"
-
-
-def test_stopping_gives_back_what_does_not_finish(
-    make_app: MakeApp, inbox_url: str
-) -> None:
-    app = make_app(
-        YCLOUD_DISPATCH="worker", YCLOUD_INBOX_URL=inbox_url, YCLOUD_WORKER_THREADS=1
-    )
-    started, release = threading.Event(), threading.Event()
-
-    @on_event(TYPE, name="one")
-    def stuck(event: Event[Any]) -> None:
-        started.set()
-        assert release.wait(10)
-
-    body = body_of()
-    deliver(app, body)
-    assert started.wait(10)
-    dispatcher = runtime_of(app).dispatcher
-    assert isinstance(dispatcher, WorkerDispatcher)
-    dispatcher.stop(grace=0.01)
-    assert state_of(app, id_of(body)) == "pending"
-    release.set()
-    eventually(lambda: not any(thread.is_alive() for thread in dispatcher._threads))
-    assert state_of(app, id_of(body)) == "pending", "its outcome came too late"
-
-
-def test_stopping_without_a_database_leaves_it_to_the_lease(
-    worker_app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    dispatcher = runtime_of(worker_app).dispatcher
-    dispatcher.start()
-
-    def broken(*_: Any) -> None:
-        raise InboxUnavailable("away")
-
-    monkeypatch.setattr(leases, "give_back", broken)
-    dispatcher.stop()
-    assert "were not given back" in caplog.text
-
-
 def test_an_outage_is_logged_once_and_outlived(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -436,16 +265,6 @@ def test_the_worker_starts_once_for_many_threads(
     dispatcher.start()
     assert len(dispatcher._threads) == 1
     dispatcher.stop()
-
-
-def test_the_end_of_the_process_stops_what_still_lives(make_app: MakeApp) -> None:
-    app = make_app(YCLOUD_DISPATCH="worker", YCLOUD_WORKER_THREADS=1)
-    dispatcher = WorkerDispatcher(runtime_of(app), threads=1)
-    dispatcher.start()
-    worker._stop(weakref.ref(dispatcher))
-    assert not dispatcher._threads[0].is_alive()
-    gone = weakref.ref(WorkerDispatcher(runtime_of(app), threads=1))
-    worker._stop(gone)
 
 
 def test_waking_is_quick(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:

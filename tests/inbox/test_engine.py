@@ -1,0 +1,143 @@
+"""The engine: what can be one, and how its connections are set up."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from flask_ycloud import ConfigurationError, InboxUnavailable
+from flask_ycloud.inbox import Database, open_engine
+
+from .support import add, count
+
+POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1/test"
+
+
+def test_a_relative_path_starts_from_the_folder(tmp_path: Path) -> None:
+    assert open_engine("sqlite:///a.db", tmp_path).url.database == f"{tmp_path}/a.db"
+    assert open_engine("sqlite:////b/a.db", tmp_path).url.database == "/b/a.db"
+
+
+def test_an_engine_is_taken_as_it_is() -> None:
+    engine = sa.create_engine("sqlite:////srv/inbox.db")
+    assert open_engine(engine) is engine
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("inbox.db", "a str, is no database URL"),
+        ("postgresql://u:hunter2@h:port/db", "is no database URL"),
+        ("nosuch://u:hunter2@h/db", "database of 'nosuch'"),
+        ("mysql://u:hunter2@h/db", "database of 'mysql'. It takes SQLite or"),
+        ("postgresql+nosuch://u:hunter2@h/db", "is no database URL"),
+        (7, "a int, is no database URL"),
+        ("sqlite://", "in memory"),
+        ("sqlite:///:memory:", "in memory"),
+        ("sqlite:///file:x?mode=memory&uri=true", "in memory"),
+    ],
+)
+def test_what_cannot_hold_an_inbox(url: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        open_engine(url)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_engine_that_cannot_hold_an_inbox() -> None:
+    with pytest.raises(ConfigurationError, match="in memory"):
+        open_engine(sa.create_engine("sqlite://"))
+
+
+def test_a_missing_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(
+        ConfigurationError, match=r"pip install 'flask-ycloud\[postgresql\]'"
+    ):
+        open_engine(POSTGRESQL)
+
+
+def test_sqlite_commits_reach_the_disk(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/a.db")
+    with engine.connect() as connection:
+        for pragma, value in (
+            ("journal_mode", "wal"),
+            ("synchronous", 2),
+            ("fullfsync", 1),
+        ):
+            assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
+    engine.dispose()
+
+
+def test_who_opens_sqlite_while_another_makes_it_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To change to WAL beside a writer, SQLite itself refuses at once."""
+    other = sqlite3.connect(tmp_path / "inbox.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    tries: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        tries.append(seconds)
+        other.rollback()
+
+    monkeypatch.setattr("flask_ycloud.inbox.engine.time.sleep", sleep)
+    database = Database(open_engine(f"sqlite:///{tmp_path}/inbox.db"), owned=True)
+    assert database.read(count) == 0
+    assert tries == [0.01]
+    database._engine.dispose()
+    other.execute("PRAGMA journal_mode = DELETE")
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr("flask_ycloud.inbox.engine._BUSY_SECONDS", -1)
+    with pytest.raises(InboxUnavailable, match="locked"):
+        database.read(count)
+    other.close()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    database = Database(open_engine("sqlite:///a/b.db", tmp_path / "file"), owned=True)
+    with pytest.raises(InboxUnavailable, match=r"file/a: Not a directory"):
+        database.read(count)
+
+
+def test_an_engine_that_does_not_sync_is_refused(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/app.db")
+    sa.event.listen(
+        engine, "connect", lambda c, _: c.execute("PRAGMA synchronous = NORMAL")
+    )
+    with pytest.raises(InboxUnavailable, match="Set it to FULL"):
+        Database(engine).write(add)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
+def test_connections_that_broke_while_they_were_idle_are_replaced(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a restart of PostgreSQL in a quiet hour: no delivery meets the old ones."""
+    database.init()
+    url = database._engine.url
+    end = sa.text(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    pings: list[Any] = []
+    ping = database._engine.dialect.do_ping
+
+    def counted(connection: Any) -> bool:
+        pings.append(connection)
+        return ping(connection)
+
+    monkeypatch.setattr(database._engine.dialect, "do_ping", counted)
+    assert database.write(add) == 0
+    assert pings == [], "it was in use just now"
+    with sa.create_engine(url, poolclass=sa.NullPool).connect() as other:
+        other.execute(end)
+    monkeypatch.setattr("flask_ycloud.inbox.engine._IDLE_SECONDS", 0)
+    assert database.write(lambda tx: add(tx, 5)) == 5
+    assert len(pings) == 1

@@ -1,0 +1,75 @@
+"""The query plans: none meets the events that are done."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from flask_ycloud.inbox import Inbox, queries
+
+from .support import accept
+
+PLANS = {
+    "claim": (queries.DUE, "ix_ycloud_events_due"),
+    "next due": (queries.SOONEST, "ix_ycloud_events_due"),
+    "unsettled": (queries.UNSETTLED, "ix_ycloud_events_due"),
+    "dead": (queries.DEAD, "ix_ycloud_events_dead"),
+    "old": (queries.OLD, "ix_ycloud_events_done"),
+    "overdue": (queries.OVERDUE, "ix_ycloud_events_due"),
+    "follower": (queries.FOLLOWER, "ix_ycloud_events_"),
+    "list of dead": (queries.newest("dead").limit(9), "ix_ycloud_events_dead"),
+    "list of pending": (queries.newest("pending").limit(9), "ix_ycloud_events_due"),
+    "list of running": (queries.newest("running").limit(9), "x_ycloud_events_"),
+}
+
+
+@pytest.mark.parametrize("query", PLANS)
+def test_no_look_meets_the_events_that_are_done(inbox: Inbox, query: str) -> None:
+    """The query plans at 20,000 of them: partial indexes, which leave those rows out."""
+    inbox.stats()
+    fill = (
+        "INSERT INTO ycloud_events (id, endpoint, received_at, state, settled_at, attempt,"
+        " crashes, body) SELECT 'evt_' || n, 'e', n, 'done', n, 1, 0, '' FROM ({}) AS many"
+    )
+    numbers = "SELECT generate_series(1, 20000) AS n"
+    if inbox.database.dialect == "sqlite":
+        numbers = (
+            "WITH RECURSIVE s(n) AS"
+            " (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 20000) SELECT n FROM s"
+        )
+    inbox.database.write(lambda tx: tx.exec_driver_sql(fill.format(numbers)))
+    inbox.database.write(lambda tx: tx.exec_driver_sql("ANALYZE"))
+    accept(inbox, "evt_pending")
+    statement, index = PLANS[query]
+    values = {"now_": 1e9, "then_": 5.0, "key_": "k"}
+    known = {name: values[name] for name in statement.compile().params if name in values}
+
+    def explain(tx: sa.Connection) -> str:
+        # As it is executed, with parameters: a plan must not need their values.
+        compiled = statement.compile(dialect=tx.dialect)
+        how = "EXPLAIN QUERY PLAN" if tx.dialect.name == "sqlite" else "EXPLAIN"
+        if tx.dialect.name == "postgresql":
+            tx.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
+        ran = tx.execute(sa.text(f"{how} {_named(compiled)}"), {**compiled.params, **known})
+        return "\n".join(str(row[3] if how.endswith("PLAN") else row[0]) for row in ran)
+
+    plan = inbox.database.write(explain)
+    assert index in plan, plan
+    if inbox.database.dialect == "sqlite":
+        assert "SCAN other" not in plan
+        assert "SCAN ycloud_events\n" not in f"{plan}\n"
+    else:
+        assert "Seq Scan" not in plan, plan
+
+
+def _named(compiled: Any) -> str:
+    """The statement with its parameters in the form that ``text`` takes."""
+    text = str(compiled)
+    if compiled.positional:
+        for name in compiled.positiontup:
+            text = text.replace("?", f":{name}", 1)
+        return text
+    return re.sub(r"%\((\w+)\)s(?:::(?:VARCHAR|INTEGER)(?:\(\d+\))?)?", r":\1", text)
