@@ -22,6 +22,10 @@
 from __future__ import annotations
 
 import traceback
+from datetime import timedelta
+
+#: Seconds that a retry may lie ahead at most.
+LONGEST_RETRY_SECONDS = 366 * 86_400
 
 
 class YCloudError(Exception):
@@ -122,14 +126,20 @@ class Retry(YCloudError):
     It counts as an attempt: after the last of ``YCLOUD_RETRY_DELAYS`` the event
     becomes a dead letter as with any other error.
 
-    :param after: seconds from now; zero or more.
+    :param after: seconds from now, or a ``timedelta``; from zero to 366 days.
+    :raises ValueError: if it is another.
     """
 
-    def __init__(self, after: float) -> None:
-        if not after >= 0:
-            raise ValueError(f"Retry(after=…) takes seconds, zero or more; got {after!r}.")
-        super().__init__(f"retry after {after:g} s")
-        self.after = after
+    def __init__(self, after: float | timedelta) -> None:
+        seconds = after.total_seconds() if isinstance(after, timedelta) else after
+        # Not below zero, too far away for any calendar, or no number at all (NaN).
+        if not 0 <= seconds <= LONGEST_RETRY_SECONDS:
+            raise ValueError(
+                f"Retry(after=…) takes seconds or a timedelta, from 0 to 366 days; got"
+                f" {after!r}."
+            )
+        super().__init__(f"retry after {seconds:g} s")
+        self.after = float(seconds)
 
 
 class Discard(YCloudError):

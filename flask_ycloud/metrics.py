@@ -119,6 +119,17 @@ class Backlog:
             "Age of the oldest event that waits; 0 if none does.",
             value=stats.oldest_pending_seconds or 0.0,
         )
+        yield GaugeMetricFamily(
+            "ycloud_inbox_unhandled_events",
+            "Events that are done because no handler was subscribed to them.",
+            value=stats.unhandled,
+        )
+        running = stats.running_handlers
+        yield GaugeMetricFamily(
+            "ycloud_inbox_longest_running_seconds",
+            "How long the slowest handler has been running; 0 if none has for a second.",
+            value=running[0].seconds if running else 0.0,
+        )
 
 
 def _listen(setup: BlueprintSetupState) -> None:
@@ -160,8 +171,8 @@ def _on_failed(app: Any, *, event: Any, handler: str, seconds: float,
     _handling_seconds.labels(_type(event.type), handler).observe(seconds)
 
 
-def _on_done(app: Any, *, event_type: str | None, **_: Any) -> None:
-    _ended.labels(_type(event_type), "done").inc()
+def _on_done(app: Any, *, event_type: str | None, unhandled: bool, **_: Any) -> None:
+    _ended.labels(_type(event_type), "unhandled" if unhandled else "done").inc()
 
 
 def _on_dead(app: Any, *, event_type: str | None, **_: Any) -> None:

@@ -9,7 +9,7 @@ YCloud adds is in it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, TypeVar, overload
 
 if sys.version_info >= (3, 11):  # pragma: no cover
@@ -18,6 +18,8 @@ else:  # pragma: no cover  (SQLAlchemy brings it)
     from typing_extensions import NotRequired
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from .protocol import Event
 
 
@@ -3923,6 +3925,14 @@ DataT = TypeVar("DataT")
 ResultT = TypeVar("ResultT")
 
 
+class HandlerOptions(TypedDict, total=False):
+    """What a handler may have beside its types: see ``on_event``."""
+
+    name: str | None
+    timeout: float | None
+    retry_delays: Sequence[float] | None
+
+
 class Subscribe(Protocol[DataT]):
     """A decorator of handlers whose events have this data."""
 
@@ -3936,22 +3946,34 @@ class OnEvent(Protocol):
 
     @overload
     def __call__(
-        self, event_type: Literal["email.delivery.updated"], /, *, name: str | None = None
+        self,
+        event_type: Literal["email.delivery.updated"],
+        /,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[EmailDelivery]: ...
 
     @overload
     def __call__(
-        self, event_type: Literal["sms.message.updated"], /, *, name: str | None = None
+        self,
+        event_type: Literal["sms.message.updated"],
+        /,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[Sms]: ...
 
     @overload
     def __call__(
-        self, event_type: Literal["sms.inbound.received"], /, *, name: str | None = None
+        self,
+        event_type: Literal["sms.inbound.received"],
+        /,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[SmsInbound]: ...
 
     @overload
     def __call__(
-        self, event_type: Literal["voice.message.updated"], /, *, name: str | None = None
+        self,
+        event_type: Literal["voice.message.updated"],
+        /,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[Voice]: ...
 
     @overload
@@ -3963,8 +3985,7 @@ class OnEvent(Protocol):
             "whatsapp.business_account.updated",
         ],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[WhatsappBusinessAccount]: ...
 
     @overload
@@ -3972,8 +3993,7 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.inbound_message.received"],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[WhatsappInboundMessage]: ...
 
     @overload
@@ -3987,8 +4007,7 @@ class OnEvent(Protocol):
             "whatsapp.smb.message.echoes",
         ],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[WhatsappMessage]: ...
 
     @overload
@@ -3996,8 +4015,7 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.meta_business_agent.handover.updated"],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[WhatsappMetaBusinessAgent]: ...
 
     @overload
@@ -4010,13 +4028,15 @@ class OnEvent(Protocol):
             "whatsapp.group.status_update",
         ],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[WhatsappGroupWebhook]: ...
 
     @overload
     def __call__(
-        self, event_type: Literal["whatsapp.smb.history"], /, *, name: str | None = None
+        self,
+        event_type: Literal["whatsapp.smb.history"],
+        /,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[WhatsappInboundMessage | WhatsappMessage]: ...
 
     @overload
@@ -4024,8 +4044,7 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.smb.app.state.sync"],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[WhatsappSmbAppStateSync]: ...
 
     @overload
@@ -4038,8 +4057,7 @@ class OnEvent(Protocol):
             "whatsapp.phone_number.business_username_updated",
         ],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[WhatsappPhoneNumber]: ...
 
     @overload
@@ -4051,18 +4069,23 @@ class OnEvent(Protocol):
             "whatsapp.template.reviewed",
         ],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[WhatsappTemplate]: ...
 
     @overload
     def __call__(
-        self, event_type: Literal["whatsapp.call.connect"], /, *, name: str | None = None
+        self,
+        event_type: Literal["whatsapp.call.connect"],
+        /,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[CallingConnect]: ...
 
     @overload
     def __call__(
-        self, event_type: Literal["whatsapp.call.terminate"], /, *, name: str | None = None
+        self,
+        event_type: Literal["whatsapp.call.terminate"],
+        /,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[CallingTerminate]: ...
 
     @overload
@@ -4070,8 +4093,7 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.call.status.updated"],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[CallingStatusUpdated]: ...
 
     @overload
@@ -4079,8 +4101,7 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.call.recording.updated"],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[CallingRecording]: ...
 
     @overload
@@ -4088,8 +4109,7 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.call.transcription.updated"],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[CallingTranscription]: ...
 
     @overload
@@ -4097,13 +4117,15 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.flow.status_change"],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[FlowChanges]: ...
 
     @overload
     def __call__(
-        self, event_type: Literal["whatsapp.payment.updated"], /, *, name: str | None = None
+        self,
+        event_type: Literal["whatsapp.payment.updated"],
+        /,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[WhatsappPayment]: ...
 
     @overload
@@ -4111,8 +4133,7 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.user.preferences"],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[WhatsappUserPreference]: ...
 
     @overload
@@ -4122,8 +4143,7 @@ class OnEvent(Protocol):
             "messenger.inbound_message.received", "messenger.inbound_message.updated"
         ],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[MessengerInboundMessage]: ...
 
     @overload
@@ -4131,8 +4151,7 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["messenger.message.updated"],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[MessengerMessage]: ...
 
     @overload
@@ -4140,13 +4159,12 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["messenger.message_reaction.updated"],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[MessengerMessageReaction]: ...
 
     @overload
     def __call__(
-        self, event_type: Literal["contact.created"], /, *, name: str | None = None
+        self, event_type: Literal["contact.created"], /, **options: Unpack[HandlerOptions]
     ) -> Subscribe[ContactCreated]: ...
 
     @overload
@@ -4154,13 +4172,12 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["contact.attributes_changed"],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[ContactAttributesChanged]: ...
 
     @overload
     def __call__(
-        self, event_type: Literal["contact.deleted"], /, *, name: str | None = None
+        self, event_type: Literal["contact.deleted"], /, **options: Unpack[HandlerOptions]
     ) -> Subscribe[ContactDeleted]: ...
 
     @overload
@@ -4168,8 +4185,7 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["contact.unsubscribe.created"],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[ContactUnsubscribeCreated]: ...
 
     @overload
@@ -4177,9 +4193,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["contact.unsubscribe.deleted"],
         /,
-        *,
-        name: str | None = None,
+        **options: Unpack[HandlerOptions],
     ) -> Subscribe[ContactUnsubscribeDeleted]: ...
 
     @overload
-    def __call__(self, *types: str, name: str | None = None) -> Subscribe[Any]: ...
+    def __call__(
+        self, *types: str, **options: Unpack[HandlerOptions]
+    ) -> Subscribe[Any]: ...

@@ -125,6 +125,7 @@ class Runtime:
             lease=self.settings.lease_seconds,
             retention_days=self.settings.retention_days,
             on_due=lambda event_id: self.dispatcher.wake(event_id),
+            endpoints=lambda: list(self.endpoints),
         )
 
     def _default_folder(self) -> Path:

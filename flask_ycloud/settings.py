@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
-from .errors import ConfigurationError
+from .errors import LONGEST_RETRY_SECONDS, ConfigurationError
 
 #: How the handling of events can be set going.
 DISPATCHES = ("worker", "manual", "inline", "celery")
@@ -36,6 +36,7 @@ class Settings:
     worker_threads: int
     retry_delays: tuple[float, ...]
     lease_seconds: float
+    slow_handler_seconds: float
     retention_days: float
     celery_queue: str | None
     celery_priority: int | None
@@ -58,6 +59,7 @@ class Settings:
             worker_threads=read.integer("YCLOUD_WORKER_THREADS", 4, "threads"),
             retry_delays=_retry_delays(config.get("YCLOUD_RETRY_DELAYS")),
             lease_seconds=read.number("YCLOUD_LEASE_SECONDS", 60, _SECONDS),
+            slow_handler_seconds=read.number("YCLOUD_SLOW_HANDLER_SECONDS", 60, _SECONDS),
             retention_days=read.number(
                 "YCLOUD_RETENTION_DAYS", 30, "a number of days, or 0 for ever", zero=True
             ),
@@ -183,11 +185,25 @@ def _flag(config: Mapping[str, Any], key: str) -> bool:
 def _retry_delays(value: Any) -> tuple[float, ...]:
     if value is None:
         return RETRY_DELAYS
+    delays = delays_in(value)
+    if delays is None:
+        raise _wrong("YCLOUD_RETRY_DELAYS", value, DELAYS_TAKE)
+    return delays
+
+
+#: What a setting of delays takes.
+DELAYS_TAKE = "a sequence of seconds, each from 0 to 366 days"
+
+
+def delays_in(value: Any) -> tuple[float, ...] | None:
+    """The delays that a value stands for; ``None`` if it is none."""
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         numbers = [each for each in value if _is_number(each)]
-        if len(numbers) == len(value) and all(0 <= each < math.inf for each in numbers):
+        if len(numbers) == len(value) and all(
+            0 <= each <= LONGEST_RETRY_SECONDS for each in numbers
+        ):
             return tuple(map(float, numbers))
-    raise _wrong("YCLOUD_RETRY_DELAYS", value, "a sequence of seconds, each zero or more")
+    return None
 
 
 def _is_whole(value: object) -> TypeGuard[int]:

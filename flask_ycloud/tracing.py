@@ -21,10 +21,17 @@ except ModuleNotFoundError:
 _HEADER = "traceparent"
 
 
+def _is_traced() -> bool:
+    """Whether somebody collects spans; else making them would cost as much as handling."""
+    return trace is not None and not isinstance(
+        trace.get_tracer_provider(), trace.ProxyTracerProvider
+    )
+
+
 @contextmanager
 def accepting(endpoint: str) -> Iterator[None]:
     """A span around the verifying and storing of a delivery."""
-    if trace is None:
+    if not _is_traced():
         yield
         return
     tracer = trace.get_tracer("flask_ycloud")
@@ -39,14 +46,14 @@ def accepting(endpoint: str) -> Iterator[None]:
 
 def note(**attributes: str | int) -> None:
     """Add what is known by now to the current span."""
-    if trace is not None:
+    if _is_traced():
         span = trace.get_current_span()
         span.set_attributes({f"ycloud.{name}": v for name, v in attributes.items()})
 
 
 def current() -> str | None:
     """The context to keep with an event; ``None`` outside any trace."""
-    if trace is None:
+    if not _is_traced():
         return None
     carrier: dict[str, str] = {}
     propagation.TraceContextTextMapPropagator().inject(carrier)
@@ -56,7 +63,7 @@ def current() -> str | None:
 @contextmanager
 def handling(traceparent: str | None, **attributes: str | int) -> Iterator[Any]:
     """A span around one run of a handler, in the trace of the accept."""
-    if trace is None:
+    if not _is_traced():
         yield
         return
     kept = {} if traceparent is None else {_HEADER: traceparent}
@@ -73,7 +80,7 @@ def handling(traceparent: str | None, **attributes: str | int) -> Iterator[Any]:
 
 def failed(error: BaseException) -> None:
     """Mark the current span as failed, by the error's type alone."""
-    if trace is not None:
+    if _is_traced():
         name = type(error).__qualname__
         span = trace.get_current_span()
         span.set_status(trace.Status(trace.StatusCode.ERROR, name))

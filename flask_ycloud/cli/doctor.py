@@ -133,6 +133,20 @@ def _backlog(runtime: Runtime) -> Iterator[Finding]:
     else:
         text = f"{stats.pending} wait, {stats.running} run, none is overdue."
         yield Finding("backlog", "good", text)
+    slow = [
+        each
+        for each in stats.running_handlers
+        if each.seconds >= runtime.settings.slow_handler_seconds
+    ]
+    for each in slow:
+        text = f"{each.handler} has been running for {short(each.seconds)}"
+        text += f" with event {each.event_id}."
+        remedy = "Its thread and its conversation wait: has what it calls a time limit?"
+        yield Finding("handlers", "look", text, remedy)
+    if stats.unhandled:
+        text = f"{stats.unhandled} events were done without any handler."
+        remedy = "See: flask ycloud list --unhandled; then: flask ycloud replay --unhandled"
+        yield Finding("handlers", "look", text, remedy)
     if stats.dead:
         remedy = "See: flask ycloud list --state dead; then: flask ycloud replay ID"
         yield Finding("backlog", "look", f"{stats.dead} dead letters.", remedy)

@@ -19,14 +19,25 @@ from .output import fields, table
 @click.option("--state", type=click.Choice(["pending", "running", "done", "dead"]))
 @click.option("--type", "event_type", help="An exact event type.")
 @click.option("--endpoint", help="The name of a WebhookBlueprint.")
+@click.option("--unhandled", is_flag=True, help="That no handler was subscribed to.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1))
 @click.option("--before", type=int, help="For the next page: the last # of this one.")
 def list_events(
-    state: str | None, event_type: str | None, endpoint: str | None, limit: int, before: int
+    state: str | None,
+    event_type: str | None,
+    endpoint: str | None,
+    unhandled: bool,
+    limit: int,
+    before: int,
 ) -> None:
     """Events, the newest first."""
     found = runtime_of(current_app).inbox.list(
-        state=state, type=event_type, endpoint=endpoint, limit=limit, before=before
+        state=state,
+        type=event_type,
+        endpoint=endpoint,
+        unhandled=unhandled or None,
+        limit=limit,
+        before=before,
     )
     if not found:
         click.echo("No events.")
@@ -36,7 +47,7 @@ def list_events(
             str(each.position),
             each.id,
             each.type or "(not understood)",
-            each.state,
+            _state(each),
             ago(each.received_at),
             each.endpoint,
         )
@@ -55,8 +66,10 @@ def show(event_id: str, payload: bool) -> None:
         "id": event.id,
         "type": event.type or "(not understood)",
         "endpoint": event.endpoint,
-        "state": event.state,
+        "state": _state(event),
         "reason": event.reason,
+        "handler": event.running_handler,
+        "running": event.running_since and f"since {ago(event.running_since)}",
         "received": event.received_at.isoformat(timespec="milliseconds"),
         "next look": event.due_at and ahead(event.due_at),
         "settled": event.settled_at and event.settled_at.isoformat(timespec="milliseconds"),
@@ -74,10 +87,19 @@ def show(event_id: str, payload: bool) -> None:
 
 
 @ycloud_cli.command()
-@click.argument("event_ids", nargs=-1, required=True)
-@click.option("--all", "succeeded_too", is_flag=True, help="Run even what has succeeded.")
-def replay(event_ids: tuple[str, ...], succeeded_too: bool) -> None:
+@click.argument("event_ids", nargs=-1)
+@click.option("--all", "succeeded_too", is_flag=True, help="Also run those that succeeded.")
+@click.option("--unhandled", is_flag=True, help="All that no handler was subscribed to.")
+@click.option("--type", "event_type", help="With --unhandled: only this event type.")
+def replay(
+    event_ids: tuple[str, ...], succeeded_too: bool, unhandled: bool, event_type: str | None
+) -> None:
     """Have events handled again: the handlers that have not succeeded."""
+    if bool(event_ids) == unhandled:
+        raise click.UsageError("Name the events by their ids, or give --unhandled.")
+    if unhandled:
+        count = runtime_of(current_app).inbox.replay_unhandled(type=event_type)
+        click.echo(f"{count} events are due again.")
     for event_id in event_ids:
         runtime_of(current_app).inbox.replay(event_id, succeeded_too=succeeded_too)
         click.echo(f"{event_id} is due again.")
@@ -93,9 +115,14 @@ def stats(as_json: bool) -> None:
         return
     age = found.oldest_pending_seconds
     oldest = "" if age is None else f" (the oldest for {short(age)})"
+    unhandled = f", {found.unhandled} unhandled" if found.unhandled else ""
     click.echo(
-        f"{found.pending} pending{oldest}, {found.running} running, {found.dead} dead."
+        f"{found.pending} pending{oldest}, {found.running} running, {found.dead} dead"
+        f"{unhandled}."
     )
+    for run in found.running_handlers:
+        time = short(run.seconds)
+        click.echo(f"{run.handler} has been running for {time} with event {run.event_id}.")
     rows = [
         (name or "(not understood)", *(str(counts[each]) for each in counts))
         for name, counts in sorted(found.by_type.items(), key=lambda item: item[0] or "")
@@ -121,6 +148,10 @@ def init_db() -> None:
     """
     version = runtime_of(current_app).inbox.database.init()
     click.echo(f"The inbox's tables are there, version {version}.")
+
+
+def _state(event: StoredEvent) -> str:
+    return f"{event.state} (unhandled)" if event.unhandled else event.state
 
 
 def _get(event_id: str) -> StoredEvent:

@@ -10,8 +10,14 @@ from flask import current_app
 
 from ..dispatch import WorkerDispatcher, tasks
 from ..errors import YCloudError
+from ..handlers import types_heard
 from ..runtime import runtime_of
 from .group import ycloud_cli
+
+_NO_HANDLERS = """\
+This process has no handlers, so every event would end unhandled. Import the module with
+your @on_event functions where the app is made, which is {module!r}: for example
+"import shop.handlers". Then look: flask ycloud doctor"""
 
 
 @ycloud_cli.command()
@@ -20,6 +26,8 @@ from .group import ycloud_cli
 def worker(threads: int | None, once: bool) -> None:
     """Handle events until SIGTERM or Ctrl-C; handlers that run may finish."""
     runtime = runtime_of(current_app)
+    if not any(types_heard(*runtime.scopes(name)) for name in runtime.endpoints):
+        raise click.ClickException(_NO_HANDLERS.format(module=current_app.import_name))
     working = WorkerDispatcher(runtime, threads=threads or runtime.settings.worker_threads)
     if once:
         click.echo(f"Handled {working.drain()} events.")
@@ -29,7 +37,8 @@ def worker(threads: int | None, once: bool) -> None:
         signal.signal(each, lambda *_: stop.set())
     working.start()
     click.echo("Handling events. Ctrl-C ends it.")
-    stop.wait()
+    while not stop.wait(1.0):
+        working.start()  # threads that ended are replaced
     click.echo("Ending; handlers that run may finish.")
     working.stop()
 

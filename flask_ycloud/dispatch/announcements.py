@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import type_and_stack
 from ..handlers import Outcome, announce, event_dead, event_done
 from ..inbox import Claim, Verdict
+from ..logs import log
 from ..protocol import Event
 from ..runtime import Runtime
 
@@ -20,18 +21,21 @@ def log_failure(
     """One handler's failure: type, place and stack, but no values of anything."""
     subject, extra = (name, event.id, event.type), about(name, event)
     if outcome.state == "discarded":
-        _logger.info("Handler %s discarded event %s (%s).", *subject, extra=extra)
+        message = "Handler %s discarded event %s (%s)."
+        log(_logger, logging.INFO, message, *subject, **extra)
     elif outcome.retry_after is not None and delay is not None:
         message = "Handler %s asked for event %s (%s) again in %g s."
-        _logger.info(message, *subject, delay, extra=extra)
+        log(_logger, logging.INFO, message, *subject, delay, **extra)
     else:
-        _logger.error(
+        log(
+            _logger,
+            logging.ERROR,
             "Handler %s failed at event %s (%s), attempt %d; %s. %s",
             *subject,
             event.attempt,
             "it was the last" if delay is None else f"the next is in {delay:g} s",
             type_and_stack(outcome.exception) if outcome.exception else "",
-            extra=extra,
+            **extra,
         )
 
 
@@ -52,13 +56,40 @@ def tell_verdict(
     """Tell who listens how an event ended, and the log of dead letters."""
     details: dict[str, Any] = {"event_id": claim.id, "event_type": event_type}
     if verdict.state == "done":
-        announce(event_done, runtime.app, **details)
+        if verdict.unhandled:
+            _warn_unhandled(claim, event_type)
+        announce(event_done, runtime.app, **details, unhandled=verdict.unhandled)
     elif verdict.state == "dead":
-        _logger.error(
+        log(
+            _logger,
+            logging.ERROR,
             "Event %s (%s) is a dead letter: %s.",
             claim.id,
             event_type,
             verdict.reason,
-            extra={**details, "endpoint": claim.endpoint},
+            **details,
+            endpoint=claim.endpoint,
         )
         announce(event_dead, runtime.app, **details, reason=verdict.reason)
+
+
+def _warn_unhandled(claim: Claim, event_type: str | None) -> None:
+    if event_type in _warned or len(_warned) >= _MOST_WARNED:
+        return
+    _warned.add(event_type)
+    log(
+        _logger,
+        logging.WARNING,
+        "No handler is subscribed to %s: event %s is done, unhandled. Is the module with"
+        " its @on_event imported here? Later: flask ycloud replay --unhandled",
+        event_type,
+        claim.id,
+        event_id=claim.id,
+        event_type=event_type,
+        endpoint=claim.endpoint,
+    )
+
+
+# The types that were warned of, once in each process: nobody chooses how many there are.
+_warned: set[str | None] = set()
+_MOST_WARNED = 1_000

@@ -1,102 +1,178 @@
-"""Leases that are kept while a handler runs."""
+"""The claims that a process holds: their leases are renewed, and long runs are noted."""
 
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..errors import InboxUnavailable
-from ..inbox import Claim, Inbox, Verdict
+from ..inbox import Claim, Inbox, Progress, Verdict
+from ..logs import log
+from ..runtime import Runtime
+from .threads import StartsThreads
 
 _logger = logging.getLogger(__name__)
+
+#: Seconds that a handler has run when its start is noted in the inbox.
+NOTE_AFTER_SECONDS = 1.0
+
+#: Seconds between two looks at what is held.
+TICK_SECONDS = 0.5
 
 
 @dataclass
 class _Held:
-    inbox: Inbox
+    """A claim, and the handler that runs for it; times by the monotonic clock."""
+
+    runtime: Runtime
     claim: Claim
-    renew_at: float  # by the monotonic clock
+    renew_at: float
+    handler: str = ""
+    started: float = 0.0
+    noted: bool = False
+    warned: bool = False
+    lost: bool = False
 
 
-class LeaseKeeper:
-    """Renews the leases of all events that this process handles, from one thread.
+class LeaseKeeper(StartsThreads):
+    """Keeps the leases of all events that this process has claimed.
 
-    Each is renewed three times in the time it lasts. The thread holds on to nothing
-    while it sleeps, and is not woken for events that end before their first renewal.
+    Each is renewed three times in the time it lasts. A handler that has run for a second
+    is noted in the inbox, for people to see; one that runs for
+    ``YCLOUD_SLOW_HANDLER_SECONDS`` is logged, once.
+
+    Either its own thread does so, after :meth:`start`, or somebody who calls
+    :meth:`tick` twice a second. It holds on to no app that has nothing claimed.
     """
 
     def __init__(self) -> None:
-        self._start_afresh()
+        super().__init__()
+        self._forget_all()
 
-    def _start_afresh(self) -> None:
-        self._pid: int | None = None
+    def _forget_all(self) -> None:
         self._held: dict[int, _Held] = {}
         self._changed = threading.Condition()
-        self._wakes_at: float | None = None
+        self._idle = False
+
+    def _make_jobs(self) -> Mapping[str, Callable[[], None]]:
+        self._forget_all()  # a fork leaves the claims to the parent
+        return {"ycloud-leases": self._keep}
+
+    def hold(self, runtime: Runtime, claim: Claim) -> None:
+        """Keep the lease of a claim from now on."""
+        renew_at = time.monotonic() + runtime.inbox.lease / 3
+        with self._changed:
+            self._held[id(claim)] = _Held(runtime, claim, renew_at)
+            if self._idle:
+                self._changed.notify()
+
+    def drop(self, claim: Claim) -> None:
+        """Keep it no longer: it has ended."""
+        with self._changed:
+            self._held.pop(id(claim), None)
 
     @contextmanager
-    def holding(self, inbox: Inbox, claim: Claim) -> Iterator[None]:
-        """Keep the lease of a claim for the time of a ``with`` block."""
-        if self._pid != os.getpid():
-            self._start_thread()
-        held = _Held(inbox, claim, time.monotonic() + inbox.lease / 3)
-        with self._changed:
-            self._held[id(held)] = held
-            if self._wakes_at is None or held.renew_at < self._wakes_at:
-                self._changed.notify()
+    def running(self, claim: Claim, handler: str) -> Iterator[None]:
+        """Know that this handler runs, for the time of a ``with`` block."""
+        held = self._held.get(id(claim))
+        if held is None:
+            yield
+            return
+        held.noted = held.warned = False
+        held.started, held.handler = time.monotonic(), handler
         try:
             yield
         finally:
-            with self._changed:
-                self._held.pop(id(held), None)
+            held.handler = ""
 
-    def give_back(self, inbox: Inbox) -> None:
-        """End every claim of an inbox, so that another process can take the event now."""
+    def lose(self, claim: Claim) -> None:
+        """Another process has taken the event over."""
+        if (held := self._held.get(id(claim))) is not None:
+            held.lost = True
+
+    def is_lost(self, claim: Claim) -> bool:
+        """Whether another process has taken the event over."""
+        held = self._held.get(id(claim))
+        return held is not None and held.lost
+
+    def running_seconds(self) -> list[float]:
+        """How long each of the handlers that run now has run."""
+        now = time.monotonic()
+        return [now - held.started for held in list(self._held.values()) if held.handler]
+
+    def give_back(self) -> None:
+        """End every claim, so that another process can take the event now.
+
+        :raises InboxUnavailable: if an inbox cannot be written.
+        """
         with self._changed:
-            mine = [held for held in self._held.values() if held.inbox is inbox]
-            for held in mine:
-                del self._held[id(held)]
-        for held in mine:
-            inbox.save(held.claim, None, Verdict("pending", due_at=0.0))
+            held = list(self._held.values())
+            self._held.clear()
+        for inbox, these in _by_inbox(held).items():
+            inbox.save_all([given_back(each.claim) for each in these])
 
-    def _start_thread(self) -> None:
-        with _starting:
-            if self._pid == os.getpid():
-                return
-            self._start_afresh()  # a fork leaves the parent's thread and claims behind
-            self._pid = os.getpid()
-            threading.Thread(target=self._keep, name="ycloud-leases", daemon=True).start()
+    def tick(self) -> None:
+        """Do what is due by now."""
+        now = time.monotonic()
+        with self._changed:
+            held = list(self._held.values())
+        for inbox, these in _by_inbox(held).items():
+            try:
+                self._renew(inbox, [each for each in these if each.renew_at <= now], now)
+                for each in these:
+                    if each.handler and now - each.started >= NOTE_AFTER_SECONDS:
+                        self._note(each, now)
+            except InboxUnavailable as error:
+                log(_logger, logging.WARNING, "Leases were not renewed: %s", error)
+
+    def _renew(self, inbox: Inbox, due: list[_Held], now: float) -> None:
+        for each in due:
+            each.renew_at = now + inbox.lease / 3
+        ours = inbox.renew([each.claim for each in due])
+        for each in due:
+            each.lost = each.lost or each.claim.seq not in ours
+
+    def _note(self, held: _Held, now: float) -> None:
+        seconds, handler, claim = now - held.started, held.handler, held.claim
+        if seconds >= held.runtime.settings.slow_handler_seconds and not held.warned:
+            held.warned = True
+            log(
+                _logger, logging.WARNING,
+                "Handler %s has been running for %.0f s with event %s. Its conversation"
+                " waits, and so does its thread. Has what it waits for a time limit?",
+                handler, seconds, claim.id,
+                event_id=claim.id, endpoint=claim.endpoint, handler=handler,
+            )  # fmt: skip
+        if not held.noted:
+            held.noted = True
+            held.runtime.inbox.note_start(claim, handler, seconds)
 
     def _keep(self) -> None:
         while True:
             with self._changed:
-                times = [held.renew_at for held in self._held.values()]
-                self._wakes_at = min(times, default=None)
-                now = time.monotonic()
-                self._changed.wait(None if self._wakes_at is None else self._wakes_at - now)
-            self._renew_due()
-
-    def _renew_due(self) -> None:
-        now = time.monotonic()
-        due: dict[Inbox, list[Claim]] = {}
-        with self._changed:
-            for held in self._held.values():
-                if held.renew_at <= now:
-                    held.renew_at = now + held.inbox.lease / 3
-                    due.setdefault(held.inbox, []).append(held.claim)
-        for inbox, claims in due.items():
-            try:
-                inbox.renew(claims)
-            except InboxUnavailable as error:
-                _logger.warning("Leases were not renewed: %s", error)
+                self._idle = not self._held
+                leases = [held.runtime.inbox.lease for held in self._held.values()]
+                seconds = min([TICK_SECONDS, *(lease / 6 for lease in leases)])
+                self._changed.wait(None if self._idle else seconds)
+                self._idle = False
+            self.tick()
 
 
-_starting = threading.Lock()
+def given_back(claim: Claim) -> Progress:
+    """The end of a claim whose event was not handled: it is due as it was before."""
+    return Progress(claim, (), Verdict("pending", due_at=claim.due_at))
 
-#: The keeper of this process.
+
+def _by_inbox(held: list[_Held]) -> dict[Inbox, list[_Held]]:
+    grouped: dict[Inbox, list[_Held]] = {}
+    for each in held:
+        grouped.setdefault(each.runtime.inbox, []).append(each)
+    return grouped
+
+
+#: The keeper of what this process handles one by one, with a thread of its own.
 leases = LeaseKeeper()

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from ..runtime import Runtime
+from .notifying import Notifying
 
 
 class ManualDispatcher:
     """Leaves every event to other processes."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._database = runtime.inbox.database
+        self._notifying = Notifying(runtime.inbox.database)
 
     def start(self) -> None:
         """There is nothing to start."""
 
     def wake(self, event_id: str) -> None:
-        """Notify who listens; on SQLite they look for due events by themselves."""
-        self._database.notify()
+        """Notify who listens."""
+        self._notifying.notify()
 
     def stop(self) -> None:
         """There is nothing to stop."""

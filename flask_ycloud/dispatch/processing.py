@@ -1,16 +1,19 @@
-"""One claimed event through its handlers: attempts, retries, dead letters, leases."""
+"""One claimed event through its handlers: attempts, retries, dead letters."""
 
 from __future__ import annotations
 
 import logging
+import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
 from .. import tracing
-from ..errors import EventNotUnderstood, InboxUnavailable
+from ..errors import EventNotUnderstood
 from ..handlers import (
+    Handler,
     Outcome,
     announce,
     handler_failed,
@@ -18,15 +21,24 @@ from ..handlers import (
     handlers_for,
     run,
 )
-from ..inbox import Claim, HandlerState, Inbox, Transaction, Verdict
+from ..inbox import Claim, HandlerState, Progress, Transaction, Verdict
+from ..logs import log
 from ..protocol import Event, parse_event
 from ..runtime import Runtime
 from .announcements import about, log_failure, tell_verdict
-from .leases import leases
+from .leases import LeaseKeeper, leases
+from .saving import DirectSaver, Saver, tell_taken_over
 
 _logger = logging.getLogger(__name__)
 
-_SAVE_AGAIN_AFTER = (0.1, 0.3, 1.0, 3.0, 5.0)  # seconds, while the database is away
+#: The share of a delay that is added at random, so that what an outage made fail does
+#: not come back as one wave.
+_JITTER = 0.1
+
+#: Seconds until the next look at an event whose failed handler is not known here, and
+#: how long after its failure such a look is worth it: a deployment may be under way.
+_LOOK_AGAIN_AFTER = 60.0
+_LOOK_UNTIL = 86_400.0
 
 
 @dataclass
@@ -41,34 +53,59 @@ class Handled:
     errors: list[BaseException] = field(default_factory=list)
 
 
-def process(runtime: Runtime, claim: Claim) -> Handled:
-    """Run the handlers of a claimed event that are due, and keep their outcomes.
+def process(
+    runtime: Runtime,
+    claim: Claim,
+    *,
+    saver: Saver | None = None,
+    keeper: LeaseKeeper | None = None,
+) -> Handled:
+    """Run the handlers of a claimed event that are due, and have their outcomes saved.
 
-    The lease is kept meanwhile.
-
+    :param saver: saves the outcomes; in this thread, before it goes on, if left out.
+    :param keeper: keeps the lease already; if left out, the lease is kept meanwhile.
     :raises InboxUnavailable: if the outcomes cannot be kept. The lease then runs out,
         and the event is handled again.
     """
+    saver = saver or DirectSaver(runtime.inbox)
+    if keeper is not None:
+        return _process(runtime, claim, saver, keeper)
+    leases.start()
+    leases.hold(runtime, claim)
+    try:
+        return _process(runtime, claim, saver, leases)
+    finally:
+        leases.drop(claim)
+
+
+def _process(runtime: Runtime, claim: Claim, saver: Saver, keeper: LeaseKeeper) -> Handled:
     received_at = datetime.fromtimestamp(claim.received_at, timezone.utc)
     try:
         event = parse_event(claim.body, endpoint=claim.endpoint, received_at=received_at)
     except EventNotUnderstood as not_understood:  # a replayed one, still not
         verdict = Verdict("dead", reason=str(not_understood))
-        if not _save(runtime.inbox, claim, None, verdict):
-            return Handled()
-        tell_verdict(runtime, claim, None, verdict)
-        return Handled(verdict)
-    with leases.holding(runtime.inbox, claim):
-        return _Round(runtime, claim, event).run()
+        told = lambda: tell_verdict(runtime, claim, None, verdict)  # noqa: E731
+        saved = saver.save(Progress(claim, (), verdict), told)
+        return Handled(verdict if saved else None)
+    return _Round(runtime, claim, event, saver, keeper).run()
 
 
 class _Round:
     """One round of an event's handlers."""
 
-    def __init__(self, runtime: Runtime, claim: Claim, event: Event[Any]) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        claim: Claim,
+        event: Event[Any],
+        saver: Saver,
+        keeper: LeaseKeeper,
+    ) -> None:
         self.runtime = runtime
         self.claim = claim
         self.event = event
+        self.saver = saver
+        self.keeper = keeper
         scopes = runtime.scopes(event.endpoint)
         self.handlers = handlers_for(runtime.app, event.type, *scopes)
         self.states = dict(claim.handlers)
@@ -77,13 +114,13 @@ class _Round:
     def run(self) -> Handled:
         now = self.runtime.inbox.clock()
         due = [name for name in self.handlers if _is_due(self.states.get(name), now)]
-        kept = bool(due) or _save(self.runtime.inbox, self.claim, None, self._verdict())
+        kept = bool(due) or self._save((), self._verdict())
         for name in due:
             # The last outcome goes into the commit that settles the event.
+            kept = kept and not self.keeper.is_lost(self.claim)
             kept = kept and self._handle(name, last=name == due[-1])
         if kept:
-            self.handled.verdict = verdict = self._verdict()
-            tell_verdict(self.runtime, self.claim, self.event.type, verdict)
+            self.handled.verdict = self._verdict()
         return self.handled
 
     def _handle(self, name: str, *, last: bool) -> bool:
@@ -91,9 +128,12 @@ class _Round:
         known = self.states.get(name)
         attempts = (known.attempts if known else 0) + 1
         attempt = attempts + self.claim.crashes
-        if attempt > len(self.runtime.settings.retry_delays) + 1:
+        if attempt > len(self._delays(name)) + 1:
             died = f"its process died while handling this event, {self.claim.crashes} times"
             return self._keep(HandlerState(name, "failed", attempts - 1, error=died), last)
+        if self.claim.taken_over or self.claim.crashes:
+            # Its process may have died of it. The next claim shall know that it began.
+            self.runtime.inbox.note_start(self.claim, name)
         transaction = self.runtime.inbox.database.transaction()
         kept: list[bool] = []
 
@@ -102,48 +142,96 @@ class _Round:
             if transaction.opened:
                 seconds = time.perf_counter() - started
                 success = HandlerState(name, "succeeded", attempts, seconds=seconds)
-                kept.append(self._keep(success, last, transaction))
+                kept.append(self._keep_on(transaction, success, last))
 
         event = replace(self.event, attempt=attempt, connect=transaction.open)
         started = time.perf_counter()
         try:
-            with tracing.handling(self.claim.traceparent, **about(name, event)):
-                outcome = run(self.handlers[name], self.runtime.app, event, commit=commit)
-                if outcome.exception is not None:
-                    tracing.failed(outcome.exception)
+            with self.keeper.running(self.claim, name):
+                outcome = self._run(name, event, commit)
         finally:
             transaction.close()
         seconds = time.perf_counter() - started
-        delay = self._delay(attempt, outcome)
+        delay = self._delay(name, attempt, outcome)
         next_at = None if delay is None else self.runtime.inbox.clock() + delay
         state = HandlerState(name, outcome.state, attempts, next_at, outcome.error, seconds)
         saved = kept[0] if kept else self._keep(state, last)
         self._tell(name, event, outcome, delay, seconds)
         return saved
 
-    def _keep(
-        self, state: HandlerState, last: bool, transaction: Transaction | None = None
-    ) -> bool:
+    def _run(self, name: str, event: Event[Any], commit: Callable[[], None]) -> Outcome:
+        """Run the handler, in a span if there is a tracer, whatever that one raises."""
+        outcome: Outcome | None = None
+        try:
+            with tracing.handling(self.claim.traceparent, **about(name, event)):
+                outcome = run(self.handlers[name], self.runtime.app, event, commit=commit)
+                if outcome.exception is not None:
+                    tracing.failed(outcome.exception)
+        except Exception as error:
+            kind = type(error).__name__
+            log(_logger, logging.ERROR, "The tracer raised %s.", kind)
+        return outcome or run(self.handlers[name], self.runtime.app, event, commit=commit)
+
+    def _keep(self, state: HandlerState, last: bool) -> bool:
+        self.states[state.handler] = state
+        return self._save((state,), self._verdict() if last else None)
+
+    def _keep_on(self, transaction: Transaction, state: HandlerState, last: bool) -> bool:
+        """Keep it with what the handler wrote, or neither."""
         self.states[state.handler] = state
         verdict = self._verdict() if last else None
-        return _save(self.runtime.inbox, self.claim, state, verdict, transaction)
+        if not self.runtime.inbox.save(self.claim, state, verdict, transaction):
+            tell_taken_over(self.claim)
+            return False
+        if verdict is not None:
+            self.keeper.drop(self.claim)
+            self.saver.tell(lambda: self._tell_verdict(verdict))
+        return True
+
+    def _save(self, runs: tuple[HandlerState, ...], verdict: Verdict | None) -> bool:
+        progress = Progress(self.claim, runs, verdict)
+        return self.saver.save(progress, lambda: self._tell_verdict(verdict))
+
+    def _tell_verdict(self, verdict: Verdict | None) -> None:
+        if verdict is not None:
+            tell_verdict(self.runtime, self.claim, self.event.type, verdict)
 
     def _verdict(self) -> Verdict:
-        states = [self.states[name] for name in self.handlers]
+        now = self.runtime.inbox.clock()
+        states = [state for name in self.states if (state := self._state(name, now))]
         waiting = [state.next_at for state in states if state.next_at is not None]
         if waiting:
             return Verdict("pending", due_at=min(waiting))
         failed = next((state for state in states if state.state == "failed"), None)
-        if failed is None:
-            return Verdict("done")
-        return Verdict("dead", reason=f"{failed.handler}: {failed.error}")
+        if failed is not None:
+            return Verdict("dead", reason=f"{failed.handler}: {failed.error}")
+        return Verdict("done", unhandled=not states)
 
-    def _delay(self, attempt: int, outcome: Outcome) -> float | None:
+    def _state(self, name: str, now: float) -> HandlerState | None:
+        """An outcome as it counts: a failure is none the less for want of its handler."""
+        state = self.states[name]
+        if name in self.handlers or state.state != "failed":
+            return state
+        if state.next_at is None:
+            return state
+        if now - (state.updated_at or now) > _LOOK_UNTIL:
+            error = f"{state.error}; since then no process had a handler of that name"
+            return replace(state, next_at=None, error=error)
+        return replace(state, next_at=max(state.next_at, now + _LOOK_AGAIN_AFTER))
+
+    def _delays(self, name: str) -> tuple[float, ...]:
+        handler = self.handlers[name]
+        own = handler.retry_delays if isinstance(handler, Handler) else None
+        return self.runtime.settings.retry_delays if own is None else own
+
+    def _delay(self, name: str, attempt: int, outcome: Outcome) -> float | None:
         """Seconds until this handler runs again; ``None`` if it does not."""
-        delays = self.runtime.settings.retry_delays
+        delays = self._delays(name)
         if outcome.state != "failed" or attempt > len(delays):
             return None
-        return delays[attempt - 1] if outcome.retry_after is None else outcome.retry_after
+        if outcome.retry_after is not None:
+            return outcome.retry_after
+        return delays[attempt - 1] * (1 + random.uniform(0, _JITTER))  # noqa: S311
 
     def _tell(
         self,
@@ -166,40 +254,3 @@ class _Round:
 
 def _is_due(state: HandlerState | None, now: float) -> bool:
     return state is None or (state.next_at is not None and state.next_at <= now)
-
-
-def _save(
-    inbox: Inbox,
-    claim: Claim,
-    ran: HandlerState | None,
-    verdict: Verdict | None,
-    transaction: Transaction | None = None,
-) -> bool:
-    """Keep how a handler ran, and a verdict; ``False`` if the claim was taken over."""
-    if transaction is not None:
-        saved = inbox.save(claim, ran, verdict, transaction)
-    else:
-        saved = _save_patiently(inbox, claim, ran, verdict)
-    if not saved:
-        _logger.warning(
-            "Event %s was taken over while it was handled here: this process was away for"
-            " longer than YCLOUD_LEASE_SECONDS.",
-            claim.id,
-            extra={"event_id": claim.id, "endpoint": claim.endpoint},
-        )
-    return saved
-
-
-def _save_patiently(
-    inbox: Inbox, claim: Claim, ran: HandlerState | None, verdict: Verdict | None
-) -> bool:
-    """What is lost here runs its handler a second time."""
-    delays = iter(_SAVE_AGAIN_AFTER)
-    while True:
-        try:
-            return inbox.save(claim, ran, verdict)
-        except InboxUnavailable:
-            delay = next(delays, None)
-            if delay is None:
-                raise
-            time.sleep(delay)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import logging
 import queue
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from flask import current_app
 
@@ -48,9 +47,9 @@ class TaskDispatcher(StartsThreads):
         self._send = send
         self._troubled = False
 
-    def _make_threads(self) -> list[threading.Thread]:
+    def _make_jobs(self) -> Mapping[str, Callable[[], None]]:
         self._waiting: queue.Queue[str] = queue.Queue(_MOST_WAITING)
-        return [threading.Thread(target=self._offer_all, name="ycloud-sender", daemon=True)]
+        return {"ycloud-sender": self._offer_all}
 
     def wake(self, event_id: str) -> None:
         """Have the event's id sent."""
@@ -118,6 +117,7 @@ def sweep() -> int:
     :returns: how many tasks were sent.
     """
     runtime, dispatcher = _task_queue()
+    runtime.inbox.release_orphans()
     overdue = runtime.inbox.overdue(OVERDUE_SECONDS, limit=_MOST_SWEPT)
     for event_id in overdue:
         dispatcher.send(event_id)

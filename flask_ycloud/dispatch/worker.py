@@ -5,24 +5,27 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import queue
 import socket
 import threading
 import time
 import weakref
+from collections.abc import Callable, Mapping
 from contextlib import closing
 
 from ..errors import InboxUnavailable, type_and_stack
-from ..inbox import heartbeats
+from ..inbox import Claim, heartbeats
+from ..logs import log
 from ..runtime import Runtime
-from .leases import leases
+from .buffer import Buffer
+from .fetching import POLL_SECONDS, Fetcher
+from .leases import LeaseKeeper, given_back
+from .notifying import Notifying
 from .processing import process
+from .saving import SharedSaver
 from .threads import StartsThreads
 
 _logger = logging.getLogger(__name__)
-
-#: Seconds after which an idle thread looks for what no one told it of: retries, and
-#: events of other processes.
-POLL_SECONDS = 1.0
 
 #: Seconds between two looks for old events that are done.
 PRUNE_EVERY_SECONDS = 3600.0
@@ -33,13 +36,16 @@ BEAT_EVERY_SECONDS = 20.0
 #: Seconds that running handlers get at the end of the process. Gunicorn gives 30.
 GRACE_SECONDS = 25.0
 
+_DRAINED_AT_ONCE = 16
+_SAVER, _ANNOUNCER = "ycloud-saver", "ycloud-announcer"
+
 
 class WorkerDispatcher(StartsThreads):
-    """Threads that claim due events and handle them.
+    """Threads that fetch due events, handle them, and save what came of it.
 
-    They start at the first request, so in the process that serves: threads do not
-    survive the fork of a preloading server. When they are idle they also delete events
-    that were done ``YCLOUD_RETENTION_DAYS`` ago.
+    One fetches and one saves for all that handle. They start at the first request, so in
+    the process that serves: threads do not survive the fork of a preloading server. They
+    also leave heartbeats, and delete events that were done ``YCLOUD_RETENTION_DAYS`` ago.
 
     :param runtime: the app's.
     :param threads: how many handle at once.
@@ -49,58 +55,68 @@ class WorkerDispatcher(StartsThreads):
         super().__init__()
         self._runtime = runtime
         self._count = threads
+        self._notifying = Notifying(runtime.inbox.database)
 
-    def _make_threads(self) -> list[threading.Thread]:
-        self._due = threading.Condition()
-        self._wakes = self._idle = 0
-        self._stopping = self._troubled = False
+    def _make_jobs(self) -> Mapping[str, Callable[[], None]]:
+        inbox = self._runtime.inbox
+        self._stopping = False
+        self._tell_later: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._keeper = LeaseKeeper()
+        self._buffer = Buffer(self._count)
+        self._fetcher = Fetcher(self._runtime, self._buffer, self._keeper, self._do_chores)
+        self._saver = SharedSaver(
+            inbox,
+            self._keeper,
+            on_saved=self._fetcher.saved,
+            tell=self._tell_later.put,
+        )
+        self._name = f"{socket.gethostname()} {os.getpid()} {id(self):x}"
         self._prune_at = time.monotonic() + PRUNE_EVERY_SECONDS / 60
         self._beat_at = time.monotonic()
-        self._name = f"{socket.gethostname()} {os.getpid()} {id(self):x}"
-        self._threads = [
-            threading.Thread(target=self._work, name=f"ycloud-{number}", daemon=True)
-            for number in range(self._count)
-        ]
-        if self._runtime.inbox.database.can_notify:
-            listener = threading.Thread(
-                target=self._listen, name="ycloud-listener", daemon=True
-            )
-            self._threads.append(listener)
+        jobs: dict[str, Callable[[], None]] = {
+            _SAVER: self._saver.run,
+            _ANNOUNCER: self._announce,
+            "ycloud-fetcher": self._fetcher.run,
+        }
+        if inbox.database.can_notify:
+            jobs["ycloud-listener"] = self._listen
+        for number in range(self._count):
+            jobs[f"ycloud-{number}"] = self._handle
         atexit.register(_stop, weakref.ref(self))
-        return self._threads
+        return jobs
 
     def wake(self, event_id: str) -> None:
-        """Have an idle thread look for due events now; of another process if need be."""
-        if self._pid == os.getpid() and self._notify():
-            return
-        self._runtime.inbox.database.notify()
-
-    def _notify(self) -> bool:
-        """Wake one idle thread; ``False`` if there is none."""
-        with self._due:
-            self._wakes += 1  # for one that is on its way to wait, too
-            self._due.notify()
-            return self._idle > 0
+        """Have due events fetched now; by another process if this one is busy."""
+        if self.started:
+            self._fetcher.wake()
+            if self._buffer.has_room:
+                return
+        self._notifying.notify()
 
     def stop(self, grace: float = GRACE_SECONDS) -> None:
-        """Claim no more, let running handlers finish, and give back the rest.
+        """Fetch no more, let running handlers finish, and give back the rest.
 
         :param grace: seconds that the handlers get.
         """
-        if self._pid != os.getpid() or self._stopping:
+        if not self.started:
             return
-        with self._due:
-            self._stopping = True
-            self._due.notify_all()
-        self._runtime.inbox.database.notify()  # or the listener would sleep on
+        self._stopping = True
+        threads = self._end()
         until = time.monotonic() + grace
-        for thread in self._threads:
-            thread.join(max(0.0, until - time.monotonic()))
+        self._fetcher.stop()
+        self._give_back(self._buffer.close())
+        self._runtime.inbox.database.notify()  # or the listener would sleep on
+        later = [each for each in threads if each.name in (_SAVER, _ANNOUNCER)]
+        _join([each for each in threads if each not in later], until)
+        self._saver.finish(max(1.0, until - time.monotonic()))
+        self._tell_later.put(None)
+        _join(later, max(until, time.monotonic() + 1.0))
         try:
-            leases.give_back(self._runtime.inbox)
+            self._keeper.give_back()
             heartbeats.sign_off(self._runtime.inbox, self._name)
         except InboxUnavailable as error:
-            _logger.warning("Events were not given back; their leases run out: %s", error)
+            message = "Events were not given back; their leases run out: %s"
+            log(_logger, logging.WARNING, message, error)
 
     def drain(self) -> int:
         """Handle, in this thread, what is due now; for ``flask ycloud worker --once``.
@@ -108,62 +124,53 @@ class WorkerDispatcher(StartsThreads):
         :returns: how many events were handled.
         """
         handled = 0
-        while self._handle_next():
-            handled += 1
+        while claims := self._runtime.inbox.fetch(_DRAINED_AT_ONCE):
+            for claim in claims:
+                process(self._runtime, claim)
+            handled += len(claims)
         return handled
 
-    def _work(self) -> None:
-        while not self._stopping:
-            seen = self._wakes
+    def _handle(self) -> None:
+        while (claim := self._buffer.take()) is not None:
             try:
-                idle = not self._handle_next()
-                self._troubled = False
-            except InboxUnavailable as error:
-                idle = True
-                if not self._troubled:  # once, not each second of an outage
-                    _logger.error("The worker waits for the inbox: %s", error)
-                self._troubled = True
-            except Exception as error:
-                idle = True
+                process(self._runtime, claim, saver=self._saver, keeper=self._keeper)
+            except BaseException as error:
                 # The lease runs out, and the event is handled again.
-                _logger.error("The worker failed: %s", type_and_stack(error))
-            if idle:
-                self._wait(seen)
+                self._keeper.drop(claim)
+                if not isinstance(error, Exception):
+                    raise  # this thread ends, and another one starts
+                text = type_and_stack(error)
+                log(_logger, logging.ERROR, "The worker failed: %s", text)
 
-    def _handle_next(self) -> bool:
-        claim = self._runtime.inbox.claim()
-        if claim is not None:
-            process(self._runtime, claim)
-        return claim is not None
+    def _give_back(self, claims: list[Claim]) -> None:
+        try:
+            self._runtime.inbox.save_all([given_back(claim) for claim in claims])
+        except InboxUnavailable as error:
+            message = "Events were not given back; their leases run out: %s"
+            log(_logger, logging.WARNING, message, error)
+        for claim in claims:
+            self._keeper.drop(claim)
 
-    def _wait(self, seen: int) -> None:
-        """Wait for a wake, or for the time of the next event, but not for long."""
-        timeout = POLL_SECONDS
-        if not self._troubled:
+    def _announce(self) -> None:
+        """Tell who listens, in their own time: no outcome waits for them."""
+        while (then := self._tell_later.get()) is not None:
             try:
-                self._beat()
-                self._prune()
-                timeout = min(timeout, self._runtime.inbox.next_due() or timeout)
-            except InboxUnavailable:
-                self._troubled = True
-        with self._due:
-            self._idle += 1
-            self._due.wait_for(lambda: self._stopping or self._wakes != seen, timeout)
-            self._idle -= 1
+                then()
+            except Exception as error:
+                text = type_and_stack(error)
+                log(_logger, logging.ERROR, "An announcement failed: %s", text)
 
-    def _beat(self) -> None:
-        with self._due:
-            if time.monotonic() < self._beat_at:
-                return
-            self._beat_at = time.monotonic() + BEAT_EVERY_SECONDS
-        heartbeats.beat(self._runtime.inbox, self._name)
-
-    def _prune(self) -> None:
-        with self._due:
-            if time.monotonic() < self._prune_at:
-                return
-            self._prune_at = time.monotonic() + PRUNE_EVERY_SECONDS
-        self._runtime.inbox.prune()
+    def _do_chores(self) -> None:
+        """What does not wait for idle times; the fetcher does it between two looks."""
+        self.start()  # a thread that ended is replaced
+        now, inbox = time.monotonic(), self._runtime.inbox
+        if now >= self._beat_at:
+            self._beat_at = now + BEAT_EVERY_SECONDS
+            heartbeats.beat(inbox, self._name)
+            inbox.release_orphans()
+        if now >= self._prune_at:
+            # One batch at a time: the rest is for the next look.
+            self._prune_at = now + (0.0 if inbox.prune_some() else PRUNE_EVERY_SECONDS)
 
     def _listen(self) -> None:
         """Be woken by other processes, too."""
@@ -173,12 +180,16 @@ class WorkerDispatcher(StartsThreads):
                 with closing(database.notifications(POLL_SECONDS)) as notifications:
                     for notified in notifications:
                         if notified:
-                            self._notify()
+                            self._fetcher.wake()
                         if self._stopping:
                             return
-            except InboxUnavailable:  # those who look for events by themselves log it
-                with self._due:
-                    self._due.wait_for(lambda: self._stopping, POLL_SECONDS)
+            except InboxUnavailable:  # the fetcher logs it
+                time.sleep(POLL_SECONDS)
+
+
+def _join(threads: list[threading.Thread], until: float) -> None:
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
 
 
 def _stop(worker: weakref.ref[WorkerDispatcher]) -> None:

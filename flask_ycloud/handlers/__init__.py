@@ -1,6 +1,6 @@
 """Who is subscribed? Signals, ``on_event``, and running one handler."""
 
-from .invocation import Outcome, Receiver, run
+from .invocation import Handler, Outcome, Receiver, run
 from .registry import (
     Handlers,
     event_signal,
@@ -22,6 +22,7 @@ from .signals import (
 )
 
 __all__ = [
+    "Handler",
     "Handlers",
     "Outcome",
     "Receiver",

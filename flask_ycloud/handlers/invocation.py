@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Discard, Retry
+from .signals import in_main_thread
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -24,10 +25,16 @@ Receiver = Callable[..., Any]
 
 @dataclass(frozen=True, eq=False)
 class Handler:
-    """A subscribed function in the shape of a blinker receiver."""
+    """A subscribed function in the shape of a blinker receiver.
+
+    :param timeout: seconds after which a coroutine is cancelled; ``None`` for never.
+    :param retry_delays: its own, in place of ``YCLOUD_RETRY_DELAYS``.
+    """
 
     name: str
     func: Callable[[Any], Any]
+    timeout: float | None = None
+    retry_delays: tuple[float, ...] | None = None
 
     def __call__(self, app: Flask, *, event: Event[Any]) -> Any:
         return self.func(event)
@@ -49,6 +56,10 @@ class Outcome:
     exception: BaseException | None = None
 
 
+class HandlerTimeout(Exception):
+    """A coroutine ran longer than its ``timeout``, and was cancelled."""
+
+
 def run(
     receiver: Receiver,
     app: Flask,
@@ -60,25 +71,35 @@ def run(
 
     :param commit: what belongs to its success, and is called after it.
     """
+    timeout = receiver.timeout if isinstance(receiver, Handler) else None
     try:
         with app.app_context():
             result = receiver(app, event=event)
             if inspect.isawaitable(result):
-                _finish(result)
+                _finish(result, timeout)
         commit()
     except Discard as discard:
-        return Outcome("discarded", discard.reason, exception=discard)
-    except KeyboardInterrupt:
-        raise
+        return Outcome("discarded", str(discard.reason), exception=discard)
+    except HandlerTimeout as error:
+        return Outcome("failed", f"cancelled after {timeout:g} s", exception=error)
     except BaseException as error:  # a sys.exit() in a handler is a failure like others
+        if isinstance(error, KeyboardInterrupt) and in_main_thread():
+            raise  # somebody has pressed Ctrl-C
         after = error.after if isinstance(error, Retry) else None
         return Outcome("failed", _type_and_place(error, receiver), after, error)
     return Outcome("succeeded")
 
 
-def _finish(awaitable: Awaitable[Any]) -> None:
+def _finish(awaitable: Awaitable[Any], timeout: float | None) -> None:
     async def wait() -> None:
-        await awaitable
+        # wait_for would not tell its own timeout from one that the handler raises.
+        task = asyncio.ensure_future(awaitable)
+        done, _ = await asyncio.wait({task}, timeout=timeout)
+        if not done:
+            task.cancel()
+            await asyncio.wait({task})  # it may tidy up
+            raise HandlerTimeout
+        await task
 
     try:
         asyncio.get_running_loop()

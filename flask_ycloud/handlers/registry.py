@@ -6,13 +6,16 @@ by, so it must stay the same from one start of the app to the next.
 
 from __future__ import annotations
 
+import functools
+import inspect
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import ConfigurationError, UnknownEventTypeWarning
 from ..protocol import EVENT_TYPES, KNOWN_SUBSCRIPTIONS, closest_hint, patterns
+from ..settings import DELAYS_TAKE, delays_in
 from .invocation import Handler, Receiver, code_of, function_of
 from .signals import EventSignals
 
@@ -30,7 +33,13 @@ class Handlers:
         self._by_name: dict[str, Handler] = {}
         self._lock = threading.Lock()
 
-    def on_event(self, *types: str, name: str | None = None) -> Callable[[FuncT], FuncT]:
+    def on_event(
+        self,
+        *types: str,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
+    ) -> Callable[[FuncT], FuncT]:
         """Subscribe the decorated function, ``def`` or ``async def``, to events.
 
         It is called with an :class:`Event`, inside an app context, after the delivery
@@ -43,12 +52,19 @@ class Handlers:
         :param types: event types such as ``"sms.message.updated"``, or patterns:
             ``"whatsapp.*"``, ``"whatsapp.message.*"``, ``"*"``.
         :param name: what the inbox calls this handler; ``module:qualname`` if left out.
-        :raises ConfigurationError: if there is no type, or the name is taken by other code.
+        :param timeout: seconds after which an ``async def`` handler is cancelled, which
+            counts as a failure. A plain function cannot have one.
+        :param retry_delays: seconds before each retry of this handler, in place of
+            ``YCLOUD_RETRY_DELAYS``.
+        :raises ConfigurationError: if there is no type, the name is taken by other code,
+            or an option is wrong.
         """
         _check_types(types)
+        delays = _checked_delays(retry_delays)
 
         def subscribe(func: FuncT) -> FuncT:
-            handler = self._adopt(Handler(name or _name_of(func), func))
+            _check_timeout(timeout, func)
+            handler = self._adopt(Handler(name or _name_of(func), func, timeout, delays))
             for each in types:
                 self.signals.signal(each).connect(handler, weak=False)
             return func
@@ -133,6 +149,39 @@ def _check_types(types: tuple[str, ...]) -> None:
                 UnknownEventTypeWarning,
                 stacklevel=3,
             )
+
+
+def _checked_delays(delays: Sequence[float] | None) -> tuple[float, ...] | None:
+    checked = None if delays is None else delays_in(delays)
+    if delays is not None and checked is None:
+        raise ConfigurationError(
+            f"on_event(…, retry_delays={delays!r}): it takes {DELAYS_TAKE}."
+        )
+    return checked
+
+
+def _check_timeout(timeout: float | None, func: Callable[..., Any]) -> None:
+    if timeout is None:
+        return
+    if not _is_async(func):
+        raise ConfigurationError(
+            f"on_event(…, timeout={timeout!r}) is for async def, and {_name_of(func)} is a"
+            " plain function: Python cannot stop a thread, so it would run on. Give a time"
+            " limit to what it waits for, such as requests.get(…, timeout=10); or make it"
+            " async def."
+        )
+    if isinstance(timeout, bool) or not 0 < timeout < float("inf"):
+        raise ConfigurationError(
+            f"on_event(…, timeout={timeout!r}): it takes seconds, above zero."
+        )
+
+
+def _is_async(func: Any) -> bool:
+    while isinstance(func, functools.partial):
+        func = func.func
+    return inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(
+        getattr(func, "__call__", None)  # noqa: B004  (what it is, not whether)
+    )
 
 
 def _name_of(func: Callable[..., Any]) -> str:

@@ -7,12 +7,14 @@ by identity, and a proxy is another object.
 from __future__ import annotations
 
 import logging
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from blinker import NamedSignal, Namespace
 
+from ..logs import log
 from ..protocol import patterns
 
 _logger = logging.getLogger(__name__)
@@ -36,10 +38,11 @@ handler_succeeded = _life.signal("handler-succeeded")
 #: (seconds; ``None`` if that handler will not run again).
 handler_failed = _life.signal("handler-failed")
 
-#: Every handler of an event is through. Sent with ``event_id`` and ``event_type``.
+#: Every handler of an event is through. Sent with ``event_id``, ``event_type`` and
+#: ``unhandled`` (whether no handler was subscribed to it).
 event_done = _life.signal("event-done")
 
-#: An event became a dead letter. Sent as above with ``reason``.
+#: An event became a dead letter. Sent with ``event_id``, ``event_type`` and ``reason``.
 event_dead = _life.signal("event-dead")
 
 
@@ -53,8 +56,16 @@ def announce(signal: NamedSignal, app: object, **details: Any) -> None:
     for receiver in list(signal.receivers_for(app)):
         try:
             receiver(app, **details)
-        except Exception as error:
-            _logger.error("A receiver of %s raised %s.", signal.name, type(error).__name__)
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and in_main_thread():
+                raise  # somebody has pressed Ctrl-C
+            kind = type(error).__name__
+            log(_logger, logging.ERROR, "A receiver of %s raised %s.", signal.name, kind)
+
+
+def in_main_thread() -> bool:
+    """Whether this is the thread in which Python handles signals of the system."""
+    return threading.current_thread() is threading.main_thread()
 
 
 class EventSignals:

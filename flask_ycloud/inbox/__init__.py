@@ -1,10 +1,19 @@
 """Where is an event kept? The store from which everything is accepted and handled."""
 
 from . import heartbeats
-from .commits import Transaction
+from .commits import NotStorable, Transaction
 from .database import Database
 from .engine import open_engine
-from .records import Attempt, Claim, HandlerState, Stats, StoredEvent, Verdict
+from .records import (
+    Attempt,
+    Claim,
+    HandlerState,
+    Progress,
+    RunningHandler,
+    Stats,
+    StoredEvent,
+    Verdict,
+)
 from .rejections import Rejections, rejected
 from .reports import Minute, last_hour, search
 from .store import Inbox
@@ -16,7 +25,10 @@ __all__ = [
     "HandlerState",
     "Inbox",
     "Minute",
+    "NotStorable",
+    "Progress",
     "Rejections",
+    "RunningHandler",
     "Stats",
     "StoredEvent",
     "Transaction",

@@ -19,6 +19,10 @@ A = TypeVar("A")
 _LARGEST_BATCH = 100
 
 
+class NotStorable(InboxUnavailable):
+    """The database is there, and refuses a value."""
+
+
 class SharedCommits:
     """Writes of many threads, in as few commits as come out.
 
@@ -61,17 +65,30 @@ class SharedCommits:
         with self._lock:
             count = min(len(self._waiting), _LARGEST_BATCH)
             batch = [self._waiting.popleft() for _ in range(count)]
-        error: str | None = "The write was interrupted."
+        try:
+            if not self._commit(batch) and len(batch) > 1:
+                # One of them has a value that cannot be stored: only that one shall fail.
+                for each in batch:
+                    self._commit([each])
+        finally:  # whatever happened, nobody is left waiting
+            for each in batch:
+                each.turn.release()
+
+    def _commit(self, batch: list[_Write[Any, Any]]) -> bool:
+        """Write in one commit; ``False`` if the database refuses a value."""
+        error: InboxUnavailable | None = InboxUnavailable("The write was interrupted.")
         try:
             with self._begin() as connection:
                 _do_all(connection, batch)
             error = None
         except InboxUnavailable as cause:
-            error = str(cause)
-        finally:  # whatever happened, nobody is left waiting
+            error = cause
+        except Exception as cause:  # each driver has errors of its own for odd values
+            error = NotStorable(f"It cannot be stored: {type(cause).__name__}.")
+        finally:
             for each in batch:
                 each.error = error
-                each.turn.release()
+        return not isinstance(error, NotStorable)
 
     def _withdraw(self, write: _Write[Any, Any]) -> None:
         with self._lock, suppress(ValueError):  # it may be in a batch already
@@ -140,14 +157,15 @@ class _Write(Generic[A, T]):
         self.work = work
         self.what = what
         self.value: T
-        self.error: str | None = "The write was interrupted."
+        self.error: InboxUnavailable | None = InboxUnavailable("The write was interrupted.")
         self.leads = False
         self.turn = threading.Lock()  # released when it is written, or to lead
         self.turn.acquire()
 
     def result(self) -> T:
         if self.error is not None:
-            raise InboxUnavailable(self.error)
+            # One of its own: several threads raise it.
+            raise type(self.error)(str(self.error))
         return self.value
 
 

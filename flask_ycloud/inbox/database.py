@@ -7,22 +7,20 @@ import threading
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import InboxUnavailable
-from .commits import SharedCommits, Transaction
+from .commits import NotStorable, SharedCommits, Transaction
 from .engine import check_durable, make_folder
+from .notifications import notifier_for
 from .tables import are_current, make_tables, schema
 
 T = TypeVar("T")
 A = TypeVar("A")
-
-_CHANNEL = "ycloud_due"  # of LISTEN and NOTIFY
 
 
 class Database:
@@ -36,8 +34,9 @@ class Database:
 
     def __init__(self, engine: Engine, *, owned: bool = False) -> None:
         self.dialect = engine.dialect.name
-        self.can_notify = engine.dialect.driver == "psycopg"
         self._engine = engine
+        self._notifier = notifier_for(engine)
+        self.can_notify = self._notifier is not None
         if self.dialect == "sqlite":
             self._writing = engine.execution_options()
             self._single = engine
@@ -60,6 +59,8 @@ class Database:
         self._ready = False
         self._making_tables = threading.Lock()
         self._shared = SharedCommits(self._begin)
+        # One statement for all who wait, which needs no transaction around it.
+        self._single_shared = SharedCommits(self._autocommit)
 
     def after_fork(self) -> None:
         """Leave the parent's connections to the parent."""
@@ -91,6 +92,17 @@ class Database:
         """
         return self._shared.write(work, what)
 
+    def write_single_together(
+        self, work: Callable[[Connection, list[A]], list[T]], what: A
+    ) -> T:
+        """Like :meth:`write_together`, where PostgreSQL needs no transaction for the work.
+
+        That spares it the round trips of BEGIN and COMMIT.
+        """
+        if self.dialect == "sqlite":
+            return self._shared.write(work, what)
+        return self._single_shared.write(work, what)
+
     def write_single(self, work: Callable[[Connection], T]) -> T:
         """Run a write that locks events, which others skip while they are locked.
 
@@ -102,7 +114,7 @@ class Database:
         """
         if self.dialect == "sqlite":  # one writer at a time, whatever they do
             return self.write(work)
-        with self._ready_to_use(), self._single.connect() as connection:
+        with self._autocommit() as connection:
             return work(connection)
 
     def init(self) -> int:
@@ -127,31 +139,18 @@ class Database:
 
         A lost notification does no harm: they look by themselves, too, if not as soon.
         """
-        if self.can_notify:
-            statement = sa.select(sa.func.pg_notify(_CHANNEL, ""))
-            with suppress(InboxUnavailable):
-                self.write_single(lambda tx: tx.execute(statement))
+        if self._notifier is not None:
+            with suppress(InboxUnavailable), self._translated():
+                self._notifier.notify()
 
     def notifications(self, seconds: float) -> Generator[bool, None, None]:
-        """Listen for notifications, on a connection of its own.
-
-        It gives ``True`` for each, and ``False`` after so many seconds without one.
+        """Listen for notifications: ``True`` for each, ``False`` after so many seconds.
 
         :raises InboxUnavailable: if the database cannot be reached, or is lost.
         """
+        assert self._notifier is not None, "can_notify says so"
         with self._ready_to_use():
-            pooled = self._engine.raw_connection()
-            connection: Any = pooled.driver_connection
-            pooled.detach()
-        try:
-            connection.autocommit = True
-            connection.execute(f"LISTEN {_CHANNEL}")
-            while True:
-                yield any(True for _ in connection.notifies(timeout=seconds, stop_after=1))
-        except self._engine.dialect.loaded_dbapi.Error as error:
-            raise InboxUnavailable(f"Listening failed: {type(error).__name__}.") from None
-        finally:
-            connection.close()
+            yield from self._notifier.notifications(seconds)
 
     def transaction(self) -> Transaction:
         """A transaction that opens when it is asked for."""
@@ -163,13 +162,24 @@ class Database:
             yield connection
 
     @contextmanager
+    def _autocommit(self) -> Iterator[Connection]:
+        with self._ready_to_use(), self._single.connect() as connection:
+            yield connection
+
+    @contextmanager
     def _ready_to_use(self) -> Iterator[None]:
         """See that the tables are there, and turn the driver's errors into ours."""
-        try:
+        with self._translated():
             if not self._ready:
                 self._make_ready()
             yield
-        except SQLAlchemyError as error:
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        driver_error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
+        try:
+            yield
+        except (SQLAlchemyError, driver_error) as error:
             raise _unavailable(error) from None
 
     def _make_ready(self) -> None:
@@ -193,11 +203,17 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _unavailable(error: SQLAlchemyError) -> InboxUnavailable:
+def _unavailable(error: Exception) -> InboxUnavailable:
     # The driver's text may quote the row that it could not write, so only types.
     cause = getattr(error, "orig", None) or error
-    detail = str(cause) if type(cause).__module__ == "sqlite3" else type(cause).__name__
-    return InboxUnavailable(f"The inbox's database failed: {detail}.")
+    ours = type(cause).__module__ == "sqlite3"
+    detail = str(cause) if ours else type(cause).__name__
+    kinds = {each.__name__ for each in type(cause).__mro__}
+    refused = kinds & {"DataError", "IntegrityError", "ProgrammingError"} or (
+        ours and "InterfaceError" in kinds  # of a value of an odd type
+    )
+    kind = NotStorable if refused else InboxUnavailable
+    return kind(f"The inbox's database failed: {detail}.")
 
 
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()

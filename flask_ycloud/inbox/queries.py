@@ -1,7 +1,12 @@
-"""The statements of an event's way through the tables, each built once."""
+"""The statements of an event's way through the tables, each built once.
+
+SQLite executes them in one transaction, so several may follow each other. On PostgreSQL
+each is one statement that commits as it ends: arrays carry a whole batch.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -9,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 
+from .driver import Statement
 from .tables import attempts, events, outcomes
 
 #: An insert that may meet a row that is there, by dialect.
@@ -21,49 +27,293 @@ STATES = {
     for name in ("pending", "running", "done", "dead")
 }
 
+#: Whether no handler was subscribed to an event that is done; as its index has it.
+UNHANDLED = sa.literal_column("unhandled", sa.Boolean)
 
-def _due() -> sa.Select[tuple[int]]:
-    """The next event to claim: due at ``now_``, and first of its key."""
-    other = events.alias("other")
-    ahead = sa.exists().where(
-        other.c.key == events.c.key,
-        other.c.seq != events.c.seq,
-        other.c.due_at.is_not(None),
-        (other.c.state == sa.literal_column("'running'"))
-        | ((other.c.due_at <= bindparam("now_")) & (other.c.seq < events.c.seq)),
-    )
-    return (
-        sa.select(events.c.seq)
-        .where(events.c.due_at <= bindparam("now_"), events.c.key.is_(None) | ~ahead)
-        .order_by(events.c.due_at, events.c.seq)
-        .limit(1)
-    )
+# Where nothing else says of which table a column is.
+_RUNNING: Any = sa.literal_column("'running'")
 
 
-def _take(due: sa.Select[tuple[int]]) -> Any:
-    """Claim that event until ``until_``. A claim that nobody settled counts as a crash."""
-    chosen = due.with_for_update(skip_locked=True).scalar_subquery()
-    crashed = sa.case((STATES["running"], 1), else_=0)
-    claimed = (
-        "seq", "attempt", "id", "endpoint", "key", "received_at", "crashes",
-        "traceparent", "body",
-    )  # fmt: skip
-    return (
-        events.update()
-        .where(events.c.seq == chosen)
-        .values(
-            state="running",
-            due_at=bindparam("until_"),
-            attempt=events.c.attempt + 1,
-            crashes=events.c.crashes + crashed,
+class Batch:
+    """Arrays of values, as a table in a statement of PostgreSQL.
+
+    :param name: what the table is called, and what its parameters begin with.
+    :param columns: the column of our tables that each array is for.
+    """
+
+    def __init__(self, name: str, **columns: sa.Column[Any]) -> None:
+        self._prefix = f"{name}_"
+        self._columns = tuple(columns)
+        arrays = (
+            sa.cast(bindparam(self._prefix + each), postgresql.ARRAY(_plain(column.type)))
+            for each, column in columns.items()
         )
-        .returning(*(events.c[name] for name in claimed))
+        typed = (sa.column(each, _plain(column.type)) for each, column in columns.items())
+        self.table = sa.func.unnest(*arrays).table_valued(*typed).render_derived(name=name)
+        self.c = self.table.c
+
+    def arrays(self, rows: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:
+        """The parameters that these rows make."""
+        rows = list(rows)
+        return {self._prefix + each: [row[each] for row in rows] for each in self._columns}
+
+
+def _plain(column_type: Any) -> Any:
+    """A type without its length: PostgreSQL refuses what is too long, and casts cut it."""
+    return sa.Text() if isinstance(column_type, sa.String) else column_type
+
+
+# -- accept ----------------------------------------------------------------------------
+
+_GIVEN = (
+    "id", "endpoint", "type", "key", "received_at", "signed_at", "state", "settled_at",
+    "reason", "redeliveries", "traceparent", "body",
+)  # fmt: skip
+
+NEW_EVENTS = Batch(
+    "new",
+    **{name: events.c[name] for name in (*_GIVEN, "due_at")},
+    follows=events.c.unhandled,
+)
+
+
+def _somebody_is_ahead(key: Any, now: Any) -> Any:
+    """Whether an event of that conversation runs, is due or is parked.
+
+    Each is one look at an index. An event that waits for its retry is none of them.
+    """
+    other = events.alias("other")
+
+    def exists(*which: Any) -> Any:
+        return sa.select(other.c.seq).where(other.c.key == key, *which).exists()
+
+    return (
+        exists(other.c.state == _RUNNING)
+        | exists(other.c.due_at <= now)
+        | exists(other.c.parked_due_at.is_not(None))
     )
 
 
-DUE = _due()
-TAKE_NEXT = _take(DUE)
-TAKE_ONE = _take(DUE.where(events.c.id == bindparam("id_")))
+def _insert(dialect: str, given: Any, follows: Any, source: Any) -> Any:
+    """Insert events, or count that they arrived again; give ids and what became of them."""
+    ahead = given["key"].is_not(None) & (
+        follows | _somebody_is_ahead(given["key"], given["received_at"])
+    )
+    due_at, nobody = given["due_at"], sa.null()
+    columns = {
+        **{name: given[name] for name in _GIVEN},
+        "due_at": sa.case((ahead, nobody), else_=due_at),
+        "parked_due_at": sa.case((ahead, due_at), else_=nobody),
+        "attempt": sa.literal_column("0"),
+        "crashes": sa.literal_column("0"),
+        "unhandled": sa.false(),
+    }
+    # Without a WHERE, SQLite would take the ON of ON CONFLICT for that of a join.
+    rows = sa.select(*columns.values()).where(sa.true())
+    rows = rows if source is None else rows.select_from(source)
+    insert = INSERTS[dialect](events).from_select(list(columns), rows)
+    insert = insert.on_conflict_do_update(
+        index_elements=["id"],
+        set_={
+            "redeliveries": events.c.redeliveries + 1 + insert.excluded.redeliveries,
+            "redelivered_at": insert.excluded.received_at,
+        },
+    )
+    parked = events.c.parked_due_at.is_not(None)
+    return insert.returning(events.c.id, events.c.redeliveries, parked, events.c.key)
+
+
+def _insert_one() -> Any:
+    given = {
+        name: bindparam(name, type_=events.c[name].type, required=True)
+        for name in (*_GIVEN, "due_at")
+    }
+    return _insert("sqlite", given, sa.false(), None)
+
+
+def _insert_many() -> Any:
+    given = dict(NEW_EVENTS.c.items())
+    return _insert("postgresql", given, NEW_EVENTS.c.follows, NEW_EVENTS.table)
+
+
+INSERT_ONE = Statement(_insert_one())
+INSERT_MANY = Statement(_insert_many())
+
+# -- claim -----------------------------------------------------------------------------
+
+
+def _due(*which: Any) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """Events that are due, in their order: those never tried, and those tried before."""
+    order = (events.c.due_at, events.c.seq)
+    return (
+        sa.select(events.c.seq, events.c.received_at.label("turn"))
+        .where(*which, events.c.due_at == sa.literal_column("0"))
+        .order_by(*order)
+        .limit(bindparam("limit_")),
+        sa.select(events.c.seq, events.c.due_at.label("turn"))
+        .where(
+            *which,
+            events.c.due_at > sa.literal_column("0"),
+            events.c.due_at <= bindparam("now_"),
+        )
+        .order_by(*order)
+        .limit(bindparam("limit_")),
+    )
+
+
+_DUE = events.c.due_at <= bindparam("now_")
+_THE_ONE = (events.c.id == bindparam("id_"), _DUE)
+
+
+def _must_wait(event: Any) -> Any:
+    """Whether another event of its conversation runs, or is due and arrived before."""
+    other = events.alias("other")
+    same = (other.c.key == event.c.key, other.c.seq != event.c.seq)
+    runs = sa.select(other.c.seq).where(*same, other.c.state == _RUNNING)
+    before = sa.select(other.c.seq).where(
+        *same, other.c.due_at <= bindparam("now_"), other.c.seq < event.c.seq
+    )
+    # What runs already, by a claim that has run out, is the one for which others wait.
+    return (
+        event.c.key.is_not(None)
+        & (event.c.state != _RUNNING)
+        & (runs.exists() | before.exists())
+    )
+
+
+_CLAIMED = (
+    "seq", "attempt", "id", "endpoint", "key", "received_at", "crashes", "traceparent",
+    "body",
+)  # fmt: skip
+
+
+def _take(**also: Any) -> Any:
+    """Claim an event until ``until_``. Its process died if nobody ended an earlier claim.
+
+    That counts as a crash only if its handlers had been noted as started: what waited
+    for its turn in that process has nothing to do with its death.
+    """
+    crashed = STATES["running"] & events.c.started_at.is_not(None)
+    return events.update().values(
+        state="running",
+        due_at=bindparam("until_"),
+        attempt=events.c.attempt + 1,
+        crashes=events.c.crashes + sa.case((crashed, 1), else_=0),
+        started_at=sa.null(),
+        handler=sa.null(),
+        **also,
+    )
+
+
+@cache
+def candidates(endpoints: int) -> Statement:
+    """On SQLite: the next due events of so many endpoints, and what a claim must know."""
+    parts = []
+    for number in range(endpoints):
+        for part in _due(events.c.endpoint == bindparam(f"endpoint{number}")):
+            parts.append(sa.select(part.subquery()))
+    union = sa.union_all(*parts).subquery("turns")
+    return _with_state(
+        sa.select(union.c.seq, union.c.turn)
+        .order_by(union.c.turn, union.c.seq)
+        .limit(bindparam("limit_"))
+    )
+
+
+def _with_state(due: sa.Select[Any]) -> Statement:
+    chosen = due.subquery("chosen")
+    columns = (events.c.seq, events.c.state, events.c.due_at, _must_wait(events))
+    return Statement(
+        sa.select(*columns)
+        .select_from(chosen.join(events, events.c.seq == chosen.c.seq))
+        .order_by(chosen.c.turn, chosen.c.seq)
+    )
+
+
+#: The one of an id, if it is due.
+CANDIDATE = _with_state(
+    sa.select(events.c.seq, events.c.due_at.label("turn")).where(*_THE_ONE)
+)
+TAKE = Statement(
+    _take()
+    .where(events.c.seq == bindparam("seq_"))
+    .returning(*(events.c[name] for name in _CLAIMED))
+)
+_park = events.update().values(parked_due_at=events.c.due_at, due_at=None)
+PARK = Statement(_park.where(events.c.seq == bindparam("seq_")))
+
+
+def _claim_in_one(*found: sa.Select[Any]) -> Statement:
+    """On PostgreSQL: claim what is free, and park what must wait for its conversation.
+
+    It gives a row for each event that was met: what was claimed; and of what was parked
+    the key, with nothing else.
+    """
+    parts = [each.cte(f"due{number}") for number, each in enumerate(found)]
+    both = sa.union_all(*(sa.select(part.c.seq, part.c.turn) for part in parts)).subquery()
+    turns = (
+        sa.select(both.c.seq, both.c.turn)
+        .order_by(both.c.turn, both.c.seq)
+        .limit(bindparam("limit_"))
+        .cte("turns")
+    )
+    met = (
+        sa.select(
+            turns.c.seq,
+            turns.c.turn,
+            events.c.key,
+            events.c.due_at,
+            STATES["running"].label("taken_over"),
+            _must_wait(events).label("waits"),
+        )
+        .select_from(turns.join(events, events.c.seq == turns.c.seq))
+        .cte("met")
+    )
+    taken = (
+        _take()
+        .where(events.c.seq == met.c.seq, ~met.c.waits)
+        .returning(*(events.c[name] for name in _CLAIMED))
+        .cte("taken")
+    )
+    parked = _park.where(events.c.seq == met.c.seq, met.c.waits).cte("parked")
+    columns = (
+        *(taken.c[name] for name in _CLAIMED),
+        met.c.due_at,
+        met.c.taken_over,
+        met.c.key,
+    )
+    return Statement(
+        sa.select(*columns)
+        .select_from(met.outerjoin(taken, taken.c.seq == met.c.seq))
+        .order_by(met.c.turn, met.c.seq)
+        .add_cte(parked)
+    )
+
+
+def _claim_next() -> Statement:
+    mine = sa.func.unnest(
+        sa.cast(bindparam("endpoints_"), postgresql.ARRAY(sa.Text))
+    ).table_valued(sa.column("endpoint", sa.Text))
+    mine = mine.render_derived(name="mine")
+    found = []
+    for number, part in enumerate(_due(events.c.endpoint == mine.c.endpoint)):
+        lateral = part.with_for_update(skip_locked=True).lateral(f"each{number}")
+        found.append(
+            sa.select(lateral.c.seq, lateral.c.turn).select_from(
+                sa.join(mine, lateral, sa.true())
+            )
+        )
+    return _claim_in_one(*found)
+
+
+CLAIM_NEXT = _claim_next()
+CLAIM_ONE = _claim_in_one(
+    sa.select(events.c.seq, events.c.due_at.label("turn"))
+    .where(*_THE_ONE)
+    .with_for_update(skip_locked=True)
+)
+
+# -- questions about what is due -------------------------------------------------------
 
 #: The soonest that an event is due after ``now_``: a retry, or the end of a lease.
 SOONEST = sa.select(sa.func.min(events.c.due_at)).where(events.c.due_at > bindparam("now_"))
@@ -72,9 +322,19 @@ SOONEST = sa.select(sa.func.min(events.c.due_at)).where(events.c.due_at > bindpa
 OVERDUE = (
     sa.select(events.c.id)
     .where(
-        events.c.due_at <= bindparam("then_"), events.c.received_at <= bindparam("then_")
+        events.c.endpoint.in_(bindparam("endpoints_", expanding=True)),
+        events.c.due_at <= bindparam("then_"),
+        events.c.received_at <= bindparam("then_"),
     )
     .order_by(events.c.due_at, events.c.seq)
+)
+
+#: The next endpoint by name that has unsettled events.
+NEXT_ENDPOINT = (
+    sa.select(events.c.endpoint)
+    .where(events.c.due_at.is_not(None), events.c.endpoint > bindparam("after_"))
+    .order_by(events.c.endpoint)
+    .limit(1)
 )
 
 #: The next due event of the key ``key_``.
@@ -85,27 +345,188 @@ FOLLOWER = (
     .limit(1)
 )
 
-# None of these changes anything of a claim that is no longer theirs.
-_still_theirs = events.update().where(
-    events.c.seq == bindparam("seq_"),
-    events.c.attempt == bindparam("attempt_"),
-    STATES["running"],
+# -- save ------------------------------------------------------------------------------
+
+#: What is saved of a claim, and of the runs of its handlers.
+CLAIMS = Batch(
+    "claim",
+    seq=events.c.seq,
+    attempt=events.c.attempt,
+    state=events.c.state,
+    due_at=events.c.due_at,
+    reason=events.c.reason,
+    settled_at=events.c.settled_at,
+    unhandled=events.c.unhandled,
 )
-RENEW = _still_theirs.values(due_at=bindparam("until_"))
-RENEW_ALL = (
+RUNS = Batch(
+    "run",
+    seq=outcomes.c.event_seq,
+    handler=outcomes.c.handler,
+    state=outcomes.c.state,
+    number=attempts.c.number,
+    next_at=outcomes.c.next_at,
+    seconds=outcomes.c.seconds,
+    error=outcomes.c.error,
+    now=outcomes.c.updated_at,
+)
+
+
+def _settle(given: Any) -> Any:
+    """End or renew a claim; nothing if it is no longer theirs."""
+    ends = given["state"] != _RUNNING
+    return (
+        events.update()
+        .where(
+            events.c.seq == given["seq"],
+            events.c.attempt == given["attempt"],
+            STATES["running"],
+        )
+        .values(
+            state=given["state"],
+            due_at=given["due_at"],
+            reason=given["reason"],
+            settled_at=given["settled_at"],
+            unhandled=given["unhandled"],
+            started_at=sa.case((ends, sa.null()), else_=events.c.started_at),
+            handler=sa.case((ends, sa.null()), else_=events.c.handler),
+        )
+        .returning(events.c.seq)
+    )
+
+
+def _keep(dialect: str, given: Any, source: Any) -> tuple[Any, Any]:
+    """Insert or renew a handler's outcome, and insert the run that it stands so by."""
+    run = {
+        "event_seq": "seq", "handler": "handler", "state": "state", "seconds": "seconds",
+        "error": "error",
+    }  # fmt: skip
+    outcome = run | {"attempts": "number", "next_at": "next_at", "updated_at": "now"}
+    attempt = run | {"number": "number", "ended_at": "now"}
+
+    def insert(table: sa.Table, row: dict[str, str]) -> Any:
+        values = sa.select(*(given[each] for each in row.values())).where(sa.true())
+        values = values if source is None else values.select_from(source)
+        return INSERTS[dialect](table).from_select(list(row), values)
+
+    kept = insert(outcomes, outcome)
+    kept = kept.on_conflict_do_update(
+        index_elements=["event_seq", "handler"],
+        set_={name: kept.excluded[name] for name in outcome if name != "event_seq"},
+        where=outcomes.c.state != "succeeded",  # a success is final
+    )
+    return kept, insert(attempts, attempt).on_conflict_do_nothing()
+
+
+def _bound(**columns: sa.Column[Any]) -> dict[str, Any]:
+    return {
+        name: bindparam(name, type_=column.type, required=True)
+        for name, column in columns.items()
+    }
+
+
+#: On SQLite, each for one claim: its row, and then the runs of its handlers.
+SETTLE = Statement(
+    _settle(
+        _bound(**{name: events.c[name] for name in CLAIMS.c.keys()})  # noqa: SIM118
+    )
+)
+KEEP = tuple(
+    Statement(each)
+    for each in _keep(
+        "sqlite",
+        _bound(
+            seq=outcomes.c.event_seq,
+            handler=outcomes.c.handler,
+            state=outcomes.c.state,
+            number=attempts.c.number,
+            next_at=outcomes.c.next_at,
+            seconds=outcomes.c.seconds,
+            error=outcomes.c.error,
+            now=outcomes.c.updated_at,
+        ),
+        None,
+    )
+)
+
+
+def _save_all() -> Statement:
+    """On PostgreSQL: all of it. It gives the claims that were still theirs."""
+    held = _settle(CLAIMS.c).cte("held")
+    source = RUNS.table.join(held, held.c.seq == RUNS.c.seq)
+    keep = [insert.cte() for insert in _keep("postgresql", RUNS.c, source)]
+    return Statement(sa.select(held.c.seq).add_cte(*keep))
+
+
+SAVE_ALL = _save_all()
+
+
+_release = events.update().values(due_at=events.c.parked_due_at, parked_due_at=sa.null())
+_parked = events.alias("parked")
+
+
+def _next_parked(key: Any, *correlated: Any) -> Any:
+    return (
+        sa.select(_parked.c.seq)
+        .where(_parked.c.key == key, _parked.c.parked_due_at.is_not(None))
+        .order_by(_parked.c.seq)
+        .limit(sa.literal_column("1"))
+        .with_for_update(skip_locked=True)  # another process releases that one just now
+        .correlate(*correlated)
+        .scalar_subquery()
+    )
+
+
+#: Make the next parked event of a conversation due.
+RELEASE_ONE = Statement(
+    _release.where(events.c.seq == _next_parked(bindparam("key_"))).returning(events.c.id)
+)
+
+
+def _release_all(*, orphans: bool) -> Statement:
+    """Make the next parked event of each of many conversations due.
+
+    :param orphans: only where no event of theirs runs or is due.
+    """
+    keys = sa.func.unnest(
+        sa.cast(bindparam("keys_"), postgresql.ARRAY(sa.Text))
+    ).table_valued(sa.column("key", sa.Text))
+    keys = keys.render_derived(name="keys")
+    chosen = sa.select(_next_parked(keys.c.key, keys).label("seq")).select_from(keys)
+    if orphans:
+        other = events.alias("other")
+        same = sa.select(other.c.seq).where(other.c.key == keys.c.key).correlate(keys)
+        due = other.c.due_at <= bindparam("now_")
+        for ahead in (other.c.state == _RUNNING, due):
+            chosen = chosen.where(~same.where(ahead).exists())
+    return Statement(
+        _release.where(
+            events.c.seq.in_(chosen), events.c.parked_due_at.is_not(None)
+        ).returning(events.c.id)
+    )
+
+
+#: On PostgreSQL: the same for many conversations.
+RELEASE_ALL = _release_all(orphans=False)
+
+#: On PostgreSQL: the same where no event of theirs runs or is due. What parked an event
+#: saw one ahead of it, and that one may have ended in the same instant.
+RELEASE_ORPHANS = _release_all(orphans=True)
+
+#: The conversations in which events are parked.
+PARKED_KEYS = sa.select(events.c.key).where(events.c.parked_due_at.is_not(None)).distinct()
+
+#: Note which handler runs, and since when.
+NOTE_START = Statement(
     events.update()
     .where(
-        sa.tuple_(events.c.seq, events.c.attempt).in_(bindparam("claims_", expanding=True)),
+        events.c.seq == bindparam("seq_"),
+        events.c.attempt == bindparam("attempt_"),
         STATES["running"],
     )
-    .values(due_at=bindparam("until_"))
+    .values(handler=bindparam("handler_"), started_at=bindparam("started_"))
 )
-SETTLE = _still_theirs.values(
-    state=bindparam("state_"),
-    due_at=bindparam("until_"),
-    reason=bindparam("reason_"),
-    settled_at=bindparam("settled_"),
-)
+
+# -- outcomes --------------------------------------------------------------------------
 
 
 def _of_event(table: sa.Table, *names: str) -> sa.Select[Any]:
@@ -113,64 +534,26 @@ def _of_event(table: sa.Table, *names: str) -> sa.Select[Any]:
     return sa.select(*columns).where(table.c.event_seq == bindparam("seq_"))
 
 
-OUTCOMES = _of_event(
-    outcomes, "handler", "state", "attempts", "next_at", "error", "seconds"
-).order_by(outcomes.c.handler)
+_STATE = (
+    "event_seq", "handler", "state", "attempts", "next_at", "error", "seconds",
+    "updated_at",
+)  # fmt: skip
+OUTCOMES = Statement(_of_event(outcomes, *_STATE).order_by(outcomes.c.handler))
+
+#: On PostgreSQL: those of many events.
+OUTCOMES_OF = Statement(
+    sa.select(*(outcomes.c[name] for name in _STATE))
+    .where(
+        outcomes.c.event_seq
+        == sa.any_(sa.cast(bindparam("seqs_"), postgresql.ARRAY(sa.BigInteger)))
+    )
+    .order_by(outcomes.c.handler)
+)
 ATTEMPTS = _of_event(
     attempts, "handler", "number", "state", "ended_at", "seconds", "error"
 ).order_by(attempts.c.ended_at)
 
-
-@cache
-def new_events(dialect: str) -> Any:
-    """Insert events, or count that they came again; give their ids and that count."""
-    insert = INSERTS[dialect](events)
-    again = {
-        "redeliveries": events.c.redeliveries + 1 + insert.excluded.redeliveries,
-        "redelivered_at": insert.excluded.received_at,
-    }
-    insert = insert.on_conflict_do_update(index_elements=["id"], set_=again)
-    return insert.returning(events.c.id, events.c.redeliveries)
-
-
-@cache
-def save(dialect: str, *, settles: bool, ran: bool) -> tuple[Any, ...]:
-    """End or renew a claim, and keep how a handler ran; nothing if it is not theirs.
-
-    The first statement gives a row if it is theirs; else the others must not follow.
-    PostgreSQL does all in one, which holds no lock when it has ended.
-    """
-    claim = (SETTLE if settles else RENEW).returning(events.c.seq)
-    if not ran:
-        return (claim,)
-    if dialect == "sqlite":
-        return claim, *_keep(dialect, bindparam("seq_", type_=events.c.seq.type))
-    held = claim.cte("held")
-    keep = [insert.cte() for insert in _keep(dialect, held.c.seq)]
-    return (sa.select(held.c.seq).add_cte(*keep),)
-
-
-def _keep(dialect: str, seq: sa.ColumnElement[int]) -> tuple[Any, Any]:
-    """Insert or renew a handler's outcome, and insert the run that it stands so by."""
-    run = {"handler": "handler_", "state": "ran_", "seconds": "seconds_", "error": "error_"}
-    outcome = run | {"attempts": "number_", "next_at": "next_at_", "updated_at": "now_"}
-    attempt = run | {"number": "number_", "ended_at": "now_"}
-    kept = _insert_one(dialect, outcomes, seq, outcome)
-    kept = kept.on_conflict_do_update(
-        index_elements=["event_seq", "handler"],
-        set_={name: kept.excluded[name] for name in outcome if name != "handler"},
-        where=outcomes.c.state != "succeeded",  # what has succeeded stays so
-    )
-    return kept, _insert_one(dialect, attempts, seq, attempt).on_conflict_do_nothing()
-
-
-def _insert_one(
-    dialect: str, table: sa.Table, seq: sa.ColumnElement[int], row: dict[str, str]
-) -> Any:
-    values = [bindparam(bound, type_=table.c[name].type) for name, bound in row.items()]
-    # Without a WHERE, SQLite would take the ON of ON CONFLICT for that of a join.
-    one = sa.select(seq, *values).where(sa.true())
-    return INSERTS[dialect](table).from_select(["event_seq", *row], one)
+# -- counts ----------------------------------------------------------------------------
 
 
 def counts(which: sa.ColumnElement[bool]) -> Any:
@@ -180,9 +563,21 @@ def counts(which: sa.ColumnElement[bool]) -> Any:
     return sa.select(*columns, *figures).where(which).group_by(*columns)
 
 
-#: Each over a partial index: neither meets an event that is done.
-UNSETTLED = counts(events.c.due_at.is_not(None))
-DEAD = counts(STATES["dead"])
+#: Each over a partial index: none meets an event that is done.
+COUNTS = (
+    counts(events.c.due_at.is_not(None)),
+    counts(events.c.parked_due_at.is_not(None)),
+    counts(STATES["dead"]),
+)
+UNHANDLED_COUNT = sa.select(sa.func.count()).select_from(events).where(UNHANDLED)
+
+#: The handlers that have run the longest.
+LONGEST_RUNNING = (
+    sa.select(events.c.handler, events.c.id, events.c.started_at)
+    .where(STATES["running"], events.c.started_at.is_not(None))
+    .order_by(events.c.started_at)
+    .limit(10)
+)
 
 #: Some events that were done before ``then_``, the oldest first.
 OLD = (
@@ -194,7 +589,10 @@ OLD = (
 
 
 def newest(
-    state: str | None, type: str | None = None, endpoint: str | None = None
+    state: str | None,
+    type: str | None = None,
+    endpoint: str | None = None,
+    unhandled: bool | None = None,
 ) -> sa.Select[Any]:
     """The newest events, of one state, type or endpoint if it is given.
 
@@ -202,16 +600,22 @@ def newest(
     """
     if state is not None and state not in STATES:
         raise ValueError(f"No state {state!r}; there is {', '.join(STATES)}.")
-    query, arrival = events.select(), events.c.seq
+    query = events.select()
     if state in ("pending", "running"):
-        # They are few: find them by their index and sort them. SQLite would go through
-        # all events in order of arrival instead; the plus takes that order from it.
-        arrival = sa.literal_column("+ycloud_events.seq")  # type: ignore[assignment]
-        query = query.where(events.c.due_at.is_not(None))
+        # They are few: find them by their indexes, and not by going through all events.
+        waiting = sa.union_all(
+            sa.select(events.c.seq).where(events.c.due_at.is_not(None)),
+            sa.select(events.c.seq).where(events.c.parked_due_at.is_not(None)),
+        )
+        query = query.where(events.c.seq.in_(waiting))
     if state is not None:
         query = query.where(STATES[state])
+    if unhandled:
+        query = query.where(UNHANDLED)
+    elif unhandled is not None:
+        query = query.where(~UNHANDLED)
     if type is not None:
         query = query.where(events.c.type == type)
     if endpoint is not None:
         query = query.where(events.c.endpoint == endpoint)
-    return query.order_by(arrival.desc())
+    return query.order_by(events.c.seq.desc())

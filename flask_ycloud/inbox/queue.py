@@ -2,23 +2,28 @@
 
 An event is *pending* → *running* (leased) → *done*, or pending again at a later time,
 or *dead*. Outcomes are kept per handler, so that a retry runs only those that have not
-succeeded.
+succeeded. A pending event is *parked* while another one of its conversation is ahead of
+it: no claim meets it until the save of that one makes it due.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError, OperationalError
 
 from . import queries
 from .commits import Transaction
 from .database import Database
-from .records import Claim, HandlerState, Verdict
-from .rows import handler_states, run_values
+from .driver import Row, Statement
+from .records import Claim, HandlerState, Progress, Verdict
+from .rows import claim_values, handler_states, run_values
+
+#: How often a claim is tried that met other processes in the same instant.
+_TRIES = 5
 
 
 class EventQueue:
@@ -27,6 +32,8 @@ class EventQueue:
     :param database: where it is kept.
     :param lease: seconds that a claim holds if nobody renews it.
     :param clock: unix seconds.
+    :param endpoints: gives the endpoints whose events may be claimed here; those of others
+        are left to the apps that have them. ``None`` claims whatever there is.
     """
 
     def __init__(
@@ -35,10 +42,12 @@ class EventQueue:
         *,
         lease: float = 60,
         clock: Callable[[], float] = time.time,
+        endpoints: Callable[[], Sequence[str]] | None = None,
     ) -> None:
         self.database = database
         self.lease = lease
         self.clock = clock
+        self._endpoints = endpoints or self._all_endpoints
 
     def accept(
         self,
@@ -66,20 +75,18 @@ class EventQueue:
             "id": event_id,
             "endpoint": endpoint,
             "type": event_type,
-            "key": key,
+            "key": None if dead else key,
             "received_at": now,
             "signed_at": signed_at,
             "state": "dead" if dead else "pending",
             "due_at": None if dead else 0.0,
             "settled_at": now if dead else None,
             "reason": dead,
-            "attempt": 0,
-            "crashes": 0,
             "redeliveries": 0,
             "traceparent": traceparent,
             "body": body,
         }
-        return self.database.write_together(self._insert, row)
+        return self.database.write_single_together(self._insert, row)
 
     def _insert(self, tx: Connection, rows: list[dict[str, Any]]) -> list[bool]:
         """Insert events, and tell of each whether it is new."""
@@ -89,16 +96,37 @@ class EventQueue:
                 by_id[row["id"]]["redeliveries"] += 1
             else:
                 by_id[row["id"]] = {**row}
-        # In one order everywhere, or two processes with the same ids could deadlock.
-        ordered = [by_id[event_id] for event_id in sorted(by_id)]
-        insert = queries.new_events(self.database.dialect)
-        found = tx.execute(insert, ordered if len(ordered) > 1 else ordered[0])
-        new = {row.id for row in found if row.redeliveries == by_id[row.id]["redeliveries"]}
+        if self.database.dialect == "sqlite":
+            found = [queries.INSERT_ONE.run(tx, row)[0] for row in by_id.values()]
+        else:
+            found = self._insert_many(tx, by_id)
+        new = {id for id, times, *_ in found if times == by_id[id]["redeliveries"]}
         answers = []
         for row in rows:
             answers.append(row["id"] in new)
             new.discard(row["id"])
         return answers
+
+    def _insert_many(
+        self, tx: Connection, by_id: dict[str, dict[str, Any]]
+    ) -> list[tuple[Any, ...]]:
+        keys: set[str] = set()
+        batch = []
+        # In one order everywhere, or two processes with the same ids could deadlock.
+        for _, row in sorted(by_id.items()):
+            batch.append({**row, "follows": row["key"] in keys})
+            keys.add(row["key"])
+        found = queries.INSERT_MANY.run(tx, queries.NEW_EVENTS.arrays(batch))
+        self._release_orphans(tx, {key for _, _, parked, key in found if parked})
+        return found
+
+    def _release_orphans(self, tx: Connection, keys: Iterable[str]) -> list[str]:
+        """On PostgreSQL, after events were parked: what they wait for may have just ended.
+
+        Who parks looks after that, and who ends one looks after that, so one sees it.
+        """
+        values = {"keys_": list(keys), "now_": self.clock()}
+        return [row[0] for row in queries.RELEASE_ORPHANS.run(tx, values)] if keys else []
 
     def claim(self, event_id: str | None = None) -> Claim | None:
         """Take the next due event, or the one of that id if it is due.
@@ -106,14 +134,63 @@ class EventQueue:
         Events of one key are taken in order of arrival, one at a time. One that waits
         for its retry holds back none.
         """
+        claims = self.fetch(1, event_id=event_id)
+        return claims[0] if claims else None
+
+    def fetch(self, limit: int, *, event_id: str | None = None) -> list[Claim]:
+        """Take due events, in the order in which they fell due.
+
+        An event that was never tried fell due when it arrived. Whatever the clock says
+        now, it is due.
+
+        :param limit: how many at most.
+        :param event_id: only that one.
+        :raises InboxUnavailable: if the inbox cannot be written.
+        """
+        endpoints = list(self._endpoints())
+        claims: list[Claim] = []
+        wanted = limit if endpoints else 0
+        while wanted > 0:
+            taken, met = self._take(wanted, endpoints, event_id)
+            claims += taken
+            # What was parked instead has let those behind it come nearer.
+            wanted = limit - len(claims) if met == wanted and event_id is None else 0
+        return claims
+
+    def _take(
+        self, limit: int, endpoints: list[str], event_id: str | None
+    ) -> tuple[list[Claim], int]:
+        """Claim some events, and count those that were met, which includes the parked."""
         now = self.clock()
         values: dict[str, Any] = {"now_": now, "until_": now + self.lease}
+        values["limit_"] = limit
         if event_id is not None:
             values["id_"] = event_id
-        try:
-            return self.database.write_single(lambda tx: _take(tx, values))
-        except _LostRace:
-            return None
+        if self.database.dialect != "sqlite":
+            return self._take_in_one({**values, "endpoints_": endpoints})
+        named = {f"endpoint{number}": name for number, name in enumerate(endpoints)}
+        due = queries.CANDIDATE if event_id else queries.candidates(len(endpoints))
+        values |= named
+        if not self.database.read(lambda tx: due.run(tx, values)):
+            return [], 0  # an idle look keeps no writer waiting
+        return self.database.write(lambda tx: _take_each(tx, due, values))
+
+    def _take_in_one(self, values: dict[str, Any]) -> tuple[list[Claim], int]:
+        """On PostgreSQL. Other processes may have met the same events just now."""
+        statement = queries.CLAIM_ONE if "id_" in values else queries.CLAIM_NEXT
+
+        def work(tx: Connection) -> tuple[list[Claim], int]:
+            rows = _run_or_lose(tx, statement, values)
+            claimed = [row[:-1] for row in rows if row[0] is not None]
+            self._release_orphans(tx, {row[-1] for row in rows if row[0] is None})
+            return _with_outcomes(tx, claimed), len(rows)
+
+        for _ in range(_TRIES):
+            try:
+                return self.database.write_single(work)
+            except _LostRace:
+                continue
+        return [], 0
 
     def save(
         self,
@@ -130,39 +207,91 @@ class EventQueue:
         :returns: ``False``, having kept nothing, if the claim is no longer ours.
         :raises InboxUnavailable: if it was not stored.
         """
+        progress = [Progress(claim, (ran,) if ran else (), verdict)]
+        if transaction is None:
+            return bool(self.save_all(progress))
+        if not transaction.finish(lambda tx: bool(self._save(tx, progress))):
+            return False
+        self._release_after(progress)
+        return True
+
+    def save_all(self, progress: Sequence[Progress]) -> set[int]:
+        """Save what came of several claims, in one commit.
+
+        :returns: the ``seq`` of those that were still ours; of the others nothing is kept.
+        :raises InboxUnavailable: if it was not stored.
+        """
+        if not progress:
+            return set()
+        held = self.database.write_single(lambda tx: self._save(tx, progress))
+        self._release_after([each for each in progress if each.claim.seq in held])
+        return held
+
+    def _save(self, tx: Connection, progress: Sequence[Progress]) -> set[int]:
         now = self.clock()
-        values: dict[str, Any] = {"seq_": claim.seq, "attempt_": claim.attempt}
-        if verdict is None:
-            values["until_"] = now + self.lease
-        else:
-            values.update(
-                state_=verdict.state,
-                until_=verdict.due_at,
-                reason_=verdict.reason,
-                settled_=now if verdict.state in ("done", "dead") else None,
-            )
-        if ran is not None:
-            values |= run_values(ran, now)
-        first, *others = queries.save(
-            self.database.dialect, settles=verdict is not None, ran=ran is not None
-        )
+        claims = [claim_values(each, now, self.lease) for each in progress]
+        runs = [
+            run_values(each.claim.seq, run, now) for each in progress for run in each.runs
+        ]
+        if self.database.dialect != "sqlite":
+            arrays = queries.CLAIMS.arrays(claims) | queries.RUNS.arrays(runs)
+            return {row[0] for row in queries.SAVE_ALL.run(tx, arrays)}
+        held = {each["seq"] for each in claims if queries.SETTLE.run(tx, each)}
+        for run in runs:
+            if run["seq"] in held:
+                for statement in queries.KEEP:
+                    statement.run(tx, run)
+        for key in _freed(each for each in progress if each.claim.seq in held):
+            queries.RELEASE_ONE.run(tx, {"key_": key})
+        return held
 
-        def work(tx: Connection) -> bool:
-            if tx.execute(first, values).first() is None:
-                return False
-            for statement in others:
-                tx.execute(statement, values)
-            return True
+    def _release_after(self, ended: Sequence[Progress]) -> None:
+        """On PostgreSQL, once they have ended for all to see: make the next ones due."""
+        keys = list(_freed(ended))
+        if keys and self.database.dialect != "sqlite":
+            values = {"keys_": keys}
+            self.database.write_single(lambda tx: queries.RELEASE_ALL.run(tx, values))
 
-        return (transaction.finish if transaction else self.database.write_single)(work)
+    def renew(self, claims: Iterable[Claim]) -> set[int]:
+        """Prolong the leases of claims; one that is no longer ours stays as it is.
 
-    def renew(self, claims: Iterable[Claim]) -> None:
-        """Prolong the leases of claims; one that is no longer ours stays as it is."""
+        :returns: the ``seq`` of those that are still ours.
+        """
+        return self.save_all([Progress(claim) for claim in claims])
+
+    def note_start(self, claim: Claim, handler: str, seconds: float = 0.0) -> None:
+        """Note which handler of a claimed event runs, for people and for the next claim.
+
+        If the process dies now, the next claim counts it as a crash.
+
+        :param seconds: how long it has run.
+        :raises InboxUnavailable: if it was not stored.
+        """
         values = {
-            "until_": self.clock() + self.lease,
-            "claims_": [(claim.seq, claim.attempt) for claim in claims],
+            "seq_": claim.seq,
+            "attempt_": claim.attempt,
+            "handler_": handler,
+            "started_": self.clock() - seconds,
         }
-        self.database.write_single(lambda tx: tx.execute(queries.RENEW_ALL, values))
+        self.database.write_single(lambda tx: queries.NOTE_START.run(tx, values))
+
+    def release_orphans(self) -> int:
+        """On PostgreSQL, make due what waits for an event that has ended.
+
+        A process that died between two statements leaves it so. On SQLite they are one
+        transaction.
+
+        :returns: how many became due.
+        :raises InboxUnavailable: if the inbox cannot be written.
+        """
+        if self.database.dialect == "sqlite":
+            return 0
+
+        def work(tx: Connection) -> int:
+            keys = tx.execute(queries.PARKED_KEYS).scalars().all()
+            return len(self._release_orphans(tx, keys))
+
+        return self.database.write_single(work)
 
     def next_due(self) -> float | None:
         """Seconds until a retry or the end of a lease; ``None`` if there is neither."""
@@ -179,9 +308,23 @@ class EventQueue:
 
     def overdue(self, seconds: float, *, limit: int) -> Sequence[str]:
         """The ids of events that have been due for so long, the oldest first."""
-        values = {"then_": self.clock() - seconds}
+        values = {"then_": self.clock() - seconds, "endpoints_": list(self._endpoints())}
         query = queries.OVERDUE.limit(limit)
         return self.database.read(lambda tx: tx.execute(query, values).scalars().all())
+
+    def _all_endpoints(self) -> list[str]:
+        """Those that have unsettled events, each found by one look at the index."""
+
+        def work(tx: Connection) -> list[str]:
+            found = [""]
+            while True:
+                query = queries.NEXT_ENDPOINT, {"after_": found[-1]}
+                name = tx.execute(*query).scalar()
+                if name is None:
+                    return found[1:]
+                found.append(name)
+
+        return self.database.read(work)
 
 
 class _LostRace(Exception):
@@ -193,15 +336,45 @@ class _LostRace(Exception):
 _RACES = ("23505", "40P01", "40001")
 
 
-def _take(tx: Connection, values: dict[str, Any]) -> Claim | None:
-    take = queries.TAKE_ONE if "id_" in values else queries.TAKE_NEXT
+def _run_or_lose(tx: Connection, statement: Statement, values: dict[str, Any]) -> list[Row]:
     try:
-        row = tx.execute(take, values).mappings().first()
-    except (IntegrityError, OperationalError) as error:
-        if getattr(error.orig, "sqlstate", None) in _RACES:
+        return statement.run(tx, values)
+    except Exception as error:  # the driver's own
+        if getattr(error, "sqlstate", None) in _RACES:
             raise _LostRace from None
         raise
-    if row is None:
-        return None
-    known = handler_states(tx, row["seq"]) if row["attempt"] > 1 else ()
-    return Claim(**row, handlers={each.handler: each for each in known})
+
+
+def _take_each(
+    tx: Connection, due: Statement, values: dict[str, Any]
+) -> tuple[list[Claim], int]:
+    """On SQLite, in a transaction: claim what is free, park what must wait."""
+    rows = due.run(tx, values)
+    claimed, parked = [], []
+    for seq, state, due_at, waits in rows:
+        # It may wait for one that this transaction has just claimed, too.
+        if waits:
+            parked.append(seq)
+        else:
+            (row,) = queries.TAKE.run(tx, {**values, "seq_": seq})
+            claimed.append((*row, due_at, state == "running"))
+    for seq in parked:
+        queries.PARK.run(tx, {"seq_": seq})
+    return _with_outcomes(tx, claimed), len(rows)
+
+
+def _with_outcomes(tx: Connection, rows: list[Row]) -> list[Claim]:
+    """Claims of these rows, with the outcomes of those that were claimed before."""
+    claims = [Claim(*row) for row in rows]
+    again = [claim.seq for claim in claims if claim.attempt > 1]
+    known: dict[int, dict[str, HandlerState]] = {}
+    for seq, state in handler_states(tx, again):
+        known.setdefault(seq, {})[state.handler] = state
+    return [replace(each, handlers=known.get(each.seq, {})) for each in claims]
+
+
+def _freed(ended: Iterable[Progress]) -> Iterator[str]:
+    """The conversations in which the next event may be due now."""
+    for each in ended:
+        if each.verdict is not None and each.claim.key is not None:
+            yield each.claim.key

@@ -16,6 +16,7 @@ class HandlerState:
     :param next_at: when it runs again, in unix seconds; ``None`` if it does not.
     :param error: the last error's type and place, or why it was discarded.
     :param seconds: how long its last run took.
+    :param updated_at: when that run ended, in unix seconds.
     """
 
     handler: str
@@ -24,6 +25,7 @@ class HandlerState:
     next_at: float | None = None
     error: str | None = None
     seconds: float | None = None
+    updated_at: float | None = None
 
     @property
     def ended(self) -> bool:
@@ -62,6 +64,9 @@ class StoredEvent:
     :param due_at: when it is looked at next; ``None`` if it is settled.
     :param settled_at: when it became done or dead.
     :param reason: why it is a dead letter.
+    :param unhandled: whether it is done because no handler was subscribed to it.
+    :param running_handler: the handler that runs, once it has run for a second.
+    :param running_since: since when it runs.
     :param body: the raw bytes as they arrived.
     :param redeliveries: how often it came again.
     :param redelivered_at: when it came the last time, if it came again.
@@ -83,6 +88,9 @@ class StoredEvent:
     body: bytes = field(repr=False)
     redeliveries: int = 0
     redelivered_at: datetime | None = None
+    unhandled: bool = False
+    running_handler: str | None = None
+    running_since: datetime | None = None
     handlers: tuple[HandlerState, ...] = ()
     attempts: tuple[Attempt, ...] = ()
 
@@ -93,6 +101,10 @@ class Claim:
 
     ``attempt`` is the fencing token: a later claim has a higher one, and what an earlier
     one still writes is refused.
+
+    :param due_at: what it was due at before it was claimed; 0 if it was never tried.
+    :param crashes: how many processes died while they handled it.
+    :param taken_over: whether the lease of another claim has run out.
     """
 
     seq: int
@@ -104,16 +116,47 @@ class Claim:
     crashes: int
     traceparent: str | None
     body: bytes = field(repr=False)
+    due_at: float = 0.0
+    taken_over: bool = False
     handlers: dict[str, HandlerState] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a claim ends: ``"done"``, ``"dead"``, or ``"pending"`` until ``due_at``."""
+    """How a claim ends: ``"done"``, ``"dead"``, or ``"pending"`` until ``due_at``.
+
+    :param unhandled: of ``"done"``, whether no handler was subscribed to the event.
+    """
 
     state: str
     due_at: float | None = None
     reason: str | None = None
+    unhandled: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is saved of a claim.
+
+    :param runs: how handlers ran.
+    :param verdict: how the claim ends; without one its lease is renewed.
+    """
+
+    claim: Claim
+    runs: tuple[HandlerState, ...] = ()
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class RunningHandler:
+    """A handler that has run for a second or more, and still runs.
+
+    :param seconds: since when.
+    """
+
+    handler: str
+    event_id: str
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -124,7 +167,10 @@ class Stats:
     :param running: events that are being handled.
     :param dead: dead letters.
     :param oldest_pending_seconds: age of the oldest that waits; ``None`` if none does.
-    :param by_type: the same three counts by event type.
+    :param by_type: the counts by event type.
+    :param unhandled: events that are done because no handler was subscribed to them.
+    :param running_handlers: the handlers that have run for a second or more, the longest
+        first; ten at most.
     """
 
     pending: int
@@ -132,3 +178,5 @@ class Stats:
     dead: int
     oldest_pending_seconds: float | None
     by_type: dict[str | None, dict[str, int]]
+    unhandled: int = 0
+    running_handlers: tuple[RunningHandler, ...] = ()

@@ -72,6 +72,7 @@ def search(
     state: str | None = None,
     type: str | None = None,
     endpoint: str | None = None,
+    unhandled: bool | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     before: int | None = None,
@@ -87,14 +88,14 @@ def search(
     :raises ValueError: if there is no such state.
     :raises InboxUnavailable: if the inbox cannot be read.
     """
-    query = queries.newest(state, type, endpoint).limit(limit)
+    query = queries.newest(state, type, endpoint, unhandled).limit(limit)
 
     def work(tx: Connection) -> Page:
         first, last = _between(tx, since, until)
         if before is not None:
             last = min(last, before - 1)
-        # Events that are pending, running or dead are found by an index.
-        few = state in ("pending", "running", "dead")
+        # Events that are pending, running, dead or unhandled are found by an index.
+        few = unhandled or state in ("pending", "running", "dead")
         lowest = first if few else max(first, last - _LOOKED_AT + 1)
         rows = tx.execute(query.where(events.c.seq.between(lowest, last)))
         found = [stored(row) for row in rows]

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from . import queries
-from .records import Attempt, HandlerState, StoredEvent
+from .records import Attempt, HandlerState, Progress, StoredEvent
+
+_LAST_SECOND = 253_402_300_799.0  # of the year 9999
+_LONGEST_TEXT = 2_000  # characters, of a reason or an error
 
 
-def handler_states(tx: Connection, seq: int) -> tuple[HandlerState, ...]:
-    """The outcomes of an event's handlers."""
-    return tuple(HandlerState(*row) for row in tx.execute(queries.OUTCOMES, {"seq_": seq}))
+def handler_states(
+    tx: Connection, seqs: Sequence[int]
+) -> Iterator[tuple[int, HandlerState]]:
+    """The outcomes of the handlers of these events, each with its event's ``seq``."""
+    if tx.dialect.name == "sqlite":
+        rows = [row for seq in seqs for row in queries.OUTCOMES.run(tx, {"seq_": seq})]
+    else:
+        rows = queries.OUTCOMES_OF.run(tx, {"seqs_": list(seqs)}) if seqs else []
+    for seq, *state in rows:
+        yield seq, HandlerState(*state)
 
 
 def attempts_of(tx: Connection, seq: int) -> tuple[Attempt, ...]:
@@ -28,7 +39,8 @@ def stored(
     attempts: tuple[Attempt, ...] = (),
 ) -> StoredEvent:
     """A row of the events."""
-    due_at = None if row.due_at is None else max(row.due_at, row.received_at)
+    due_at = row.parked_due_at if row.due_at is None else row.due_at
+    due_at = None if due_at is None else max(due_at, row.received_at)
     return StoredEvent(
         id=row.id,
         type=row.type,
@@ -43,28 +55,61 @@ def stored(
         body=row.body,
         redeliveries=row.redeliveries,
         redelivered_at=_at(row.redelivered_at),
+        unhandled=bool(row.unhandled),
+        running_handler=row.handler if row.state == "running" else None,
+        running_since=_at(row.started_at) if row.state == "running" else None,
         handlers=handlers,
         attempts=attempts,
     )
 
 
 def at(seconds: float) -> datetime:
-    """Unix seconds as an aware time in UTC."""
-    return datetime.fromtimestamp(seconds, timezone.utc)
+    """Unix seconds as an aware time in UTC; the nearest there is, if it is beyond."""
+    return datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_SECOND), timezone.utc)
 
 
 def _at(seconds: float | None) -> datetime | None:
     return None if seconds is None else at(seconds)
 
 
-def run_values(state: HandlerState, now: float) -> dict[str, Any]:
-    """A handler's run, as :func:`queries.save` takes it."""
-    return {
-        "handler_": state.handler,
-        "ran_": state.state,
-        "number_": state.attempts,
-        "next_at_": state.next_at,
-        "seconds_": state.seconds,
-        "error_": state.error,
-        "now_": now,
+def claim_values(progress: Progress, now: float, lease: float) -> dict[str, Any]:
+    """What becomes of a claim, as the statements take it."""
+    claim, verdict = progress.claim, progress.verdict
+    values: dict[str, Any] = {"seq": claim.seq, "attempt": claim.attempt}
+    if verdict is None:
+        return values | {
+            "state": "running", "due_at": now + lease, "reason": None,
+            "settled_at": None, "unhandled": False,
+        }  # fmt: skip
+    return values | {
+        "state": verdict.state,
+        "due_at": verdict.due_at,
+        "reason": storable(verdict.reason),
+        "settled_at": now if verdict.state in ("done", "dead") else None,
+        "unhandled": verdict.unhandled,
     }
+
+
+def run_values(seq: int, state: HandlerState, now: float) -> dict[str, Any]:
+    """A handler's run, as the statements take it."""
+    return {
+        "seq": seq,
+        "handler": storable(state.handler),
+        "state": state.state,
+        "number": state.attempts,
+        "next_at": state.next_at,
+        "seconds": state.seconds,
+        "error": storable(state.error),
+        "now": now,
+    }
+
+
+def storable(text: object) -> str | None:
+    """A text that every database takes: without NUL and halves of characters, and short.
+
+    What a handler gives as a reason may be anything.
+    """
+    if text is None:
+        return None
+    plain = str(text)[:_LONGEST_TEXT].replace("\0", "\\x00")
+    return plain.encode("utf-8", "backslashreplace").decode()

@@ -1,21 +1,24 @@
-"""The inbox as people have it: get, list, replay, stats, prune."""
+"""The inbox, for apps and people: get, list, replay, stats, prune."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..errors import EventNotFound, EventRunning
 from . import queries
 from .database import Database
 from .queue import EventQueue
-from .records import Stats, StoredEvent
+from .records import RunningHandler, Stats, StoredEvent
 from .rows import attempts_of, handler_states, stored
 from .tables import attempts, events, outcomes
 
 _DAY = 86_400.0
+_REPLAYED_AT_ONCE = 500
 
 
 class Inbox(EventQueue):
@@ -26,6 +29,7 @@ class Inbox(EventQueue):
     :param retention_days: how long done events are kept; 0 keeps all.
     :param on_due: called with an event's id when a replay makes it due.
     :param clock: unix seconds.
+    :param endpoints: gives the endpoints whose events may be claimed here.
     """
 
     def __init__(
@@ -36,8 +40,9 @@ class Inbox(EventQueue):
         retention_days: float = 30,
         on_due: Callable[[str], None] = lambda event_id: None,
         clock: Callable[[], float] = time.time,
+        endpoints: Callable[[], Sequence[str]] | None = None,
     ) -> None:
-        super().__init__(database, lease=lease, clock=clock)
+        super().__init__(database, lease=lease, clock=clock, endpoints=endpoints)
         self._retention_days = retention_days
         self._on_due = on_due
 
@@ -51,7 +56,8 @@ class Inbox(EventQueue):
             row = tx.execute(events.select().where(events.c.id == event_id)).first()
             if row is None:
                 return None
-            return stored(row, handler_states(tx, row.seq), attempts_of(tx, row.seq))
+            states = tuple(state for _, state in handler_states(tx, [row.seq]))
+            return stored(row, states, attempts_of(tx, row.seq))
 
         return self.database.read(work)
 
@@ -61,17 +67,19 @@ class Inbox(EventQueue):
         state: str | None = None,
         type: str | None = None,
         endpoint: str | None = None,
+        unhandled: bool | None = None,
         before: int | None = None,
         limit: int = 50,
     ) -> Sequence[StoredEvent]:
         """Events, the newest first.
 
         :param state: ``"pending"``, ``"running"``, ``"done"`` or ``"dead"``.
+        :param unhandled: only those that no handler was subscribed to, or only others.
         :param before: the ``position`` of the last one seen, for the next page.
         :raises ValueError: if there is no such state.
         :raises InboxUnavailable: if the inbox cannot be read.
         """
-        query = queries.newest(state, type, endpoint).limit(limit)
+        query = queries.newest(state, type, endpoint, unhandled).limit(limit)
         if before is not None:
             query = query.where(events.c.seq < before)
         return self.database.read(lambda tx: [stored(row) for row in tx.execute(query)])
@@ -86,36 +94,83 @@ class Inbox(EventQueue):
         :raises EventRunning: if it is being handled at this moment.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
-        again = (
-            events.update()
-            .where(events.c.id == event_id, ~queries.STATES["running"])
-            .values(state="pending", due_at=0.0, crashes=0, settled_at=None, reason=None)
-            .returning(events.c.seq)
-        )
-
-        def work(tx: Connection) -> bool:
-            seq = tx.execute(again).scalar()
-            forget = outcomes.delete().where(outcomes.c.event_seq == seq)
-            if not succeeded_too:
-                forget = forget.where(outcomes.c.state != "succeeded")
-            tx.execute(forget)
-            return seq is not None
-
-        if not self.database.write(work):
+        this = events.c.id == event_id
+        if not self.database.write(lambda tx: self._replay(tx, this, succeeded_too)):
             if self.get(event_id) is None:
                 raise EventNotFound(f"The inbox has no event {event_id!r}.")
             raise EventRunning(f"Event {event_id!r} is being handled now; try again later.")
         self._on_due(event_id)
+
+    def replay_unhandled(
+        self, *, type: str | None = None, endpoint: str | None = None
+    ) -> int:
+        """Make due again what no handler was subscribed to, now that there is one.
+
+        It commits in small batches, so that accepts come in between.
+
+        :param type: only events of this type.
+        :param endpoint: only events of this endpoint.
+        :returns: how many events are due again.
+        :raises InboxUnavailable: if the inbox cannot be written.
+        """
+        query = queries.newest("done", type, endpoint, unhandled=True).with_only_columns(
+            events.c.seq, events.c.id
+        )
+        before = 2**62
+        replayed = 0
+        while True:
+            some = query.where(events.c.seq < before).limit(_REPLAYED_AT_ONCE)
+            found = self.database.read(lambda tx, q=some: tx.execute(q).all())  # type: ignore[misc]
+            if not found:
+                return replayed
+            before = found[-1].seq
+            these = events.c.seq.in_([row.seq for row in found])
+            again = self.database.write(
+                lambda tx, t=these: self._replay(tx, t & queries.UNHANDLED, False)  # type: ignore[misc]
+            )
+            replayed += len(again)
+            if again:
+                self._on_due(found[-1].id)
+
+    def _replay(
+        self, tx: Connection, which: sa.ColumnElement[bool], succeeded_too: bool
+    ) -> Sequence[int]:
+        now = self.clock()
+        again = (
+            events.update()
+            .where(which, ~queries.STATES["running"])
+            .values(
+                state="pending", due_at=now, parked_due_at=None, crashes=0,
+                settled_at=None, reason=None, unhandled=False,
+            )
+            .returning(events.c.seq)
+        )  # fmt: skip
+        seqs = tx.execute(again).scalars().all()
+        of_these = outcomes.c.event_seq.in_(seqs)
+        # A failure stays known, for a process that lacks its handler, and is due again.
+        gone = ("succeeded", "discarded") if succeeded_too else ("discarded",)
+        tx.execute(outcomes.delete().where(of_these, outcomes.c.state.in_(gone)))
+        failed = outcomes.update().where(of_these, outcomes.c.state == "failed")
+        tx.execute(failed.values(attempts=0, next_at=now))
+        return seqs
 
     def stats(self) -> Stats:
         """Counts of what is not done, by state and type, and the oldest that waits.
 
         :raises InboxUnavailable: if the inbox cannot be read.
         """
-        counted = (queries.UNSETTLED, queries.DEAD)
-        rows = self.database.read(
-            lambda tx: [tuple(row) for each in counted for row in tx.execute(each)]
-        )
+        now = self.clock()
+
+        def work(tx: Connection) -> tuple[list[Any], int, list[RunningHandler]]:
+            rows = [row for each in queries.COUNTS for row in tx.execute(each)]
+            unhandled = tx.execute(queries.UNHANDLED_COUNT).scalar() or 0
+            running = [
+                RunningHandler(name, event_id, max(0.0, now - started_at))
+                for name, event_id, started_at in tx.execute(queries.LONGEST_RUNNING)
+            ]
+            return rows, unhandled, running
+
+        rows, unhandled, running = self.database.read(work)
         totals = {"pending": 0, "running": 0, "dead": 0}
         by_type: dict[str | None, dict[str, int]] = {}
         oldest: list[float] = []
@@ -124,8 +179,13 @@ class Inbox(EventQueue):
             by_type.setdefault(event_type, dict.fromkeys(totals, 0))[state] += count
             if state == "pending":
                 oldest.append(received_at)
-        age = max(0.0, self.clock() - min(oldest)) if oldest else None
-        return Stats(**totals, oldest_pending_seconds=age, by_type=by_type)
+        return Stats(
+            **totals,
+            oldest_pending_seconds=max(0.0, now - min(oldest)) if oldest else None,
+            by_type=by_type,
+            unhandled=unhandled,
+            running_handlers=tuple(running),
+        )
 
     def prune(self, *, days: float | None = None) -> int:
         """Delete done events that were settled long ago; dead letters stay.
@@ -134,6 +194,17 @@ class Inbox(EventQueue):
 
         :param days: how long ago; ``YCLOUD_RETENTION_DAYS`` if left out. 0 keeps all.
         :returns: how many were deleted.
+        :raises InboxUnavailable: if the inbox cannot be written.
+        """
+        deleted = 0
+        while batch := self.prune_some(days=days):
+            deleted += batch
+        return deleted
+
+    def prune_some(self, *, days: float | None = None) -> int:
+        """Like :meth:`prune`, for one small batch.
+
+        :returns: how many were deleted; 0 if there are no more.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
         days = self._retention_days if days is None else days
@@ -150,7 +221,4 @@ class Inbox(EventQueue):
                 tx.execute(table.delete().where(table.c.event_seq.in_(gone)))
             return len(gone)
 
-        deleted = 0
-        while batch := self.database.write(work):
-            deleted += batch
-        return deleted
+        return self.database.write(work)

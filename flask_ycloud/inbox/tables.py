@@ -7,11 +7,27 @@ from sqlalchemy.engine import Connection
 
 from ..errors import InboxUnavailable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
-#: The statements that lead from a version to the next. Nothing was released with an
-#: older version yet, so there are none.
-UPGRADES: dict[int, tuple[str, ...]] = {}
+#: The statements that lead from a version to the next.
+UPGRADES: dict[int, tuple[str, ...]] = {
+    1: (
+        "ALTER TABLE ycloud_events ADD COLUMN parked_due_at DOUBLE PRECISION",
+        "ALTER TABLE ycloud_events ADD COLUMN started_at DOUBLE PRECISION",
+        "ALTER TABLE ycloud_events ADD COLUMN handler TEXT",
+        "ALTER TABLE ycloud_events ADD COLUMN unhandled BOOLEAN NOT NULL DEFAULT FALSE",
+        "ALTER TABLE ycloud_refusals RENAME TO ycloud_rejections",
+        "DROP INDEX ix_ycloud_events_due",
+        "DROP INDEX ix_ycloud_events_key",
+        "CREATE INDEX ix_ycloud_events_due ON ycloud_events (endpoint, due_at, seq)"
+        " WHERE due_at IS NOT NULL",
+        "CREATE INDEX ix_ycloud_events_key ON ycloud_events (key, due_at, seq)"
+        " WHERE due_at IS NOT NULL AND key IS NOT NULL",
+        "CREATE INDEX ix_ycloud_events_parked ON ycloud_events (key, seq)"
+        " WHERE parked_due_at IS NOT NULL",
+        "CREATE INDEX ix_ycloud_events_unhandled ON ycloud_events (seq) WHERE unhandled",
+    )
+}
 
 _SCHEMA_LOCK = 0x59436C6F  # an advisory lock of our own in PostgreSQL
 
@@ -24,9 +40,11 @@ schema = sa.Table(
     "ycloud_schema", metadata, sa.Column("version", sa.Integer, primary_key=True)
 )
 
-#: ``due_at`` is when somebody must look at the event: 0 for at once, the time of the
-#: next try, or the end of its lease while it runs. NULL says nobody, ever; the indexes
-#: leave those rows out, so no claim meets an event that is done.
+#: ``due_at`` is when somebody must look at the event: 0 for an event that was never tried,
+#: in order of arrival; the time of the next try; or the end of its lease while it runs.
+#: NULL says nobody: the event is settled, or it is parked behind another one of its
+#: conversation. ``parked_due_at`` is then the ``due_at`` that it gets when that one ends.
+#: The indexes leave those rows out, so no claim meets them.
 events = sa.Table(
     "ycloud_events",
     metadata,
@@ -39,8 +57,14 @@ events = sa.Table(
     sa.Column("signed_at", sa.Double),  # by YCloud's clock
     sa.Column("state", sa.String(8), nullable=False),
     sa.Column("due_at", sa.Double),
+    sa.Column("parked_due_at", sa.Double),
     sa.Column("attempt", sa.Integer, nullable=False),  # claims so far: the fencing token
-    sa.Column("crashes", sa.Integer, nullable=False),  # claims that nobody settled
+    sa.Column("crashes", sa.Integer, nullable=False),  # processes that died handling it
+    sa.Column(
+        "started_at", sa.Double
+    ),  # of the handler that runs, once it is worth telling
+    sa.Column("handler", sa.Text),  # its name
+    sa.Column("unhandled", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("settled_at", sa.Double),
     sa.Column("reason", sa.Text),  # why it is a dead letter
     sa.Column("redeliveries", sa.Integer, nullable=False, server_default="0"),
@@ -60,12 +84,14 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> None
     )
 
 
-_partial("due", "due_at", "seq", where="due_at IS NOT NULL")
-_partial("key", "key", "seq", where="due_at IS NOT NULL AND key IS NOT NULL")
+_partial("due", "endpoint", "due_at", "seq", where="due_at IS NOT NULL")
+_partial("key", "key", "due_at", "seq", where="due_at IS NOT NULL AND key IS NOT NULL")
+_partial("parked", "key", "seq", where="parked_due_at IS NOT NULL")
 # The database itself holds that a conversation has one running event at most.
 _partial("running_key", "key", where="state = 'running'", unique=True)
 _partial("dead", "seq", where="state = 'dead'")
 _partial("done", "settled_at", where="state = 'done'")
+_partial("unhandled", "seq", where="unhandled")
 
 outcomes = sa.Table(
     "ycloud_outcomes",

@@ -12,6 +12,7 @@ from flask import Response, abort, g, request
 _COOKIE = "ycloud_csrf"
 _TOKEN_LENGTH = 43  # of 32 bytes in base64
 _STATES = ("pending", "running", "done", "dead")
+_UNHANDLED = "unhandled"  # in the filter, a choice beside the states
 
 
 def filters() -> dict[str, Any]:
@@ -22,6 +23,7 @@ def filters() -> dict[str, Any]:
     state = request.args.get("state")
     found = {
         "state": state if state in _STATES else None,
+        "unhandled": state == _UNHANDLED or None,
         "type": request.args.get("type") or None,
         "endpoint": request.args.get("endpoint") or None,
         "since": _time(request.args.get("since", "")),
@@ -33,10 +35,11 @@ def filters() -> dict[str, Any]:
 
 def in_query(found: dict[str, Any]) -> dict[str, Any]:
     """Filters as they stand in a URL."""
-    return {
+    query = {
         name: value.strftime("%Y-%m-%dT%H:%M") if isinstance(value, datetime) else value
         for name, value in found.items()
     }
+    return {"state": _UNHANDLED, **query} if query.pop("unhandled", False) else query
 
 
 def csrf_token() -> str:

@@ -52,7 +52,13 @@ class InspectorBlueprint(GuardedBlueprint):
         self.url_value_preprocessor(lambda *_: exempt_from_csrf(self))
         self.app_template_filter("ycloud_ago")(ago)
         self.app_template_filter("ycloud_time")(exact)
-        self.context_processor(lambda: {"csrf_token": csrf_token, "stats": _stats})
+        self.context_processor(
+            lambda: {
+                "csrf_token": csrf_token,
+                "stats": _stats,
+                "slow_seconds": _slow_seconds,
+            }
+        )
 
 
 def events() -> ResponseReturnValue:
@@ -182,6 +188,10 @@ def _stats() -> Stats | None:
         return _runtime().inbox.stats()
     except InboxUnavailable:
         return None
+
+
+def _slow_seconds() -> float:
+    return _runtime().settings.slow_handler_seconds
 
 
 def _get(event_id: str) -> StoredEvent:

@@ -116,8 +116,9 @@ def body_id(body: bytes) -> str:
 def ordering_key(event: Event[Any]) -> str | None:
     """What the catalogue calls the conversation of this event; ``None`` if it has none.
 
-    Two events with the same key are handled in order of arrival. It is hashed, since
-    the values are telephone numbers, and of a length we do not choose.
+    Two events with the same key are handled in order of arrival. Each endpoint has keys
+    of its own: no event waits for one of an app that is not there. It is hashed, since the
+    values are telephone numbers, and of a length we do not choose.
     """
     known = EVENT_TYPES.get(event.type)
     if known is None or not known.key or not isinstance(event.data, dict):
@@ -125,7 +126,7 @@ def ordering_key(event: Event[Any]) -> str | None:
     values = [event.data.get(each) for each in known.key]
     if not all(isinstance(value, str) and value for value in values):
         return None
-    conversation = json.dumps([known.properties[0], *values])
+    conversation = json.dumps([event.endpoint, known.properties[0], *values])
     return hashlib.sha256(conversation.encode()).hexdigest()[:32]
 
 

@@ -31,6 +31,7 @@ from ..handlers import (
     event_duplicated,
 )
 from ..inbox import Inbox
+from ..logs import log
 from ..protocol import HEADER, body_id, ordering_key, parse_event
 from ..runtime import Endpoint, Runtime, attach, runtime_of
 from ..settings import secrets_of
@@ -114,14 +115,16 @@ class WebhookBlueprint(Blueprint):
             return self._reject(runtime, status, reason, detail, allow)
         except ConfigurationError as error:
             # A callable gave no secret. Ours to mend: YCloud shall send it again.
-            _logger.error("Deliveries at %s cannot be verified: %s", self.name, error)
+            message = "Deliveries at %s cannot be verified: %s"
+            log(_logger, logging.ERROR, message, self.name, error)
             return _problem(
                 503, "The secret is not available. Send it again later.", _LATER
             )
         try:
             return self._accept(runtime, delivery)
         except InboxUnavailable as error:
-            _logger.error("A delivery at %s was not stored: %s", self.name, error)
+            message = "A delivery at %s was not stored: %s"
+            log(_logger, logging.ERROR, message, self.name, error)
             return _problem(503, "It could not be stored. Send it again later.", _LATER)
 
     def _accept(self, runtime: Runtime, delivery: Delivery) -> Response:
@@ -153,7 +156,8 @@ class WebhookBlueprint(Blueprint):
         )
         if new and dead:
             message = "Event %s is a dead letter: not understood, %s."
-            _logger.error(message, event_id, dead, extra={**about, "endpoint": self.name})
+            extra = {**about, "endpoint": self.name}
+            log(_logger, logging.ERROR, message, event_id, dead, **extra)
             announce(event_dead, runtime.app, **about, reason=dead)
         elif new:
             _wake(runtime, event_id)
@@ -170,7 +174,7 @@ class WebhookBlueprint(Blueprint):
     ) -> Response:
         about = {"endpoint": self.name, "reason": reason, "status": status}
         message = "A delivery at %s was rejected: %s (%d)."
-        _logger.warning(message, self.name, reason, status, extra=about)
+        log(_logger, logging.WARNING, message, self.name, reason, status, **about)
         runtime.rejections.count(self.name, reason)
         announce(delivery_rejected, runtime.app, **about)
         return _problem(status, detail, headers)
@@ -183,11 +187,13 @@ def _wake(runtime: Runtime, event_id: str) -> None:
         if runtime.app.testing:
             raise
         # It is stored, so the answer stays 2xx, and another look finds it.
-        _logger.error(
+        log(
+            _logger,
+            logging.ERROR,
             "Event %s is stored, but its handling did not start: %s",
             event_id,
             type_and_stack(error),
-            extra={"event_id": event_id},
+            event_id=event_id,
         )
 
 

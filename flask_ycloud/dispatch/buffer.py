@@ -1,0 +1,114 @@
+"""The claims that wait for a handler thread of this process, and how many may."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from ..inbox import Claim
+
+#: No more than what the threads finish in this time waits here, so that other processes
+#: get their share, and a process that is killed holds little.
+AHEAD_SECONDS = 0.1
+MOST_AHEAD = 64
+
+_WEIGHT = 0.1  # of the last event in the mean of those before
+
+
+class Buffer:
+    """What was claimed and waits for one of the handler threads.
+
+    :param threads: how many there are.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        lock = threading.Lock()
+        self._work = threading.Condition(lock)  # the threads wait for it
+        self._room = threading.Condition(lock)  # the fetcher waits for it
+        self._waiting: deque[tuple[float, Claim]] = deque()  # since when, monotonic
+        self._idle = 0  # threads that wait for work
+        self._mean: float | None = None  # seconds that an event took
+        self._busy: dict[int, float] = {}  # since when each thread is at its event
+        self._closed = False
+
+    def wanted(self, seconds: float) -> int:
+        """Wait until more claims are wanted, and give how many; 0 if none are by then.
+
+        :param seconds: how long to wait.
+        """
+        with self._room:
+            self._room.wait_for(lambda: self._closed or self._missing(), seconds)
+            return 0 if self._closed else self._missing()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether an event that is accepted now is fetched at once."""
+        return not self._closed and self._missing() > 0
+
+    def put(self, claims: Sequence[Claim]) -> None:
+        """Hand claims to the threads, in their order."""
+        now = time.monotonic()
+        with self._work:
+            self._waiting.extend((now, claim) for claim in claims)
+            self._work.notify(len(claims))
+
+    def take(self) -> Claim | None:
+        """The next claim, as soon as there is one; ``None`` once it is closed."""
+        me = threading.get_ident()
+        with self._work:
+            began = self._busy.pop(me, None)
+            now = time.monotonic()
+            if began is not None:
+                took, mean = now - began, self._mean
+                self._mean = took if mean is None else mean + _WEIGHT * (took - mean)
+            self._idle += 1
+            if self._missing():
+                self._room.notify()
+            self._work.wait_for(lambda: self._closed or self._waiting)
+            self._idle -= 1
+            if self._closed:
+                return None
+            _, claim = self._waiting.popleft()
+            self._busy[me] = time.monotonic()
+            return claim
+
+    def overdue(self, seconds: float) -> list[Claim]:
+        """Take out what has waited for so long: another process may be free for it."""
+        with self._work:
+            if not self._waiting or self._idle:
+                return []
+            if time.monotonic() - self._waiting[0][0] < seconds:
+                return []
+            return self._empty()
+
+    def close(self) -> list[Claim]:
+        """Give out no more, and take out what waits."""
+        with self._work:
+            self._closed = True
+            self._work.notify_all()
+            self._room.notify_all()
+            return self._empty()
+
+    def _empty(self) -> list[Claim]:
+        claims = [claim for _, claim in self._waiting]
+        self._waiting.clear()
+        return claims
+
+    def _missing(self) -> int:
+        """How many claims to fetch. Few at a time would cost a commit each."""
+        waiting, most = len(self._waiting), self._most_ahead()
+        if waiting < self._idle or 2 * waiting <= most:
+            return max(most, self._idle) - waiting
+        return 0
+
+    def _most_ahead(self) -> int:
+        if self._mean is None:
+            return 0
+        # Those that run now may tell of slower times.
+        now, busy = time.monotonic(), list(self._busy.values())
+        running = sum(now - since for since in busy) / len(busy) if busy else 0.0
+        seconds = max(self._mean, running, 1e-6)
+        return min(MOST_AHEAD, int(self._threads * AHEAD_SECONDS / seconds))

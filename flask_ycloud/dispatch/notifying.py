@@ -1,0 +1,41 @@
+"""Telling other processes that an event is due, without an answer that waits for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from ..inbox import Database
+from .threads import StartsThreads
+
+_PAUSE_SECONDS = 0.02
+
+
+class Notifying(StartsThreads):
+    """Notifies from a thread of its own: many events that are due at once, once.
+
+    :param database: the inbox's.
+    """
+
+    def __init__(self, database: Database) -> None:
+        super().__init__()
+        self._database = database
+        self._due = threading.Event()
+
+    def _make_jobs(self) -> Mapping[str, Callable[[], None]]:
+        self._due = threading.Event()
+        return {"ycloud-notifier": self._notify}
+
+    def notify(self) -> None:
+        """Have the others told, soon."""
+        if self._database.can_notify:
+            self.start()
+            self._due.set()
+
+    def _notify(self) -> None:
+        while True:
+            self._due.wait()
+            self._due.clear()
+            self._database.notify()
+            time.sleep(_PAUSE_SECONDS)  # what comes meanwhile shares the next one

@@ -1,0 +1,213 @@
+"""Saving what came of handling: at once, or for many threads in few commits."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Protocol
+
+from ..errors import InboxUnavailable
+from ..inbox import Claim, Inbox, NotStorable, Progress
+from ..logs import log
+from .leases import TICK_SECONDS, LeaseKeeper
+
+_logger = logging.getLogger("flask_ycloud.dispatch.processing")
+
+#: Seconds between tries to save, while the database cannot be reached.
+SAVE_AGAIN_AFTER = (0.1, 0.3, 1.0, 3.0, 5.0)
+
+_MOST_AT_ONCE = 256
+
+Then = Callable[[], None]
+
+
+class Saver(Protocol):
+    """Saves what came of handling."""
+
+    def save(self, progress: Progress, then: Then) -> bool:
+        """Save it, and call ``then`` when it is durable.
+
+        :returns: ``False`` if it is known by now that the claim was taken over.
+        :raises InboxUnavailable: if it is known by now that it was not stored.
+        """
+
+    def tell(self, then: Then) -> None:
+        """Call it, since something else has saved what it tells of."""
+
+
+class DirectSaver:
+    """Saves in the thread of the handler."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+
+    def save(self, progress: Progress, then: Then) -> bool:
+        """Save it now."""
+        held = save_patiently(self._inbox, [progress])
+        if progress.claim.seq not in held:
+            tell_taken_over(progress.claim)
+            return False
+        then()
+        return True
+
+    def tell(self, then: Then) -> None:
+        """Call it."""
+        then()
+
+
+class SharedSaver:
+    """Saves for many threads, from one of its own, in as few commits as come out.
+
+    It waits for no more than there is, so an outcome is durable within two commits of its
+    end: the one that runs, and the next. The same thread keeps the leases.
+
+    :param on_saved: called with what was saved, after each commit.
+    :param tell: called with each ``then``, in a place where it may take its time.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        keeper: LeaseKeeper,
+        *,
+        on_saved: Callable[[Sequence[Progress]], None],
+        tell: Callable[[Then], None],
+    ) -> None:
+        self._inbox = inbox
+        self._keeper = keeper
+        self._on_saved = on_saved
+        self.tell = tell
+        self._changed = threading.Condition()
+        self._waiting: deque[tuple[Progress, Then]] = deque()
+        self._saving = 0  # how many are on their way to the database
+        self._closed = False
+        self._interval = min(TICK_SECONDS, inbox.lease / 6)
+
+    def save(self, progress: Progress, then: Then) -> bool:
+        """Have it saved soon."""
+        with self._changed:
+            self._waiting.append((progress, then))
+            self._changed.notify_all()
+        return not self._keeper.is_lost(progress.claim)
+
+    def finish(self, seconds: float) -> None:
+        """Wait until all is saved, but not for longer; then :meth:`run` ends."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not (self._waiting or self._saving), seconds)
+
+    def run(self) -> None:
+        """Save what comes, and keep the leases, until :meth:`finish` is called."""
+        tick_at = time.monotonic() + self._interval
+        while True:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._waiting or self._closed,
+                    max(0.0, tick_at - time.monotonic()),
+                )
+                if self._closed and not self._waiting:
+                    return
+                batch = [
+                    self._waiting.popleft()
+                    for _ in range(min(len(self._waiting), _MOST_AT_ONCE))
+                ]
+                self._saving = len(batch)
+            try:
+                if batch:
+                    self._save(batch)
+                if time.monotonic() >= tick_at:
+                    self._keeper.tick()
+                    tick_at = time.monotonic() + self._interval
+            finally:
+                with self._changed:
+                    self._saving = 0
+                    self._changed.notify_all()
+
+    def _save(self, batch: list[tuple[Progress, Then]]) -> None:
+        progress = _merged(each for each, _ in batch)
+        try:
+            held = save_patiently(self._inbox, progress)
+        except InboxUnavailable as error:
+            # Their leases run out, and they are handled again.
+            log(_logger, logging.ERROR, "%d outcomes were not kept: %s", len(batch), error)
+            held = set()
+        saved = []
+        for each in progress:
+            if each.claim.seq in held:
+                saved.append(each)
+            else:
+                self._keeper.lose(each.claim)
+                tell_taken_over(each.claim)
+            if each.verdict is not None:
+                self._keeper.drop(each.claim)
+        self._on_saved(saved)
+        for each, then in batch:
+            if each.claim.seq in held:
+                self.tell(then)
+
+
+def save_patiently(inbox: Inbox, progress: Sequence[Progress]) -> set[int]:
+    """Save, and try again for a while: what is lost here runs its handler again.
+
+    :returns: the ``seq`` of those that were still ours.
+    :raises InboxUnavailable: if they were not stored.
+    """
+    delays = iter(SAVE_AGAIN_AFTER)
+    while True:
+        try:
+            return _save_all(inbox, progress)
+        except InboxUnavailable:
+            delay = next(delays, None)
+            if delay is None:
+                raise
+            time.sleep(delay)
+
+
+def _save_all(inbox: Inbox, progress: Sequence[Progress]) -> set[int]:
+    try:
+        return inbox.save_all(progress)
+    except NotStorable as error:
+        if len(progress) > 1:  # one of them: only that one shall suffer
+            return {seq for each in progress for seq in _save_all(inbox, [each])}
+        bare = _without_texts(progress[0], str(error))
+        if bare == progress[0]:
+            raise
+        return inbox.save_all([bare])
+
+
+def _without_texts(progress: Progress, error: str) -> Progress:
+    """The same, with nothing in it that came from a handler."""
+    runs = tuple(replace(run, error=error if run.error else None) for run in progress.runs)
+    verdict = progress.verdict
+    if verdict is not None and verdict.reason is not None:
+        verdict = replace(verdict, reason=error)
+    return replace(progress, runs=runs, verdict=verdict)
+
+
+def _merged(progress: Iterable[Progress]) -> list[Progress]:
+    """One for each claim: an event with several handlers may be there twice."""
+    by_claim: dict[int, Progress] = {}
+    for each in progress:
+        before = by_claim.get(id(each.claim))
+        if before is not None:
+            verdict = each.verdict or before.verdict
+            each = Progress(each.claim, before.runs + each.runs, verdict)
+        by_claim[id(each.claim)] = each
+    return list(by_claim.values())
+
+
+def tell_taken_over(claim: Claim) -> None:
+    """Tell the log that another process handles the event now."""
+    with suppress(Exception):
+        log(
+            _logger, logging.WARNING,
+            "Event %s was taken over while it was handled here: this process was stopped"
+            " for longer than YCLOUD_LEASE_SECONDS.",
+            claim.id, event_id=claim.id, endpoint=claim.endpoint,
+        )  # fmt: skip

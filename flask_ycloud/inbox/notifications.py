@@ -1,0 +1,148 @@
+"""Telling other processes at once that an event is due.
+
+PostgreSQL has LISTEN and NOTIFY. Beside an SQLite file, each process that listens has a
+named pipe, in a folder next to the file; who accepts an event writes a byte to each.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import stat
+import time
+from collections.abc import Generator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from ..errors import InboxUnavailable
+
+_CHANNEL = "ycloud_due"
+_MANY = 65_536  # bytes: as many as a pipe holds
+
+
+class Notifier(Protocol):
+    """Tells other processes that an event is due, and listens for that."""
+
+    def notify(self) -> None:
+        """Tell all who listen."""
+
+    def notifications(self, seconds: float) -> Generator[bool, None, None]:
+        """``True`` for each notification, ``False`` after so many seconds without one."""
+
+
+def notifier_for(engine: Engine) -> Notifier | None:
+    """The notifier of a database; ``None`` if its processes must look by themselves."""
+    if engine.dialect.driver == "psycopg":
+        return PostgreSQLNotifier(engine)
+    if engine.dialect.name == "sqlite" and hasattr(os, "mkfifo") and engine.url.database:
+        return PipeNotifier(Path(engine.url.database))
+    return None
+
+
+class PostgreSQLNotifier:
+    """By LISTEN and NOTIFY; listening has a connection of its own.
+
+    :param engine: of psycopg.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def notify(self) -> None:
+        """Tell all who listen.
+
+        :raises SQLAlchemyError: if it cannot be done.
+        """
+        with self._single.connect() as connection:
+            connection.execute(sa.select(sa.func.pg_notify(_CHANNEL, "")))
+
+    def notifications(self, seconds: float) -> Generator[bool, None, None]:
+        """``True`` for each notification, ``False`` after so many seconds without one.
+
+        :raises InboxUnavailable: if the connection is lost.
+        """
+        pooled = self._engine.raw_connection()
+        connection: Any = pooled.driver_connection
+        pooled.detach()
+        try:
+            connection.autocommit = True
+            connection.execute(f"LISTEN {_CHANNEL}")
+            while True:
+                yield any(True for _ in connection.notifies(timeout=seconds, stop_after=1))
+        except self._engine.dialect.loaded_dbapi.Error as error:
+            raise InboxUnavailable(f"Listening failed: {type(error).__name__}.") from None
+        finally:
+            connection.close()
+
+
+class PipeNotifier:
+    """By named pipes in the folder ``<file>-listeners``, one for each listener.
+
+    Who may write to the database may write to them.
+
+    :param database: the SQLite file.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._folder = database.with_name(f"{database.name}-listeners")
+
+    def notify(self) -> None:
+        """Tell all who listen. The pipes of processes that died are removed."""
+        try:
+            pipes = [each for each in os.scandir(self._folder) if each.name[0] != "."]
+        except OSError:
+            return  # nobody has ever listened
+        for pipe in pipes:
+            with suppress(OSError):  # it was removed, or is full, which tells as much
+                try:
+                    descriptor = os.open(pipe.path, os.O_WRONLY | os.O_NONBLOCK)
+                except OSError as error:
+                    if error.errno == errno.ENXIO:  # nobody reads it any more
+                        os.unlink(pipe.path)
+                    continue
+                try:
+                    os.write(descriptor, b"!")
+                finally:
+                    os.close(descriptor)
+
+    def notifications(self, seconds: float) -> Generator[bool, None, None]:
+        """``True`` for each notification, ``False`` after so many seconds without one.
+
+        :raises InboxUnavailable: if there can be no pipe.
+        """
+        try:
+            pipe, reader = self._open()
+        except OSError as error:
+            raise InboxUnavailable(f"{self._folder}: {error.strerror}.") from None
+        try:
+            while True:
+                ready = select.select([reader], [], [], seconds)[0]
+                if ready:
+                    os.read(reader, _MANY)
+                yield bool(ready)
+        finally:
+            os.close(reader)
+            with suppress(OSError):
+                os.unlink(pipe)
+
+    def _open(self) -> tuple[Path, int]:
+        mode = stat.S_IMODE(self._database.stat().st_mode) & 0o666
+        self._folder.mkdir(mode=mode | (mode & 0o444) >> 2, exist_ok=True)
+        name = f"{os.getpid()}-{time.monotonic_ns():x}"
+        hidden, pipe = self._folder / f".{name}", self._folder / name
+        os.mkfifo(hidden, mode)
+        try:
+            # For writing, too: while there is a writer, the pipe has no end to read.
+            reader = os.open(hidden, os.O_RDWR | os.O_NONBLOCK)
+            os.rename(hidden, pipe)  # from now on it has a reader, so nobody removes it
+        except OSError:
+            os.unlink(hidden)
+            raise
+        return pipe, reader
