@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
+
+
+def setting(name: str, default: int) -> int:
+    """What the environment says, such as ``ROUNDS=1``, to try a benchmark quickly."""
+    return int(os.environ.get(name, default))
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,9 @@ class Table:
 
     :param key: names the file of its results.
     :param what: what the ratios are of, for example ``"time of one verification"``.
+    :param aim: what they should be.
+    :param notes: what is to be known of a case.
+    :param missing: why a case could not be measured.
     """
 
     key: str
@@ -44,16 +53,27 @@ class Table:
     reference: str
     rounds: int
     ratios: list[Ratio]
+    aim: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     def show(self) -> None:
         """Print it."""
         print(f"\n{self.title}: {self.what}, as a ratio to {self.reference!r}")
-        width = max(len(each.name) for each in self.ratios)
+        if self.aim:
+            print(f"  The aim: {self.aim}")
+        width = max(len(name) for name in (*self.missing, *self._names()))
         for each in self.ratios:
             spread = f"({each.lowest:.2f} to {each.highest:.2f})"
             line = f"  {each.name:<{width}}  {each.median:6.2f}  {spread:<16}"
             number = f"{each.number:{',.0f' if each.number >= 100 else '.3g'}}"
-            print(f"{line}  {number} here", flush=True)
+            note = self.notes.get(each.name, "")
+            print(f"{line}  {number} here{note and '; '}{note}", flush=True)
+        for name, why in self.missing.items():
+            print(f"  {name:<{width}}  not measured: {why}", flush=True)
+
+    def _names(self) -> list[str]:
+        return [each.name for each in self.ratios]
 
     def keep(self) -> None:
         """Keep it for ``benchmarks.report``."""
@@ -66,7 +86,14 @@ class Table:
 
 
 def tabulate(
-    key: str, title: str, what: str, numbers: Mapping[str, Sequence[float]]
+    key: str,
+    title: str,
+    what: str,
+    numbers: Mapping[str, Sequence[float]],
+    *,
+    aim: str = "",
+    notes: Mapping[str, str] | None = None,
+    missing: Mapping[str, str] | None = None,
 ) -> Table:
     """Show and keep what was measured, round by round; the first is the reference."""
     reference, *_ = numbers
@@ -77,7 +104,10 @@ def tabulate(
             name, statistics.median(found), statistics.median(of), min(of), max(of)
         )
         ratios.append(ratio)
-    table = Table(key, title, what, reference, len(numbers[reference]), ratios)
+    count = len(numbers[reference])
+    table = Table(
+        key, title, what, reference, count, ratios, aim, notes or {}, missing or {}
+    )
     table.show()
     table.keep()
     return table
@@ -90,6 +120,7 @@ def compare(
     cases: Mapping[str, Callable[[], float]],
     *,
     rounds: int,
+    aim: str = "",
 ) -> Table:
     """Measure every case once in each round, in a random order.
 
@@ -99,7 +130,7 @@ def compare(
     for _ in range(rounds):
         for name in random.sample(list(cases), len(cases)):
             numbers[name].append(cases[name]())
-    return tabulate(key, title, what, numbers)
+    return tabulate(key, title, what, numbers, aim=aim)
 
 
 def seconds_each(work: Callable[[], object], *, at_least: float = 0.03) -> float:

@@ -50,6 +50,13 @@ def about(name: str, event: Event[Any]) -> dict[str, str | int]:
     }
 
 
+def is_told(verdict: Verdict) -> bool:
+    """Whether anybody is told of such a verdict."""
+    if verdict.state == "done":
+        return verdict.unhandled or bool(event_done.receivers)
+    return verdict.state == "dead"
+
+
 def tell_verdict(
     runtime: Runtime, claim: Claim, event_type: str | None, verdict: Verdict
 ) -> None:
@@ -58,7 +65,8 @@ def tell_verdict(
     if verdict.state == "done":
         if verdict.unhandled:
             _warn_unhandled(claim, event_type)
-        announce(event_done, runtime.app, **details, unhandled=verdict.unhandled)
+            details["unhandled"] = True
+        announce(event_done, runtime.app, **details)
     elif verdict.state == "dead":
         log(
             _logger,

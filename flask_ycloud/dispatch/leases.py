@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..errors import InboxUnavailable
+from ..errors import InboxUnavailable, type_and_stack
 from ..inbox import Claim, Inbox, Progress, Verdict
 from ..logs import log
 from ..runtime import Runtime
@@ -121,13 +121,18 @@ class LeaseKeeper(StartsThreads):
         with self._changed:
             held = list(self._held.values())
         for inbox, these in _by_inbox(held).items():
+            due = [each for each in these if each.renew_at <= now]
             try:
-                self._renew(inbox, [each for each in these if each.renew_at <= now], now)
+                if due:
+                    self._renew(inbox, due, now)
                 for each in these:
                     if each.handler and now - each.started >= NOTE_AFTER_SECONDS:
                         self._note(each, now)
             except InboxUnavailable as error:
                 log(_logger, logging.WARNING, "Leases were not renewed: %s", error)
+            except Exception as error:
+                text = type_and_stack(error)
+                log(_logger, logging.ERROR, "Keeping leases failed: %s", text)
 
     def _renew(self, inbox: Inbox, due: list[_Held], now: float) -> None:
         for each in due:

@@ -25,9 +25,9 @@ from ..inbox import Claim, HandlerState, Progress, Transaction, Verdict
 from ..logs import log
 from ..protocol import Event, parse_event
 from ..runtime import Runtime
-from .announcements import about, log_failure, tell_verdict
+from .announcements import about, is_told, log_failure, tell_verdict
 from .leases import LeaseKeeper, leases
-from .saving import DirectSaver, Saver, tell_taken_over
+from .saving import DirectSaver, Saver, Then, tell_taken_over
 
 _logger = logging.getLogger(__name__)
 
@@ -155,8 +155,12 @@ class _Round:
         delay = self._delay(name, attempt, outcome)
         next_at = None if delay is None else self.runtime.inbox.clock() + delay
         state = HandlerState(name, outcome.state, attempts, next_at, outcome.error, seconds)
-        saved = kept[0] if kept else self._keep(state, last)
-        self._tell(name, event, outcome, delay, seconds)
+        if outcome.exception is not None:
+            self.handled.errors.append(outcome.exception)
+        told = self._announcement(name, event, outcome, delay, seconds)
+        saved = self._keep(state, last, told) if not kept else kept[0]
+        if kept and saved:
+            self._kept_already(told, last)
         return saved
 
     def _run(self, name: str, event: Event[Any], commit: Callable[[], None]) -> Outcome:
@@ -172,29 +176,44 @@ class _Round:
             log(_logger, logging.ERROR, "The tracer raised %s.", kind)
         return outcome or run(self.handlers[name], self.runtime.app, event, commit=commit)
 
-    def _keep(self, state: HandlerState, last: bool) -> bool:
+    def _keep(self, state: HandlerState, last: bool, told: Then | None = None) -> bool:
         self.states[state.handler] = state
-        return self._save((state,), self._verdict() if last else None)
+        return self._save((state,), self._verdict() if last else None, told)
 
     def _keep_on(self, transaction: Transaction, state: HandlerState, last: bool) -> bool:
         """Keep it with what the handler wrote, or neither."""
         self.states[state.handler] = state
         verdict = self._verdict() if last else None
-        if not self.runtime.inbox.save(self.claim, state, verdict, transaction):
-            tell_taken_over(self.claim)
-            return False
-        if verdict is not None:
-            self.keeper.drop(self.claim)
-            self.saver.tell(lambda: self._tell_verdict(verdict))
-        return True
+        if self.runtime.inbox.save(self.claim, state, verdict, transaction):
+            return True
+        tell_taken_over(self.claim)
+        return False
 
-    def _save(self, runs: tuple[HandlerState, ...], verdict: Verdict | None) -> bool:
+    def _kept_already(self, told: Then | None, last: bool) -> None:
+        """A connection of the handler's own has saved it."""
+        verdict = self._verdict() if last else None
+        self.saver.saved(Progress(self.claim, (), verdict), self._all(told, verdict))
+
+    def _save(
+        self,
+        runs: tuple[HandlerState, ...],
+        verdict: Verdict | None,
+        told: Then | None = None,
+    ) -> bool:
         progress = Progress(self.claim, runs, verdict)
-        return self.saver.save(progress, lambda: self._tell_verdict(verdict))
+        return self.saver.save(progress, self._all(told, verdict))
 
-    def _tell_verdict(self, verdict: Verdict | None) -> None:
-        if verdict is not None:
+    def _all(self, told: Then | None, verdict: Verdict | None) -> Then | None:
+        """What is told when it is durable; ``None`` if that is nothing."""
+        if verdict is None or not is_told(verdict):
+            return told
+
+        def tell_both() -> None:
+            if told is not None:
+                told()
             tell_verdict(self.runtime, self.claim, self.event.type, verdict)
+
+        return tell_both
 
     def _verdict(self) -> Verdict:
         now = self.runtime.inbox.clock()
@@ -233,23 +252,27 @@ class _Round:
             return outcome.retry_after
         return delays[attempt - 1] * (1 + random.uniform(0, _JITTER))  # noqa: S311
 
-    def _tell(
+    def _announcement(
         self,
         name: str,
         event: Event[Any],
         outcome: Outcome,
         delay: float | None,
         seconds: float,
-    ) -> None:
-        """Tell the log and who listens how a handler ended."""
-        details = {"event": event, "handler": name, "seconds": seconds}
-        if outcome.exception is None:
-            announce(handler_succeeded, self.runtime.app, **details)
-            return
-        self.handled.errors.append(outcome.exception)
-        log_failure(name, event, outcome, delay)
-        details |= {"error": outcome.exception, "retry_in": delay}
-        announce(handler_failed, self.runtime.app, **details)
+    ) -> Then | None:
+        """What tells the log and who listens how it ended; ``None`` if nobody is told."""
+        app, error = self.runtime.app, outcome.exception
+        details: dict[str, Any] = {"event": event, "handler": name, "seconds": seconds}
+        if error is None:
+            if not handler_succeeded.receivers:
+                return None
+            return lambda: announce(handler_succeeded, app, **details)
+
+        def tell_failure() -> None:
+            log_failure(name, event, outcome, delay)
+            announce(handler_failed, app, **details, error=error, retry_in=delay)
+
+        return tell_failure
 
 
 def _is_due(state: HandlerState | None, now: float) -> bool:

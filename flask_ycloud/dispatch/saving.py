@@ -29,15 +29,15 @@ Then = Callable[[], None]
 class Saver(Protocol):
     """Saves what came of handling."""
 
-    def save(self, progress: Progress, then: Then) -> bool:
+    def save(self, progress: Progress, then: Then | None) -> bool:
         """Save it, and call ``then`` when it is durable.
 
         :returns: ``False`` if it is known by now that the claim was taken over.
         :raises InboxUnavailable: if it is known by now that it was not stored.
         """
 
-    def tell(self, then: Then) -> None:
-        """Call it, since something else has saved what it tells of."""
+    def saved(self, progress: Progress, then: Then | None) -> None:
+        """Go on as if it had just been saved, since something else has done so."""
 
 
 class DirectSaver:
@@ -46,18 +46,19 @@ class DirectSaver:
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
 
-    def save(self, progress: Progress, then: Then) -> bool:
+    def save(self, progress: Progress, then: Then | None) -> bool:
         """Save it now."""
         held = save_patiently(self._inbox, [progress])
         if progress.claim.seq not in held:
             tell_taken_over(progress.claim)
             return False
-        then()
+        self.saved(progress, then)
         return True
 
-    def tell(self, then: Then) -> None:
-        """Call it."""
-        then()
+    def saved(self, progress: Progress, then: Then | None) -> None:
+        """Call ``then``."""
+        if then is not None:
+            then()
 
 
 class SharedSaver:
@@ -67,7 +68,7 @@ class SharedSaver:
     end: the one that runs, and the next. The same thread keeps the leases.
 
     :param on_saved: called with what was saved, after each commit.
-    :param tell: called with each ``then``, in a place where it may take its time.
+    :param tell: called with each ``then``, and calls it where it may take its time.
     """
 
     def __init__(
@@ -81,19 +82,27 @@ class SharedSaver:
         self._inbox = inbox
         self._keeper = keeper
         self._on_saved = on_saved
-        self.tell = tell
+        self._tell = tell
         self._changed = threading.Condition()
-        self._waiting: deque[tuple[Progress, Then]] = deque()
+        self._waiting: deque[tuple[Progress, Then | None]] = deque()
         self._saving = 0  # how many are on their way to the database
         self._closed = False
         self._interval = min(TICK_SECONDS, inbox.lease / 6)
 
-    def save(self, progress: Progress, then: Then) -> bool:
+    def save(self, progress: Progress, then: Then | None) -> bool:
         """Have it saved soon."""
         with self._changed:
             self._waiting.append((progress, then))
             self._changed.notify_all()
         return not self._keeper.is_lost(progress.claim)
+
+    def saved(self, progress: Progress, then: Then | None) -> None:
+        """Let the lease go, and tell who wants to know."""
+        if progress.verdict is not None:
+            self._keeper.drop(progress.claim)
+        self._on_saved([progress])
+        if then is not None:
+            self._tell(then)
 
     def finish(self, seconds: float) -> None:
         """Wait until all is saved, but not for longer; then :meth:`run` ends."""
@@ -129,7 +138,7 @@ class SharedSaver:
                     self._saving = 0
                     self._changed.notify_all()
 
-    def _save(self, batch: list[tuple[Progress, Then]]) -> None:
+    def _save(self, batch: list[tuple[Progress, Then | None]]) -> None:
         progress = _merged(each for each, _ in batch)
         try:
             held = save_patiently(self._inbox, progress)
@@ -148,8 +157,8 @@ class SharedSaver:
                 self._keeper.drop(each.claim)
         self._on_saved(saved)
         for each, then in batch:
-            if each.claim.seq in held:
-                self.tell(then)
+            if then is not None and each.claim.seq in held:
+                self._tell(then)
 
 
 def save_patiently(inbox: Inbox, progress: Sequence[Progress]) -> set[int]:

@@ -38,8 +38,8 @@ handler_succeeded = _life.signal("handler-succeeded")
 #: (seconds; ``None`` if that handler will not run again).
 handler_failed = _life.signal("handler-failed")
 
-#: Every handler of an event is through. Sent with ``event_id``, ``event_type`` and
-#: ``unhandled`` (whether no handler was subscribed to it).
+#: Every handler of an event is through. Sent with ``event_id`` and ``event_type``; and with
+#: ``unhandled=True`` if no handler was subscribed to it.
 event_done = _life.signal("event-done")
 
 #: An event became a dead letter. Sent with ``event_id``, ``event_type`` and ``reason``.

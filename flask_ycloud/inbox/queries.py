@@ -28,7 +28,7 @@ STATES = {
 }
 
 #: Whether no handler was subscribed to an event that is done; as its index has it.
-UNHANDLED = sa.literal_column("unhandled", sa.Boolean)
+UNHANDLED: Any = sa.literal_column("unhandled")
 
 # Where nothing else says of which table a column is.
 _RUNNING: Any = sa.literal_column("'running'")
@@ -315,14 +315,12 @@ CLAIM_ONE = _claim_in_one(
 
 # -- questions about what is due -------------------------------------------------------
 
-#: The soonest that an event is due after ``now_``: a retry, or the end of a lease.
-SOONEST = sa.select(sa.func.min(events.c.due_at)).where(events.c.due_at > bindparam("now_"))
-
-#: Events that were due by ``then_``, and are in the inbox since before, the oldest first.
+#: Events of an endpoint that were due by ``then_``, and have been in the inbox since, the
+#: oldest first.
 OVERDUE = (
     sa.select(events.c.id)
     .where(
-        events.c.endpoint.in_(bindparam("endpoints_", expanding=True)),
+        events.c.endpoint == bindparam("endpoint_"),
         events.c.due_at <= bindparam("then_"),
         events.c.received_at <= bindparam("then_"),
     )

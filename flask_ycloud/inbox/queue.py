@@ -293,12 +293,6 @@ class EventQueue:
 
         return self.database.write_single(work)
 
-    def next_due(self) -> float | None:
-        """Seconds until a retry or the end of a lease; ``None`` if there is neither."""
-        values = {"now_": self.clock()}
-        at = self.database.read(lambda tx: tx.execute(queries.SOONEST, values).scalar())
-        return None if at is None else at - values["now_"]
-
     def follower(self, claim: Claim) -> str | None:
         """The id of the next due event of the same conversation; ``None`` without one."""
         if claim.key is None:
@@ -308,9 +302,17 @@ class EventQueue:
 
     def overdue(self, seconds: float, *, limit: int) -> Sequence[str]:
         """The ids of events that have been due for so long, the oldest first."""
-        values = {"then_": self.clock() - seconds, "endpoints_": list(self._endpoints())}
-        query = queries.OVERDUE.limit(limit)
-        return self.database.read(lambda tx: tx.execute(query, values).scalars().all())
+        then, endpoints = self.clock() - seconds, self._endpoints()
+
+        def work(tx: Connection) -> list[str]:
+            found: list[str] = []
+            for endpoint in endpoints:
+                query = queries.OVERDUE.limit(limit - len(found))
+                values = {"then_": then, "endpoint_": endpoint}
+                found += tx.execute(query, values).scalars()
+            return found
+
+        return self.database.read(work)
 
     def _all_endpoints(self) -> list[str]:
         """Those that have unsettled events, each found by one look at the index."""

@@ -25,7 +25,7 @@ class HandlerState:
     next_at: float | None = None
     error: str | None = None
     seconds: float | None = None
-    updated_at: float | None = None
+    updated_at: float | None = field(default=None, compare=False)
 
     @property
     def ended(self) -> bool:

@@ -19,7 +19,13 @@ from .support import Bench
 
 
 @pytest.fixture
-def bench(make_app: MakeApp, inbox_url: str, clock: Clock) -> Bench:
+def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Delays to the second, for clocks that a test moves."""
+    monkeypatch.setattr("flask_ycloud.dispatch.processing._JITTER", 0.0)
+
+
+@pytest.fixture
+def bench(no_jitter: None, make_app: MakeApp, inbox_url: str, clock: Clock) -> Bench:
     app = make_app(
         YCLOUD_INBOX_URL=inbox_url, YCLOUD_DISPATCH="manual", YCLOUD_RETRY_DELAYS=[10, 30]
     )

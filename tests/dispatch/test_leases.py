@@ -24,11 +24,12 @@ def test_a_lease_is_renewed_while_its_handler_runs(
     bench.inbox.lease = 0.3
     renew, renewals = Inbox.renew, []
 
-    def flaky(inbox: Inbox, claims: Any) -> None:
-        renewals.append([claim.id for claim in claims])
+    def flaky(inbox: Inbox, claims: Any) -> set[int]:
+        if claims:
+            renewals.append([claim.id for claim in claims])
         if len(renewals) == 1:
             raise InboxUnavailable("away")
-        renew(inbox, claims)
+        return renew(inbox, claims)
 
     monkeypatch.setattr(Inbox, "renew", flaky)
 
@@ -49,10 +50,10 @@ def test_what_is_held_can_be_given_back(bench: Bench) -> None:
     event_id = bench.accept()
     claim = bench.inbox.claim()
     assert claim is not None
-    with keeper.holding(bench.inbox, claim):
-        assert bench.look(event_id).state == "running"
-        keeper.give_back(bench.inbox)
-        assert bench.look(event_id).state == "pending"
+    keeper.hold(bench.runtime, claim)
+    assert bench.look(event_id).state == "running"
+    keeper.give_back()
+    assert bench.look(event_id).state == "pending"
     again = bench.inbox.claim()
     assert again is not None
     assert (again.attempt, again.crashes) == (2, 0)
@@ -70,13 +71,31 @@ def test_the_keeper_starts_once_and_again_after_a_fork(
     def threads() -> int:
         return sum(each.name == "ycloud-leases" for each in threading.enumerate())
 
-    with keeper.holding(bench.inbox, claim):
-        before = threads()
-        keeper._start_thread()
-        assert threads() == before
+    keeper.start()
+    keeper.hold(bench.runtime, claim)
+    before = threads()
+    keeper.start()
+    assert threads() == before
     monkeypatch.setattr("os.getpid", lambda: -1)
-    with keeper.holding(bench.inbox, claim):
-        assert threads() == before + 1
+    keeper.start()
+    assert threads() == before + 1
+    assert not keeper.is_lost(claim)
+    keeper.give_back()
+    assert bench.inbox.renew([claim]) == {claim.seq}, "the claim is the parent's"
+
+
+def test_a_renewal_tells_what_was_taken_over(bench: Bench) -> None:
+    keeper = LeaseKeeper()
+    bench.accept()
+    claim = bench.inbox.claim()
+    assert claim is not None
+    bench.inbox.lease = 0
+    keeper.hold(bench.runtime, claim)
+    bench.clock.now += 61
+    assert bench.inbox.claim() is not None
+    keeper.tick()
+    assert keeper.is_lost(claim)
+    keeper.drop(claim)
 
 
 def test_a_claim_that_was_taken_over_stops_here(

@@ -85,15 +85,15 @@ def test_a_handler_added_later_runs_when_the_event_is_replayed(bench: Bench) -> 
 
 def test_an_outage_is_waited_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A success that is not kept would run its handler twice."""
-    save, failures = Inbox.save, [InboxUnavailable("away"), InboxUnavailable("away")]
+    save, failures = Inbox.save_all, [InboxUnavailable("away"), InboxUnavailable("away")]
 
-    def flaky(*args: Any) -> bool:
+    def flaky(*args: Any) -> set[int]:
         if failures:
             raise failures.pop()
         return save(*args)
 
-    monkeypatch.setattr(Inbox, "save", flaky)
-    monkeypatch.setattr("flask_ycloud.dispatch.processing._SAVE_AGAIN_AFTER", (0, 0))
+    monkeypatch.setattr(Inbox, "save_all", flaky)
+    monkeypatch.setattr("flask_ycloud.dispatch.saving.SAVE_AGAIN_AFTER", (0, 0))
     event_id = bench.accept()
     bench.handle()
     assert bench.look(event_id).state == "done"
@@ -107,8 +107,8 @@ def test_an_outage_without_end_leaves_the_event_to_its_lease(
 
     event_id = bench.accept()
     with monkeypatch.context() as patch:
-        patch.setattr(Inbox, "save", broken)
-        patch.setattr("flask_ycloud.dispatch.processing._SAVE_AGAIN_AFTER", (0,))
+        patch.setattr(Inbox, "save_all", broken)
+        patch.setattr("flask_ycloud.dispatch.saving.SAVE_AGAIN_AFTER", (0,))
         with pytest.raises(InboxUnavailable):
             bench.handle()
     assert bench.look(event_id).state == "running"

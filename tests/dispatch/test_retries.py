@@ -128,14 +128,18 @@ def test_crashes_count_as_attempts(bench: Bench) -> None:
         attempts.append(event.attempt)
         raise ValueError
 
+    def die() -> None:
+        claim = bench.inbox.claim()
+        assert claim is not None
+        bench.inbox.note_start(claim, "one")
+        bench.clock.now += 60
+
     event_id = bench.accept()
-    bench.inbox.claim()
-    bench.clock.now += 60
+    die()
     bench.handle()
     assert attempts == [2]
     bench.clock.now += 30
-    bench.inbox.claim()
-    bench.clock.now += 60
+    die()
     bench.handle()
     event = bench.look(event_id)
     assert attempts == [2], "the process died in the third, so there is no fourth"

@@ -11,8 +11,8 @@ from flask import Flask
 
 from flask_ycloud import Event, InboxUnavailable, on_event
 from flask_ycloud.dispatch import worker
-from flask_ycloud.dispatch.leases import leases
 from flask_ycloud.dispatch.worker import WorkerDispatcher
+from flask_ycloud.inbox import Inbox
 from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
@@ -62,7 +62,7 @@ def test_stopping_gives_back_what_does_not_finish(
     dispatcher.stop(grace=0.01)
     assert state_of(app, id_of(body)) == "pending"
     release.set()
-    eventually(lambda: not any(thread.is_alive() for thread in dispatcher._threads))
+    eventually(lambda: not any(each.is_alive() for each in dispatcher._threads.values()))
     assert state_of(app, id_of(body)) == "pending", "its outcome came too late"
 
 
@@ -75,8 +75,9 @@ def test_stopping_without_a_database_leaves_it_to_the_lease(
     def broken(*_: Any) -> None:
         raise InboxUnavailable("away")
 
-    monkeypatch.setattr(leases, "give_back", broken)
-    dispatcher.stop()
+    with monkeypatch.context() as patch:
+        patch.setattr(Inbox, "save_all", broken)
+        dispatcher.stop()
     assert "were not given back" in caplog.text
 
 
@@ -85,6 +86,6 @@ def test_the_end_of_the_process_stops_what_still_lives(make_app: MakeApp) -> Non
     dispatcher = WorkerDispatcher(runtime_of(app), threads=1)
     dispatcher.start()
     worker._stop(weakref.ref(dispatcher))
-    assert not dispatcher._threads[0].is_alive()
+    assert not any(each.is_alive() for each in dispatcher._threads.values())
     gone = weakref.ref(WorkerDispatcher(runtime_of(app), threads=1))
     worker._stop(gone)

@@ -142,8 +142,9 @@ def test_a_broker_that_is_away_fails_no_delivery(
 ) -> None:
     app, celery = celery_app
     celery.broken = True
-    for _ in range(3):
-        assert deliver(app, body_of()).status_code == 200
+    for number in range(3):
+        body = body_of("contact.created", contactCreated={"id": f"contact_{number}"})
+        assert deliver(app, body).status_code == 200
     eventually(lambda: "takes no tasks (ConnectionRefusedError)" in caplog.text)
     dispatcher = runtime_of(app).dispatcher
     assert isinstance(dispatcher, TaskDispatcher)

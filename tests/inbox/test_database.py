@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from flask_ycloud import InboxUnavailable
 from flask_ycloud.inbox import Database, open_engine
 from flask_ycloud.inbox.database import _after_fork
-from flask_ycloud.inbox.tables import make_tables, schema
+from flask_ycloud.inbox.tables import SCHEMA_VERSION, make_tables, schema
 
 from .support import add, count, versions
 
@@ -24,7 +24,9 @@ def test_the_tables_are_made_at_first_use_and_found_later(database: Database) ->
     assert database.read(count) == 0
     again = Database(database._engine)
     assert again.read(count) == 0
-    assert again.read(lambda tx: tx.execute(sa.select(schema.c.version)).scalar()) == 1
+    assert again.read(lambda tx: tx.execute(sa.select(schema.c.version)).scalar()) == (
+        SCHEMA_VERSION
+    )
 
 
 def test_many_processes_may_make_the_tables_together(inbox_url: str) -> None:
@@ -101,9 +103,9 @@ def test_another_isolation_level_of_an_engine_changes_nothing(
     transaction = database.transaction()
     transaction.open().execute(schema.insert().values(version=7))
     transaction.close()
-    assert versions(database) == [1]
+    assert versions(database) == [SCHEMA_VERSION]
     database.write(lambda tx: add(tx, 5))
-    assert versions(database) == [1, 1005]
+    assert versions(database) == [SCHEMA_VERSION, 1005]
     engine.dispose()
 
 
@@ -174,7 +176,7 @@ def test_a_forked_child_has_connections_and_locks_of_its_own(database: Database)
     versions = database.read(
         lambda tx: tx.execute(sa.select(schema.c.version)).scalars().all()
     )
-    assert set(versions) == {1, 1000, 1005}
+    assert set(versions) == {SCHEMA_VERSION, 1000, 1005}
 
 
 def test_after_a_fork_everything_is_new(

@@ -13,16 +13,23 @@ from flask_ycloud.inbox import Inbox, queries
 from .support import accept
 
 PLANS = {
-    "claim": (queries.DUE, "ix_ycloud_events_due"),
-    "next due": (queries.SOONEST, "ix_ycloud_events_due"),
-    "unsettled": (queries.UNSETTLED, "ix_ycloud_events_due"),
-    "dead": (queries.DEAD, "ix_ycloud_events_dead"),
+    "next endpoint": (queries.NEXT_ENDPOINT, "ix_ycloud_events_due"),
+    "unsettled": (queries.COUNTS[0], "ix_ycloud_events_"),
+    "parked": (queries.COUNTS[1], "ix_ycloud_events_parked"),
+    "dead": (queries.COUNTS[2], "ix_ycloud_events_dead"),
+    "unhandled": (queries.UNHANDLED_COUNT, "ix_ycloud_events_unhandled"),
+    "running": (queries.LONGEST_RUNNING, "x_ycloud_events_"),
+    "keys": (queries.PARKED_KEYS, "ix_ycloud_events_parked"),
     "old": (queries.OLD, "ix_ycloud_events_done"),
     "overdue": (queries.OVERDUE, "ix_ycloud_events_due"),
     "follower": (queries.FOLLOWER, "ix_ycloud_events_"),
     "list of dead": (queries.newest("dead").limit(9), "ix_ycloud_events_dead"),
     "list of pending": (queries.newest("pending").limit(9), "ix_ycloud_events_due"),
     "list of running": (queries.newest("running").limit(9), "x_ycloud_events_"),
+    "list of unhandled": (
+        queries.newest("done", unhandled=True).limit(9),
+        "ix_ycloud_events_unhandled",
+    ),
 }
 
 
@@ -44,8 +51,9 @@ def test_no_look_meets_the_events_that_are_done(inbox: Inbox, query: str) -> Non
     inbox.database.write(lambda tx: tx.exec_driver_sql("ANALYZE"))
     accept(inbox, "evt_pending")
     statement, index = PLANS[query]
-    values = {"now_": 1e9, "then_": 5.0, "key_": "k"}
-    known = {name: values[name] for name in statement.compile().params if name in values}
+    values = {"now_": 1e9, "then_": 5.0, "key_": "k", "after_": "", "endpoint_": "e"}
+    names = statement.compile().params
+    statement = statement.params({each: values[each] for each in names if each in values})
 
     def explain(tx: sa.Connection) -> str:
         # As it is executed, with parameters: a plan must not need their values.
@@ -53,7 +61,7 @@ def test_no_look_meets_the_events_that_are_done(inbox: Inbox, query: str) -> Non
         how = "EXPLAIN QUERY PLAN" if tx.dialect.name == "sqlite" else "EXPLAIN"
         if tx.dialect.name == "postgresql":
             tx.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
-        ran = tx.execute(sa.text(f"{how} {_named(compiled)}"), {**compiled.params, **known})
+        ran = tx.execute(sa.text(f"{how} {_named(compiled)}"), compiled.construct_params())
         return "\n".join(str(row[3] if how.endswith("PLAN") else row[0]) for row in ran)
 
     plan = inbox.database.write(explain)

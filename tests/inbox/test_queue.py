@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from flask_ycloud.inbox import HandlerState, Inbox, Verdict
+from flask_ycloud.inbox.driver import Statement
 
 from ..conftest import Clock
 from .support import DONE, SUCCEEDED, accept, claim
@@ -87,7 +89,6 @@ def test_a_retry_waits_for_its_time_and_knows_its_past(inbox: Inbox, clock: Cloc
     inbox.save(claim(inbox), failed, Verdict("pending", due_at=clock.now + 10))
     clock.now += 9
     assert inbox.claim() is None
-    assert inbox.next_due() == pytest.approx(1)
     clock.now += 1
     again = claim(inbox)
     assert (again.attempt, again.crashes) == (2, 0)
@@ -105,7 +106,21 @@ def test_a_lease_that_ran_out_is_taken_over(inbox: Inbox, clock: Clock) -> None:
     assert inbox.claim() is None
     clock.now += 1
     taken = claim(inbox)
-    assert (taken.id, taken.attempt, taken.crashes) == (dead.id, 2, 1)
+    assert (taken.id, taken.attempt) == (dead.id, 2)
+    assert taken.taken_over
+    assert not dead.taken_over
+
+
+def test_a_death_counts_if_a_handler_had_started(inbox: Inbox, clock: Clock) -> None:
+    """What only waited for its turn has nothing to do with the death of its process."""
+    accept(inbox)
+    claim(inbox)
+    clock.now += 60
+    waited = claim(inbox)
+    assert waited.crashes == 0
+    inbox.note_start(waited, "app:track")
+    clock.now += 60
+    assert claim(inbox).crashes == 1
 
 
 def test_a_lease_that_is_renewed_is_not(inbox: Inbox, clock: Clock) -> None:
@@ -146,23 +161,32 @@ def test_a_claim_passes_over_what_another_is_taking(inbox: Inbox) -> None:
 
 
 @pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
-def test_no_lock_outlives_the_statement_that_takes_renews_or_settles(inbox: Inbox) -> None:
+def test_no_lock_outlives_the_statement_that_takes_renews_or_settles(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Or a process that is stopped right behind it would keep the event from all others."""
     accept(inbox, "evt_1")
+    accept(inbox, "evt_2", key="k")
+    accept(inbox, "evt_3", key="k")
     engine = inbox.database._engine
     locked = sa.text("SELECT 1 FROM ycloud_events FOR UPDATE NOWAIT")
     seen: list[str] = []
+    really_run = Statement.run
 
-    def elsewhere(*about: Any) -> None:
-        statement = about[2]
-        if statement.startswith(("UPDATE", "WITH")):
-            seen.append(statement)
-            with sa.create_engine(engine.url, poolclass=sa.NullPool).begin() as other:
-                other.execute(locked)
+    def run(statement: Statement, tx: Connection, values: Any) -> Any:
+        rows = really_run(statement, tx, values)
+        seen.append(str(statement._statement).split()[0])
+        with sa.create_engine(engine.url, poolclass=sa.NullPool).begin() as other:
+            other.execute(locked)
+        return rows
 
-    sa.event.listen(engine, "after_cursor_execute", elsewhere)
-    held = claim(inbox)
-    inbox.renew([held, held])
-    assert inbox.save(held, SUCCEEDED)
-    assert inbox.save(held, None, DONE)
-    assert len(seen) == 4
+    monkeypatch.setattr(Statement, "run", run)
+    held = inbox.fetch(2)
+    assert [each.id for each in held] == ["evt_1", "evt_2"]
+    inbox.renew(held)
+    for each in held:
+        inbox.note_start(each, "app:track")
+        assert inbox.save(each, SUCCEEDED)
+        assert inbox.save(each, None, DONE)
+    assert claim(inbox).id == "evt_3"
+    assert {"WITH", "UPDATE"} <= set(seen)

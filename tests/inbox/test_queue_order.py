@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from flask_ycloud import InboxUnavailable
 from flask_ycloud.inbox import Database, Inbox, Verdict, open_engine, queries
-from flask_ycloud.inbox.tables import events
 
 from ..conftest import Clock
 from .support import DONE, SUCCEEDED, accept, claim, state_of
@@ -114,14 +113,19 @@ def test_a_lost_race_for_a_key_is_no_error(
     accept(inbox, "a2", key="a")
     claim(inbox)
 
-    blind = queries._take(sa.select(events.c.seq).where(events.c.id == "a2"))
+    # As if that look had come a moment before the other claim.
+    make_due = "UPDATE ycloud_events SET due_at = parked_due_at, parked_due_at = NULL"
+    inbox.database.write(lambda tx: tx.exec_driver_sql(f"{make_due} WHERE id = 'a2'"))
     with monkeypatch.context() as patch:
-        patch.setattr(queries, "TAKE_NEXT", blind)
+        patch.setattr(queries, "_must_wait", lambda event: sa.false())
+        blind = queries._claim_next()
+    with monkeypatch.context() as patch:
+        patch.setattr(queries, "CLAIM_NEXT", blind)
         assert inbox.claim() is None
     assert state_of(inbox, "a2") == "pending"
     with monkeypatch.context() as patch:
         # Any other error is one.
         patch.setattr("flask_ycloud.inbox.queue._RACES", ())
-        patch.setattr(queries, "TAKE_NEXT", blind)
+        patch.setattr(queries, "CLAIM_NEXT", blind)
         with pytest.raises(InboxUnavailable):
             inbox.claim()

@@ -61,7 +61,9 @@ def test_a_replay_runs_what_has_not_succeeded(
     event = inbox.get("evt_1")
     assert event is not None
     assert (event.state, event.reason, event.settled_at) == ("pending", None, None)
-    assert claim(inbox).handlers == {"app:track": SUCCEEDED}
+    # A failure is due again, with all attempts before it; what was discarded is new.
+    failed = HandlerState("app:fail", "failed", 0, clock.now, "ValueError")
+    assert claim(inbox).handlers == {"app:track": SUCCEEDED, "app:fail": failed}
 
 
 def test_a_replay_of_everything(inbox: Inbox) -> None:

@@ -1,0 +1,222 @@
+"""Queues that are compared: each drains a stored backlog, in a process of its own.
+
+    python -m benchmarks.contenders NAME EVENTS
+
+It prints the rate from the first handler to the last. Where the store is, ``URL``,
+``SCHEMA`` and ``FOLDER`` in the environment say. All do the same work: a handler with the
+event as a dictionary, which counts it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flask_ycloud.dispatch import WorkerDispatcher
+from flask_ycloud.protocol import sample_event
+
+from .stores import Store
+
+THREADS = 4
+BROKER = "redis://127.0.0.1:6379/0"
+TYPE = "sms.message.updated"
+
+
+class Count:
+    """What has been handled, and when the first and the last were.
+
+    :param wanted: how many there are.
+    """
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted = wanted
+        self.done = 0
+        self.ended = threading.Event()
+        self._lock = threading.Lock()
+        self._first = self._last = 0.0
+
+    def __call__(self, event: Any) -> None:
+        """What a handler does."""
+        now = time.perf_counter()
+        with self._lock:
+            self._first = self._first or now
+            self.done += 1
+            if self.done == self.wanted:
+                self._last = now
+                self.ended.set()
+
+    def rate(self) -> float:
+        """Events a second, once all were handled."""
+        assert self.ended.wait(300), f"{self.done} of {self.wanted} were handled"
+        return (self.wanted - 1) / (self._last - self._first)
+
+
+def store_of_environment() -> Store:
+    url, schema, folder = (os.environ[name] for name in ("URL", "SCHEMA", "FOLDER"))
+    return Store(url.partition(":")[0].partition("+")[0], url, schema, Path(folder))
+
+
+def ours(count: Count, bodies: list[bytes], *, together: int) -> float:
+    """This package; so many events that follow each other are of one conversation."""
+    runtime, hooks = store_of_environment().app()
+    hooks.on_event(TYPE, name="count")(count)
+    ids = [json.loads(body)["id"] for body in bodies]
+
+    def accept(number: int) -> None:
+        key, common = f"key {number // together}", {"endpoint": "ycloud"}
+        runtime.inbox.accept(
+            ids[number], bodies[number], event_type=TYPE, key=key, **common
+        )
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(accept, range(len(bodies))))
+    worker = WorkerDispatcher(runtime, threads=THREADS)
+    worker.start()
+    rate = count.rate()
+    worker.stop()
+    stats = runtime.inbox.stats()
+    assert not stats.pending + stats.running + stats.dead, stats
+    return rate
+
+
+def huey(count: Count, bodies: list[bytes], *, fsync: bool | None) -> float:
+    """huey with its SQLite storage and four threads."""
+    from huey import SqliteHuey
+
+    made = SqliteHuey(filename=os.environ["FOLDER"] + "/huey.db", fsync=fsync)
+    handle = made.task(name="handle")(lambda event: count(event))
+    for body in bodies:
+        handle(json.loads(body))
+    made.create_consumer(workers=THREADS, worker_type="thread", periodic=False).start()
+    return count.rate()
+
+
+async def _ended(count: Count, work: Any) -> float:
+    """Let it work until all is handled."""
+    working = asyncio.ensure_future(work)
+    while not count.ended.is_set():
+        await asyncio.wait([working], timeout=0.02)
+        if working.done():
+            await working
+    return count.rate()
+
+
+def procrastinate(count: Count, bodies: list[bytes]) -> float:
+    """procrastinate with psycopg and four synchronous tasks at a time."""
+    from procrastinate import App, PsycopgConnector
+
+    schema = os.environ["SCHEMA"]
+    address = f"host=127.0.0.1 user=postgres dbname=test options=-csearch_path={schema}"
+    app = App(connector=PsycopgConnector(conninfo=address))
+    handle = app.task(name="handle")(lambda event: count(event))
+
+    async def drain() -> float:
+        async with app.open_async():
+            await app.schema_manager.apply_schema_async()
+            await handle.batch_defer_async(*({"event": json.loads(each)} for each in bodies))
+            work = app.run_worker_async(concurrency=THREADS, install_signal_handlers=False)
+            return await _ended(count, work)
+
+    return asyncio.run(_then_exit(drain()))
+
+
+def pgqueuer(count: Count, bodies: list[bytes], *, batch: int) -> float:
+    """pgqueuer with asyncpg. Its handlers are coroutines of one thread."""
+    import asyncpg
+    import uvloop  # as its own command does
+    from pgqueuer import AsyncpgDriver, Queries, QueueManager
+
+    async def drain() -> float:
+        settings = {"search_path": os.environ["SCHEMA"]}
+        address = "postgresql://postgres@127.0.0.1/test"
+        connection = await asyncpg.connect(address, server_settings=settings)
+        queries = Queries(AsyncpgDriver(connection))
+        await queries.install()
+        names, priorities = ["handle"] * len(bodies), [0] * len(bodies)
+        await queries.enqueue(names, list(bodies), priorities)
+        manager = QueueManager(queries)
+
+        @manager.entrypoint("handle")
+        async def handle(job: Any) -> None:
+            count(json.loads(job.payload))
+
+        return await _ended(count, manager.run(batch_size=batch))
+
+    rate: float = uvloop.run(_then_exit(drain()))
+    return rate
+
+
+async def _then_exit(drain: Any) -> Any:
+    """End this process with the rate: it shall not wait for a worker to end."""
+    _answer(await drain)
+
+
+def celery(count: Count, bodies: list[bytes]) -> float:
+    """Celery with Redis, four threads and late acknowledgements."""
+    import redis
+    from celery import Celery
+
+    prefix = f"ycloud-bench-{secrets.token_hex(4)}:"
+    app = Celery("measured", broker=BROKER, set_as_current=False)
+    app.conf.update(
+        task_acks_late=True,
+        task_ignore_result=True,
+        broker_transport_options={"global_keyprefix": prefix},
+    )
+
+    @app.task(name="handle")
+    def handle(event: Any) -> None:
+        count(event)
+
+    for body in bodies:
+        handle.delay(json.loads(body))
+
+    def end() -> None:
+        rate = count.rate()
+        client = redis.Redis.from_url(BROKER)
+        for key in client.scan_iter(f"{prefix}*"):
+            client.delete(key)
+        _answer(rate)
+
+    threading.Thread(target=end).start()
+    app.Worker(pool="threads", concurrency=THREADS, loglevel="ERROR").start()
+    raise AssertionError("the worker has ended")
+
+
+CONTENDERS: dict[str, Callable[[Count, list[bytes]], float]] = {
+    "ours": partial(ours, together=1),
+    "ours-4": partial(ours, together=4),
+    "huey": partial(huey, fsync=None),
+    "huey-fsync": partial(huey, fsync=True),
+    "procrastinate": procrastinate,
+    "pgqueuer-1": partial(pgqueuer, batch=1),
+    "pgqueuer-10": partial(pgqueuer, batch=10),
+    "celery": celery,
+}
+
+
+def _answer(rate: float) -> None:
+    os.write(1, f"\n{rate}\n".encode())  # Celery makes print() write to its log
+    os._exit(0)
+
+
+def main() -> None:
+    name, events = sys.argv[1], int(sys.argv[2])
+    logging.disable(logging.WARNING)
+    bodies = [json.dumps(sample_event(TYPE)).encode() for _ in range(events)]
+    _answer(CONTENDERS[name](Count(events), bodies))
+
+
+if __name__ == "__main__":
+    main()

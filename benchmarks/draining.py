@@ -1,0 +1,121 @@
+"""A stored backlog, drained by one process with four threads, beside other queues.
+
+    python -m benchmarks.draining
+
+ROUNDS and EVENTS in the environment make it shorter.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+
+from .contenders import THREADS
+from .rounds import setting, tabulate
+from .stores import kinds, scratch
+
+# A case: which contender, and on which store. Redis keeps Celery's.
+SQLITE = {
+    "ours on SQLite": ("ours", "sqlite"),
+    "ours on SQLite, four in each conversation": ("ours-4", "sqlite"),
+    "huey, SqliteHuey as it comes": ("huey", "sqlite"),
+    "huey, SqliteHuey(fsync=True)": ("huey-fsync", "sqlite"),
+    "Celery on Redis, late acks": ("celery", "sqlite"),
+}
+POSTGRESQL = {
+    "ours on PostgreSQL": ("ours", "postgresql"),
+    "ours on PostgreSQL, four in each conversation": ("ours-4", "postgresql"),
+    "pgqueuer, batches of 10": ("pgqueuer-10", "postgresql"),
+    "pgqueuer, batches of 1": ("pgqueuer-1", "postgresql"),
+    "procrastinate": ("procrastinate", "postgresql"),
+    "Celery on Redis, late acks": ("celery", "sqlite"),
+}
+
+_OURS = (
+    "at least once; in order in each conversation; keeps the event, an outcome of each"
+    " handler and each attempt"
+)
+_HUEY = "deletes a job before it runs it: a crash loses what runs; no order; keeps no job"
+PROMISES = {
+    "ours": _OURS,
+    "ours-4": f"{_OURS}; here each event waits for the one before it",
+    "huey": _HUEY,
+    "huey-fsync": f"{_HUEY}; each commit reaches the disk",
+    "procrastinate": (
+        "at least once, if a task of yours looks for the jobs of dead workers; order by a"
+        " lock that is not used here; keeps the job and its events"
+    ),
+    "pgqueuer-1": "at least once; coroutines of one thread; no order; keeps a line of a log",
+    "pgqueuer-10": (
+        "at least once; coroutines of one thread; no order; keeps a line of a log; up to"
+        " ten completions wait in memory, and run again after a crash"
+    ),
+    "celery": (
+        "at least once after an hour, as far as Redis itself keeps what it has; no order;"
+        " keeps no job"
+    ),
+}
+
+
+class NotMeasured(Exception):
+    """It could not be measured here."""
+
+
+def measure(contender: str, kind: str, events: int) -> float:
+    """Events a second of one contender, in a process of its own.
+
+    :raises NotMeasured: if it fails.
+    """
+    with scratch(kind) as store:
+        where = {"URL": store.url, "SCHEMA": store.schema, "FOLDER": str(store.folder)}
+        command = [sys.executable, "-m", "benchmarks.contenders", contender, str(events)]
+        try:
+            ended = subprocess.run(
+                command,
+                env=os.environ | where,
+                capture_output=True,
+                text=True,
+                timeout=400,
+            )
+        except subprocess.TimeoutExpired:
+            raise NotMeasured("it took too long") from None
+    if ended.returncode:
+        raise NotMeasured((ended.stderr.strip() or "it died").splitlines()[-1][:100])
+    rate: float = json.loads(ended.stdout.splitlines()[-1])
+    return rate
+
+
+def main() -> None:
+    events, rounds, there = setting("EVENTS", 5000), setting("ROUNDS", 5), kinds()
+    tables = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
+    cases = {
+        name: case for kind in there for name, case in tables[kind].items()
+    }  # Celery is in both, and measured once
+    rates: dict[str, list[float]] = {name: [] for name in cases}
+    missing: dict[str, str] = {}
+    for _ in range(rounds):
+        for name in random.sample(list(cases), len(cases)):
+            try:
+                if name not in missing:
+                    rates[name].append(measure(*cases[name], events))
+            except NotMeasured as why:
+                missing[name] = str(why)
+    for kind in there:
+        names = [name for name in tables[kind] if name not in missing]
+        tabulate(
+            f"draining-{kind}",
+            f"Draining a stored backlog of {events:,} events with {THREADS} threads,"
+            f" beside ours on {'SQLite' if kind == 'sqlite' else 'PostgreSQL'}",
+            "rate of events handled",
+            {name: rates[name] for name in names},
+            aim="below 1: ahead of the others",
+            notes={name: PROMISES[tables[kind][name][0]] for name in names},
+            missing={name: why for name, why in missing.items() if name in tables[kind]},
+        )
+
+
+if __name__ == "__main__":
+    main()

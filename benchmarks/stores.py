@@ -1,0 +1,91 @@
+"""Empty stores to measure in, which are gone afterwards."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from flask import Flask
+
+from flask_ycloud import WebhookBlueprint
+from flask_ycloud.inbox import Database, Inbox, open_engine
+from flask_ycloud.runtime import Runtime, runtime_of
+
+from .inbox import SERVER
+
+FOLDER = Path(".benchmarks")  # on the disk to measure
+TITLES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
+
+@dataclass(frozen=True)
+class Store:
+    """An empty place for an inbox, or for a queue that is compared.
+
+    :param kind: ``"sqlite"`` or ``"postgresql"``.
+    :param schema: of PostgreSQL; all there is in it is deleted at the end.
+    :param folder: what is in it is deleted, too.
+    """
+
+    kind: str
+    url: str
+    schema: str
+    folder: Path
+
+    @contextmanager
+    def inbox(self, *, lease: float = 3600) -> Iterator[Inbox]:
+        """An inbox in it. A lease that does not run out disturbs nobody."""
+        engine = open_engine(self.url)
+        try:
+            inbox = Inbox(Database(engine), lease=lease)
+            inbox.database.init()
+            yield inbox
+        finally:
+            engine.dispose()
+
+    def app(self) -> tuple[Runtime, WebhookBlueprint]:
+        """An app with its inbox in it that handles nothing by itself."""
+        app = Flask("measured", instance_path=str(self.folder))
+        app.config.update(
+            YCLOUD_WEBHOOK_SECRET="k", YCLOUD_DISPATCH="manual", YCLOUD_INBOX_URL=self.url
+        )
+        hooks = WebhookBlueprint("ycloud")
+        app.register_blueprint(hooks)
+        return runtime_of(app), hooks
+
+
+def kinds() -> list[str]:
+    """The stores that are there: SQLite, and PostgreSQL if one answers."""
+    try:
+        _execute("SELECT 1")
+    except (sa.exc.OperationalError, ModuleNotFoundError):
+        print("No PostgreSQL answers on 127.0.0.1:5432: only SQLite is measured.")
+        return ["sqlite"]
+    return ["sqlite", "postgresql"]
+
+
+@contextmanager
+def scratch(kind: str) -> Iterator[Store]:
+    """An empty store of that kind."""
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=FOLDER) as name:
+        folder, schema = Path(name).absolute(), f"ycloud_bench_{secrets.token_hex(4)}"
+        if kind == "sqlite":
+            yield Store(kind, f"sqlite:///{folder}/inbox.db", "", folder)
+            return
+        _execute(f"CREATE SCHEMA {schema}")
+        try:
+            url = f"{SERVER}?options=-csearch_path%3D{schema}"
+            yield Store(kind, url, schema, folder)
+        finally:
+            _execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+def _execute(statement: str) -> None:
+    engine = sa.create_engine(SERVER, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
