@@ -7,6 +7,7 @@ ROUNDS in the environment makes it shorter.
 
 from __future__ import annotations
 
+import json
 import secrets
 import statistics
 import time
@@ -21,6 +22,7 @@ from .inbox import BODY, new_id
 from .rounds import compare, setting
 from .stores import TITLES, kinds, scratch
 
+_SAMPLE_ID = json.loads(BODY)["id"].encode()
 WAITING = (0, 1_000, 5_000, 20_000)
 CLAIMS = 30
 
@@ -29,7 +31,8 @@ def accept(inbox: Inbox, key: str) -> str:
     """Store an event, and give its id."""
     event_id = new_id()
     kind = {"endpoint": "ycloud", "event_type": "whatsapp.inbound_message.received"}
-    inbox.accept(event_id, BODY, key=key, **kind)
+    body = BODY.replace(_SAMPLE_ID, event_id.encode())
+    inbox.accept(event_id, body, key=key, **kind)
     return event_id
 
 

@@ -135,8 +135,8 @@ class Retry(YCloudError):
         # Not below zero, too far away for any calendar, or no number at all (NaN).
         if not 0 <= seconds <= LONGEST_RETRY_SECONDS:
             raise ValueError(
-                f"Retry(after=…) takes seconds or a timedelta, from 0 to 366 days; got"
-                f" {after!r}."
+                "Retry(after=…) takes seconds or a timedelta, zero or more and at most 366"
+                f" days; got {after!r}."
             )
         super().__init__(f"retry after {seconds:g} s")
         self.after = float(seconds)

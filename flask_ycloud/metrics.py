@@ -171,10 +171,8 @@ def _on_failed(app: Any, *, event: Any, handler: str, seconds: float,
     _handling_seconds.labels(_type(event.type), handler).observe(seconds)
 
 
-def _on_done(
-    app: Any, *, event_type: str | None, unhandled: bool = False, **_: Any
-) -> None:
-    _ended.labels(_type(event_type), "unhandled" if unhandled else "done").inc()
+def _on_done(app: Any, *, event_type: str | None, **_: Any) -> None:
+    _ended.labels(_type(event_type), "done").inc()
 
 
 def _on_dead(app: Any, *, event_type: str | None, **_: Any) -> None:

@@ -181,6 +181,8 @@ class Database:
             yield
         except (SQLAlchemyError, driver_error) as error:
             raise _unavailable(error) from None
+        except (UnicodeError, OverflowError) as error:  # of a value, on its way there
+            raise NotStorable(f"It cannot be stored: {type(error).__name__}.") from None
 
     def _make_ready(self) -> None:
         make_folder(self._engine.url)

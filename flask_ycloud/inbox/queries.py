@@ -78,20 +78,26 @@ NEW_EVENTS = Batch(
 
 
 def _somebody_is_ahead(key: Any, now: Any) -> Any:
-    """Whether an event of that conversation runs, is due or is parked.
+    """Whether an event of that conversation runs or is due.
 
-    Each is one look at an index. An event that waits for its retry is none of them.
+    If others are parked, one of them runs or is due. An event that waits for its retry
+    is not ahead of anybody.
     """
     other = events.alias("other")
-
-    def exists(*which: Any) -> Any:
-        return sa.select(other.c.seq).where(other.c.key == key, *which).exists()
-
-    return (
-        exists(other.c.state == _RUNNING)
-        | exists(other.c.due_at <= now)
-        | exists(other.c.parked_due_at.is_not(None))
+    same = other.c.key == key
+    return _first(other, same, other.c.state == _RUNNING) | _first(
+        other, same, other.c.due_at <= now, by=(other.c.due_at, other.c.seq)
     )
+
+
+def _first(table: Any, *which: Any, by: tuple[Any, ...] = ()) -> Any:
+    """Whether there is such a row, found by one look at an index in that order.
+
+    Without an order PostgreSQL may think that it soon meets one by going through the
+    table, where those that are done lie first.
+    """
+    one = sa.select(table.c.seq).where(*which).order_by(*by)
+    return one.limit(sa.literal_column("1")).scalar_subquery().is_not(None)
 
 
 def _insert(dialect: str, given: Any, follows: Any, source: Any) -> Any:
@@ -143,7 +149,10 @@ INSERT_MANY = Statement(_insert_many())
 
 
 def _due(*which: Any) -> tuple[sa.Select[Any], sa.Select[Any]]:
-    """Events that are due, in their order: those never tried, and those tried before."""
+    """Events that are due, in their order: those never tried, and those tried before.
+
+    ``turn`` is when each fell due.
+    """
     order = (events.c.due_at, events.c.seq)
     return (
         sa.select(events.c.seq, events.c.received_at.label("turn"))
@@ -161,24 +170,31 @@ def _due(*which: Any) -> tuple[sa.Select[Any], sa.Select[Any]]:
     )
 
 
-_DUE = events.c.due_at <= bindparam("now_")
-_THE_ONE = (events.c.id == bindparam("id_"), _DUE)
+def _in_turn(number: int, part: Any) -> Any:
+    """The same, with turns that go up even where the clock stepped back."""
+    turn = part.c.turn
+    if number == 0:  # those never tried
+        turn = sa.func.max(turn).over(order_by=part.c.seq).label("turn")
+    return sa.select(part.c.seq, turn)
+
+
+_THE_ONE = (events.c.id == bindparam("id_"), events.c.due_at <= bindparam("now_"))
 
 
 def _must_wait(event: Any) -> Any:
     """Whether another event of its conversation runs, or is due and arrived before."""
     other = events.alias("other")
-    same = (other.c.key == event.c.key, other.c.seq != event.c.seq)
-    runs = sa.select(other.c.seq).where(*same, other.c.state == _RUNNING)
-    before = sa.select(other.c.seq).where(
-        *same, other.c.due_at <= bindparam("now_"), other.c.seq < event.c.seq
+    same = other.c.key == event.c.key
+    runs = _first(other, same, other.c.state == _RUNNING)
+    before = _first(
+        other,
+        same,
+        other.c.due_at <= bindparam("now_"),
+        other.c.seq < event.c.seq,
+        by=(other.c.due_at, other.c.seq),
     )
     # What runs already, by a claim that has run out, is the one for which others wait.
-    return (
-        event.c.key.is_not(None)
-        & (event.c.state != _RUNNING)
-        & (runs.exists() | before.exists())
-    )
+    return event.c.key.is_not(None) & (event.c.state != _RUNNING) & (runs | before)
 
 
 _CLAIMED = (
@@ -205,13 +221,17 @@ def _take(**also: Any) -> Any:
     )
 
 
+def _endpoint_names(endpoints: int) -> list[Any]:
+    return [bindparam(f"endpoint{number}") for number in range(endpoints)]
+
+
 @cache
 def candidates(endpoints: int) -> Statement:
     """On SQLite: the next due events of so many endpoints, and what a claim must know."""
     parts = []
-    for number in range(endpoints):
-        for part in _due(events.c.endpoint == bindparam(f"endpoint{number}")):
-            parts.append(sa.select(part.subquery()))
+    for endpoint in _endpoint_names(endpoints):
+        for number, part in enumerate(_due(events.c.endpoint == endpoint)):
+            parts.append(_in_turn(number, part.subquery()))
     union = sa.union_all(*parts).subquery("turns")
     return _with_state(
         sa.select(union.c.seq, union.c.turn)
@@ -230,10 +250,15 @@ def _with_state(due: sa.Select[Any]) -> Statement:
     )
 
 
-#: The one of an id, if it is due.
-CANDIDATE = _with_state(
-    sa.select(events.c.seq, events.c.due_at.label("turn")).where(*_THE_ONE)
-)
+@cache
+def candidate(endpoints: int) -> Statement:
+    """On SQLite: the event of an id, if it is due and of one of so many endpoints."""
+    ours = events.c.endpoint.in_(_endpoint_names(endpoints))
+    return _with_state(
+        sa.select(events.c.seq, events.c.due_at.label("turn")).where(*_THE_ONE, ours)
+    )
+
+
 TAKE = Statement(
     _take()
     .where(events.c.seq == bindparam("seq_"))
@@ -290,26 +315,24 @@ def _claim_in_one(*found: sa.Select[Any]) -> Statement:
     )
 
 
+_ENDPOINTS = sa.cast(bindparam("endpoints_"), postgresql.ARRAY(sa.Text))
+
+
 def _claim_next() -> Statement:
-    mine = sa.func.unnest(
-        sa.cast(bindparam("endpoints_"), postgresql.ARRAY(sa.Text))
-    ).table_valued(sa.column("endpoint", sa.Text))
+    mine = sa.func.unnest(_ENDPOINTS).table_valued(sa.column("endpoint", sa.Text))
     mine = mine.render_derived(name="mine")
     found = []
     for number, part in enumerate(_due(events.c.endpoint == mine.c.endpoint)):
         lateral = part.with_for_update(skip_locked=True).lateral(f"each{number}")
-        found.append(
-            sa.select(lateral.c.seq, lateral.c.turn).select_from(
-                sa.join(mine, lateral, sa.true())
-            )
-        )
+        joined = sa.join(mine, lateral, sa.true())
+        found.append(_in_turn(number, lateral).select_from(joined))
     return _claim_in_one(*found)
 
 
 CLAIM_NEXT = _claim_next()
 CLAIM_ONE = _claim_in_one(
     sa.select(events.c.seq, events.c.due_at.label("turn"))
-    .where(*_THE_ONE)
+    .where(*_THE_ONE, events.c.endpoint == sa.any_(_ENDPOINTS))
     .with_for_update(skip_locked=True)
 )
 
@@ -460,13 +483,14 @@ SAVE_ALL = _save_all()
 
 _release = events.update().values(due_at=events.c.parked_due_at, parked_due_at=sa.null())
 _parked = events.alias("parked")
+_arrival = _parked.c.seq + sa.literal_column("0")  # as ARRIVAL of the tables
 
 
 def _next_parked(key: Any, *correlated: Any) -> Any:
     return (
         sa.select(_parked.c.seq)
         .where(_parked.c.key == key, _parked.c.parked_due_at.is_not(None))
-        .order_by(_parked.c.seq)
+        .order_by(_arrival)
         .limit(sa.literal_column("1"))
         .with_for_update(skip_locked=True)  # another process releases that one just now
         .correlate(*correlated)

@@ -169,7 +169,8 @@ class EventQueue:
         if self.database.dialect != "sqlite":
             return self._take_in_one({**values, "endpoints_": endpoints})
         named = {f"endpoint{number}": name for number, name in enumerate(endpoints)}
-        due = queries.CANDIDATE if event_id else queries.candidates(len(endpoints))
+        one_or_all = queries.candidate if event_id else queries.candidates
+        due = one_or_all(len(endpoints))
         values |= named
         if not self.database.read(lambda tx: due.run(tx, values)):
             return [], 0  # an idle look keeps no writer waiting

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -23,7 +25,7 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         " WHERE due_at IS NOT NULL",
         "CREATE INDEX ix_ycloud_events_key ON ycloud_events (key, due_at, seq)"
         " WHERE due_at IS NOT NULL AND key IS NOT NULL",
-        "CREATE INDEX ix_ycloud_events_parked ON ycloud_events (key, seq)"
+        "CREATE INDEX ix_ycloud_events_parked ON ycloud_events (key, (seq + 0))"
         " WHERE parked_due_at IS NOT NULL",
         "CREATE INDEX ix_ycloud_events_unhandled ON ycloud_events (seq) WHERE unhandled",
     )
@@ -74,10 +76,15 @@ events = sa.Table(
 )
 
 
-def _partial(name: str, *columns: str, where: str, unique: bool = False) -> None:
+#: The order of arrival of what is parked. As an expression, for which there is one index:
+#: PostgreSQL might look for ``seq`` by the primary key, and go through all that is done.
+ARRIVAL = events.c.seq + sa.literal_column("0")
+
+
+def _partial(name: str, *columns: Any, where: str, unique: bool = False) -> None:
     sa.Index(
         f"{'ux' if unique else 'ix'}_ycloud_events_{name}",
-        *(events.c[each] for each in columns),
+        *(events.c[each] if isinstance(each, str) else each for each in columns),
         unique=unique,
         sqlite_where=sa.text(where),
         postgresql_where=sa.text(where),
@@ -86,7 +93,7 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> None
 
 _partial("due", "endpoint", "due_at", "seq", where="due_at IS NOT NULL")
 _partial("key", "key", "due_at", "seq", where="due_at IS NOT NULL AND key IS NOT NULL")
-_partial("parked", "key", "seq", where="parked_due_at IS NOT NULL")
+_partial("parked", "key", ARRIVAL, where="parked_due_at IS NOT NULL")
 # The database itself holds that a conversation has one running event at most.
 _partial("running_key", "key", where="state = 'running'", unique=True)
 _partial("dead", "seq", where="state = 'dead'")

@@ -63,7 +63,7 @@ def test_all_is_well(healthy: Flask) -> None:
         "settings  Events are handled by 'worker'.",
         "secret    ycloud has one secret.",
         "handlers  ycloud hears 1 event types.",
-        "tables of version 1",
+        "tables of version 2",
         "A durable write takes ",
         "backlog   0 wait, 0 run, none is overdue.",
         "clock     The quickest of 1 deliveries came ",

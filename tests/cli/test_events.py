@@ -137,13 +137,28 @@ def test_pruning(app: Flask) -> None:
 
 
 def test_making_the_tables(app: Flask) -> None:
-    assert call(app, "init-db").output == "The inbox's tables are there, version 1.\n"
+    assert call(app, "init-db").output == "The inbox's tables are there, version 2.\n"
 
 
 def test_a_worker_for_once(make_app: MakeApp) -> None:
     app = make_app(YCLOUD_DISPATCH="manual")
+    on_event(TYPE, name="one")(lambda event: None)
     deliver(app, body_of())
     assert call(app, "worker", "--once").output == "Handled 1 events.\n"
+
+
+@pytest.mark.parametrize("option", [[], ["--once"]])
+def test_a_worker_without_handlers_does_not_start(
+    make_app: MakeApp, option: list[str]
+) -> None:
+    app = make_app(YCLOUD_DISPATCH="manual")
+    body = body_of()
+    deliver(app, body)
+    result = call(app, "worker", *option)
+    assert result.exit_code == 1
+    assert "This process has no handlers" in result.output
+    assert app.import_name in result.output, "it says where to import them"
+    assert [event.state for event in runtime_of(app).inbox.list()] == ["pending"]
 
 
 def test_every_command_is_documented() -> None:
@@ -224,15 +239,16 @@ def test_a_worker_in_this_process(
 ) -> None:
     """The same as above, where coverage sees it."""
     app = make_app(YCLOUD_DISPATCH="manual")
+    on_event(TYPE, name="one")(lambda event: None)
     body = body_of()
     deliver(app, body)
     handlers: dict[int, Any] = {}
     monkeypatch.setattr(signal, "signal", handlers.__setitem__)
 
-    def wait(self: threading.Event) -> None:
+    def wait(self: threading.Event, seconds: float) -> bool:
         eventually(lambda: runtime_of(app).inbox.list(state="done"))
         handlers[signal.SIGTERM]()
-        assert self.is_set()
+        return self.is_set()
 
     with monkeypatch.context() as patch:
         patch.setattr(

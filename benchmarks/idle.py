@@ -1,0 +1,106 @@
+"""An idle worker process: the statements that it executes, the connections that it holds.
+
+    python -m benchmarks.idle
+
+It has handled some events before. A relay counts the statements to PostgreSQL, and a
+callback those of SQLite. ROUNDS, SECONDS and EVENTS in the environment make it shorter.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from tests.support import eventually
+
+from .inbox import SERVER, accept
+from .processes import Site, site, worker
+from .relay import Relay
+from .rounds import setting, tabulate
+from .stores import TITLES, Store, kinds, scratch
+
+AIM_STATEMENTS, AIM_CONNECTIONS = 1.0, 3.0
+CALM = 3.0  # seconds after the load
+NAME = "ycloud_bench_idle"
+
+
+@contextmanager
+def idle(kind: str, events: int) -> Iterator[Callable[[], int]]:
+    """A worker process that has nothing to do any more; gives a count of its statements."""
+    with ExitStack() as opened:
+        store = opened.enter_context(scratch(kind))
+        counted, environ = store.folder / "statements", {}
+        if kind == "postgresql":
+            relay = opened.enter_context(Relay())
+            environ["FLASK_YCLOUD_INBOX_URL"] = relay.url(store.url, application_name=NAME)
+            count = lambda: relay.statements  # noqa: E731
+        else:
+            environ["STATEMENTS"] = str(counted)
+            count = lambda: _size(counted)  # noqa: E731
+        app = site(store, **environ)
+        opened.enter_context(worker(app))
+        load(store, app, events)
+        yield count
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
+def load(store: Store, app: Site, events: int) -> None:
+    """Have it handle some events, from sixteen threads."""
+    with store.inbox() as inbox, ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: accept(inbox), range(events)))
+        inbox.database.notify()
+    eventually(lambda: app.started >= events, seconds=120)
+    time.sleep(CALM)
+
+
+def connections() -> int:
+    """How many the worker process holds to PostgreSQL."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = :name"
+    engine = sa.create_engine(SERVER, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        held: int = connection.execute(sa.text(query), {"name": NAME}).scalar_one()
+    return held
+
+
+def main() -> None:
+    seconds, events, there = setting("SECONDS", 20), setting("EVENTS", 2000), kinds()
+    rates: dict[str, list[float]] = {"the aim": []}
+    held: dict[str, list[float]] = {"the aim": [], "a worker process": []}
+    for _ in range(setting("ROUNDS", 3)):
+        rates["the aim"].append(AIM_STATEMENTS)
+        for kind in there:
+            with idle(kind, events) as count:
+                if kind == "postgresql":
+                    held["the aim"].append(AIM_CONNECTIONS)
+                    held["a worker process"].append(connections())
+                before = count()
+                time.sleep(seconds)
+                rate = (count() - before) / seconds
+            rates.setdefault(TITLES[kind], []).append(rate)
+    tabulate(
+        "idle-statements",
+        "An idle worker process",
+        f"statements in {seconds} s",
+        rates,
+        aim="1 at most, which is one a second",
+    )
+    if held["the aim"]:
+        tabulate(
+            "idle-connections",
+            "Connections of a worker process with four threads to PostgreSQL, after load",
+            "number",
+            held,
+            aim=f"1 at most, which is {AIM_CONNECTIONS:g}",
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""A sender at full rate: signed deliveries over connections that stay open.
+
+    python -m benchmarks.sending PORT SECONDS THREADS
+
+It signs them all before it sends the first, and prints what became of them.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+import time
+
+from flask_ycloud import sign
+from tests.processes import bodies
+from tests.support import PATH, SECRET
+
+MOST_A_SECOND = 2500
+
+
+def request(body: bytes) -> bytes:
+    """A signed delivery as it goes over the wire."""
+    lines = (
+        f"POST {PATH} HTTP/1.1",
+        "Host: 127.0.0.1",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        f"YCloud-Signature: {sign(body, SECRET)}",
+        "",
+        "",
+    )
+    return "\r\n".join(lines).encode() + body
+
+
+class Sender:
+    """Threads that send what is there until a time.
+
+    :param requests: what to send.
+    """
+
+    def __init__(self, port: int, requests: list[bytes]) -> None:
+        self._port = port
+        self._requests = requests
+        self._lock = threading.Lock()
+        self.accepted = self.refused = 0
+
+    def run(self, until: float) -> None:
+        """One thread's work."""
+        connection, buffer = socket.create_connection(("127.0.0.1", self._port)), b""
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while time.monotonic() < until:
+            try:
+                connection.sendall(self._requests.pop())
+            except IndexError:
+                return
+            status, closes, buffer = read_answer(connection, buffer)
+            with self._lock:
+                self.accepted += status == 200
+                self.refused += status != 200
+            if closes:
+                connection = socket.create_connection(("127.0.0.1", self._port))
+
+
+def read_answer(connection: socket.socket, buffer: bytes) -> tuple[int, bool, bytes]:
+    """The status of an answer, whether the connection closes, and what came after it."""
+    while b"\r\n\r\n" not in buffer:
+        buffer += _some(connection)
+    head, _, rest = buffer.partition(b"\r\n\r\n")
+    fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
+    size = int(fields[b"content-length"])
+    while len(rest) < size:
+        rest += _some(connection)
+    return int(head.split()[1]), fields.get(b"connection") == b"close", rest[size:]
+
+
+def _some(connection: socket.socket) -> bytes:
+    data = connection.recv(65_536)
+    if not data:
+        raise ConnectionError("the server closed the connection")
+    return data
+
+
+def main() -> None:
+    port, seconds, threads = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+    requests = [request(body) for body in bodies(int(seconds * MOST_A_SECOND))]
+    sender, started = Sender(port, requests), time.monotonic()
+    running = [
+        threading.Thread(target=sender.run, args=(started + seconds,))
+        for _ in range(threads)
+    ]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    took = time.monotonic() - started
+    done = {"accepted": sender.accepted, "refused": sender.refused, "seconds": took}
+    print(json.dumps(done), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""An app that notes when its handler starts: for processes that are measured from outside.
+
+    STARTS=file FLASK_YCLOUD_INBOX_URL=... gunicorn benchmarks.site:app
+
+For each start of its handler it appends a line to the file: the event's id, the attempt,
+and the seconds since the event was accepted. With ``STATEMENTS`` it appends a byte to that
+file for each statement that SQLite executes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+
+from flask_ycloud import Event, on_event, ycloud_bp
+
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+
+
+def make_app() -> Flask:
+    made = Flask("site")
+    made.config.from_prefixed_env()
+    made.register_blueprint(ycloud_bp)
+    starts = os.open(os.environ["STARTS"], _APPEND)
+
+    @on_event("*", name="note")
+    def note(event: Event[Any]) -> None:
+        seconds = time.time() - event.received_at.timestamp()
+        os.write(starts, f"{event.id} {event.attempt} {seconds:.6f}\n".encode())
+
+    if "STATEMENTS" in os.environ:
+        count_statements(os.open(os.environ["STATEMENTS"], _APPEND))
+    return made
+
+
+def count_statements(file: int) -> None:
+    """Have SQLite tell of each statement."""
+
+    def trace(connection: Any, _: object) -> None:
+        connection.set_trace_callback(lambda statement: os.write(file, b"."))
+
+    sa.event.listen(sa.pool.Pool, "connect", trace)
+
+
+app = make_app() if "STARTS" in os.environ else None

@@ -1,0 +1,67 @@
+"""Full rate over HTTP: what is handled while it is accepted, and what is left over.
+
+    python -m benchmarks.steady
+
+A gunicorn of one process with 8 threads accepts and handles; the sender is another
+process. ROUNDS and SECONDS in the environment make it shorter.
+"""
+
+from __future__ import annotations
+
+import time
+
+from tests.support import eventually
+
+from .processes import Site, gunicorn, sent, site
+from .rounds import setting, tabulate
+from .stores import TITLES, Store, kinds, scratch
+
+WEB_THREADS = 8
+AIM = 5.0  # seconds of work that may be left over
+
+
+def measure(store: Store, seconds: float) -> tuple[float, float]:
+    """The share of what was accepted that was handled by then, and seconds to the rest."""
+    app = site(store)
+    with gunicorn(app, threads=WEB_THREADS) as port, sent(port, seconds) as done:
+        paused, handled = time.monotonic(), app.started
+        assert not done.refused, f"{done.refused} were refused"
+        wait_for(app, done.accepted)
+        print(done, handled)
+        return handled / done.accepted, time.monotonic() - paused
+
+
+def wait_for(app: Site, count: int) -> None:
+    """Wait until so many have been handled."""
+    eventually(lambda: app.started >= count, seconds=600)
+    assert app.started == count, "one was handled twice"
+
+
+def main() -> None:
+    seconds, there = setting("SECONDS", 10), kinds()
+    shares: dict[str, list[float]] = {"accepted": []}
+    left: dict[str, list[float]] = {"the aim": []}
+    for _ in range(setting("ROUNDS", 5)):
+        shares["accepted"].append(1.0)
+        left["the aim"].append(AIM)
+        for kind in there:
+            with scratch(kind) as store:
+                share, rest = measure(store, seconds)
+            shares.setdefault(f"handled, {TITLES[kind]}", []).append(share)
+            left.setdefault(TITLES[kind], []).append(rest)
+    title = f"Full rate over HTTP: gunicorn with {WEB_THREADS} threads"
+    tabulate(
+        "steady-rate", title, "rate of events handled while they arrive", shares,
+        aim="near 1",
+    )  # fmt: skip
+    tabulate(
+        "steady-backlog",
+        "What is left over when the sender pauses",
+        f"time until all is handled, after {seconds} s of sending",
+        left,
+        aim=f"1 at most, which is {AIM:g} s",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,303 @@
+"""Fair and flat: who waits behind whom, and what a claim meets."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import Connection
+
+from flask_ycloud.inbox import Claim, Database, Inbox, Verdict, open_engine, queries
+from flask_ycloud.inbox.driver import Statement, _Compiled
+
+from ..conftest import Clock
+from ..support import eventually
+from .support import DONE, accept, claim, state_of
+
+
+def ids(claims: list[Claim]) -> list[str]:
+    return [each.id for each in claims]
+
+
+def retry(inbox: Inbox, held: Claim, due_at: float) -> None:
+    assert inbox.save(held, None, Verdict("pending", due_at=due_at))
+
+
+def test_a_retry_waits_behind_what_was_due_before_it_and_nothing_else(
+    inbox: Inbox, clock: Clock
+) -> None:
+    accept(inbox, "first")
+    retry(inbox, claim(inbox), clock.now + 10)
+    clock.now += 5
+    accept(inbox, "before")
+    clock.now += 10
+    for number in range(20):
+        accept(inbox, f"after_{number}")
+    assert ids(inbox.fetch(3)) == ["before", "first", "after_0"]
+
+
+def test_what_a_dead_process_had_is_due_when_its_lease_ends(
+    inbox: Inbox, clock: Clock
+) -> None:
+    accept(inbox, "taken")
+    claim(inbox)
+    clock.now += inbox.lease - 1
+    accept(inbox, "before")
+    clock.now += 2
+    accept(inbox, "after")
+    assert ids(inbox.fetch(9)) == ["before", "taken", "after"]
+
+
+def test_a_replay_is_due_now(inbox: Inbox, clock: Clock) -> None:
+    accept(inbox, "old")
+    inbox.save(claim(inbox), None, DONE)
+    clock.now += 60
+    accept(inbox, "before")
+    clock.now += 1
+    inbox.replay("old")
+    clock.now += 1
+    accept(inbox, "after")
+    assert ids(inbox.fetch(9)) == ["before", "old", "after"]
+
+
+def test_a_clock_that_steps_back_holds_nothing_up(inbox: Inbox, clock: Clock) -> None:
+    accept(inbox, "first")
+    accept(inbox, "second", key="k")
+    accept(inbox, "third", key="k")
+    clock.now -= 3600
+    accept(inbox, "fourth")
+    fetched = inbox.fetch(9)
+    assert ids(fetched) == ["first", "second", "fourth"], "in order of arrival"
+    inbox.save(fetched[1], None, DONE)
+    assert claim(inbox).id == "third"
+
+
+def test_a_conversation_goes_on_in_order_one_at_a_time(inbox: Inbox, clock: Clock) -> None:
+    for number in range(4):
+        accept(inbox, f"k{number}", key="k")
+    accept(inbox, "other")
+    first, other = inbox.fetch(9)
+    assert ids([first, other]) == ["k0", "other"]
+    # A failure lets the others pass, and takes its place among those that wait.
+    retry(inbox, first, clock.now + 10)
+    second = claim(inbox)
+    assert second.id == "k1"
+    clock.now += 10
+    assert inbox.claim() is None, "its retry is due, and waits for k1"
+    inbox.save(second, None, DONE)
+    again = claim(inbox)
+    assert (again.id, again.attempt) == ("k0", 2)
+    inbox.save(again, None, DONE)
+    assert [state_of(inbox, f"k{number}") for number in range(4)] == [
+        "done", "done", "pending", "pending",
+    ]  # fmt: skip
+    assert claim(inbox).id == "k2"
+
+
+def test_what_is_parked_is_pending_for_people(inbox: Inbox, clock: Clock) -> None:
+    for number in range(3):
+        accept(inbox, f"k{number}", key="k")
+    event = inbox.get("k2")
+    assert event is not None
+    assert (event.state, event.due_at) == ("pending", event.received_at)
+    assert inbox.stats().pending == 3
+    assert [event.id for event in inbox.list(state="pending")] == ["k2", "k1", "k0"]
+
+
+@pytest.mark.parametrize("end", ["done", "dead", "pending", "given back"])
+def test_every_end_lets_the_next_one_go(inbox: Inbox, clock: Clock, end: str) -> None:
+    accept(inbox, "k0", key="k")
+    accept(inbox, "k1", key="k")
+    held = claim(inbox)
+    due_at = {"pending": clock.now + 60, "given back": held.due_at}.get(end)
+    state = end if end in ("done", "dead") else "pending"
+    inbox.save(held, None, Verdict(state, due_at=due_at))
+    expected = "k0" if end == "given back" else "k1"
+    assert claim(inbox).id == expected
+
+
+def test_a_replay_of_what_is_parked_harms_no_order(inbox: Inbox) -> None:
+    for number in range(3):
+        accept(inbox, f"k{number}", key="k")
+    held = claim(inbox)
+    inbox.replay("k2")
+    assert inbox.claim() is None
+    inbox.save(held, None, DONE)
+    second = claim(inbox)
+    assert second.id == "k1"
+    inbox.save(second, None, DONE)
+    assert claim(inbox).id == "k2"
+
+
+def test_events_of_endpoints_that_are_not_here_are_left_alone(
+    database: Database, clock: Clock
+) -> None:
+    ours = Inbox(database, clock=clock, endpoints=lambda: ["ours", "mine"])
+    theirs = Inbox(database, clock=clock, endpoints=lambda: ["theirs"])
+    for number, endpoint in enumerate(["theirs", "ours", "theirs", "mine"]):
+        accept(ours, f"evt_{number}", endpoint=endpoint)
+    assert ours.claim("evt_0") is None
+    assert ids(ours.fetch(9)) == ["evt_1", "evt_3"]
+    clock.now += 91
+    assert ours.overdue(30, limit=9) == ["evt_1", "evt_3"]
+    assert ids(theirs.fetch(9)) == ["evt_0", "evt_2"]
+    assert Inbox(database, clock=clock, endpoints=list).claim() is None
+
+
+MANY = 3_000
+
+
+def accept_many(inbox: Inbox, prefix: str, many: int = MANY, **columns: Any) -> None:
+    """So many accepts, in one commit."""
+    row = {
+        "endpoint": "ycloud", "type": "t", "key": None, "received_at": inbox.clock(),
+        "signed_at": None, "state": "pending", "due_at": 0.0, "settled_at": None,
+        "reason": None, "redeliveries": 0, "traceparent": None, "body": b"{}",
+    } | columns  # fmt: skip
+    rows = [{**row, "id": f"{prefix}{number:05}"} for number in range(many)]
+    assert all(inbox.database.write(lambda tx: inbox._insert(tx, rows)))
+    inbox.database.write(lambda tx: tx.exec_driver_sql("ANALYZE"))
+
+
+def work_of_a_claim(inbox: Inbox) -> int:
+    """What the database does for one: steps of SQLite, or blocks that PostgreSQL reads."""
+    values = {"now_": inbox.clock(), "until_": inbox.clock() + 60, "limit_": 8}
+    with inbox.database._engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        if connection.dialect.name == "sqlite":
+            steps: list[int] = []
+            driver.set_progress_handler(lambda: steps.append(1), 1)
+            found = queries.candidates(1).run(connection, values | {"endpoint0": "ycloud"})
+            driver.set_progress_handler(None, 0)
+            assert found
+            return len(steps)
+        claim = _Compiled(queries.CLAIM_NEXT._statement, connection.dialect)
+        parameters = claim.parameters(values | {"endpoints_": ["ycloud"]})
+        how = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)"
+        ((plans,),) = driver.execute(f"{how} {claim.text}", parameters).fetchall()
+        driver.rollback()
+        plan = plans[0]["Plan"]
+        assert plan["Actual Rows"] > 0
+        return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+
+@pytest.mark.parametrize(
+    "stored",
+    ["behind one conversation", "done", "of another endpoint", "waiting for a retry"],
+)
+def test_a_claim_does_not_meet_what_it_cannot_take(
+    inbox: Inbox, clock: Clock, stored: str
+) -> None:
+    accept(inbox, "running", key="one")
+    held = claim(inbox)
+    for number in range(20):
+        accept(inbox, f"free_{number}", key=f"k{number}")
+    columns: dict[str, dict[str, Any]] = {
+        "behind one conversation": {"key": "one"},
+        "done": {"state": "done", "due_at": None, "settled_at": clock.now},
+        "of another endpoint": {"endpoint": "theirs"},
+        "waiting for a retry": {"due_at": clock.now + 60, "key": "one"},
+    }
+    accept_many(inbox, "some", MANY // 3, **columns[stored])
+    before = work_of_a_claim(inbox)
+    accept_many(inbox, "many", **columns[stored])
+    # Four times as many are stored; what it writes may reach into a few pages more.
+    assert work_of_a_claim(inbox) <= 1.6 * before
+    inbox.save(held, None, DONE)
+
+
+def test_an_accept_does_not_meet_what_waits_in_its_conversation(inbox: Inbox) -> None:
+    """Nor does the save that lets the next one go."""
+    accept(inbox, "first", key="one")
+    held = claim(inbox)
+    accept_many(inbox, "many", key="one")
+
+    def plan(statement: Statement, values: dict[str, Any]) -> str:
+        def work(tx: Connection) -> str:
+            compiled = _Compiled(statement._statement, tx.dialect)
+            how = "EXPLAIN QUERY PLAN" if tx.dialect.name == "sqlite" else "EXPLAIN"
+            driver: Any = tx.connection.driver_connection
+            rows = driver.execute(f"{how} {compiled.text}", compiled.parameters(values))
+            return "\n".join(str(row[-1]) for row in rows.fetchall())
+
+        return inbox.database.write(work)
+
+    names = (*queries.NEW_EVENTS.c.keys(),)
+    if inbox.database.dialect == "sqlite":
+        accepts = plan(queries.INSERT_ONE, dict.fromkeys(names))
+        releases = plan(queries.RELEASE_ONE, {"key_": "one"})
+        assert "SCAN ycloud_events" not in accepts + releases
+        assert "SCAN other" not in accepts
+        assert "SCAN parked" not in releases
+    else:
+        arrays = {f"new_{name}": [None] for name in names}
+        accepts = plan(queries.INSERT_MANY, arrays)
+        releases = plan(queries.RELEASE_ALL, {"keys_": ["one"]})
+        assert "Seq Scan on ycloud_events" not in accepts + releases
+    for index in ("running_key", "key"):
+        assert f"x_ycloud_events_{index}" in accepts, accepts
+    assert "ix_ycloud_events_parked" in releases
+    inbox.save(held, None, DONE)
+    assert claim(inbox).id == "many00000"
+
+
+@pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
+def test_nothing_stays_parked_behind_what_ends_in_the_same_instant(
+    inbox_url: str, inbox: Inbox
+) -> None:
+    """Accepts, claims and saves of one conversation, from many processes at once."""
+    inboxes = [Inbox(Database(open_engine(inbox_url), owned=True)) for _ in range(4)]
+    number, lock = iter(range(400)), threading.Lock()
+    failures: list[BaseException] = []
+
+    def accepts(mine: Inbox) -> None:
+        try:
+            while True:
+                with lock:
+                    each = next(number, None)
+                if each is None:
+                    return
+                accept(mine, f"evt_{each:03}", key="one")
+        except BaseException as error:
+            failures.append(error)
+
+    def handles(mine: Inbox) -> None:
+        try:
+            while not over.is_set():
+                for held in mine.fetch(4):
+                    mine.save(held, None, DONE)
+        except BaseException as error:
+            failures.append(error)
+
+    over = threading.Event()
+    accepting = [threading.Thread(target=accepts, args=(each,)) for each in inboxes[:2]]
+    handling = [threading.Thread(target=handles, args=(each,)) for each in inboxes[2:]]
+    for thread in accepting + handling:
+        thread.start()
+    for thread in accepting:
+        thread.join()
+    try:
+        eventually(lambda: failures or inbox.stats().pending == 0)
+    finally:
+        over.set()
+        for thread in handling:
+            thread.join()
+    assert failures == []
+    stats = inbox.stats()
+    assert (stats.pending, stats.running) == (0, 0)
+
+
+@pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
+def test_what_a_killed_process_left_parked_is_found(inbox: Inbox) -> None:
+    """One that died between the end of an event and the release of the next."""
+    accept(inbox, "first", key="one")
+    accept(inbox, "second", key="one")
+    held = claim(inbox)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inbox, "_release_after", lambda ended: None)
+        inbox.save(held, None, DONE)
+    assert inbox.claim() is None
+    assert inbox.release_orphans() == 1
+    assert inbox.release_orphans() == 0
+    assert claim(inbox).id == "second"
