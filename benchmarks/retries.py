@@ -2,8 +2,8 @@
 
     python -m benchmarks.retries
 
-Events arrive so that a small backlog stays. A twentieth of the handlers ask for another
-try. ROUNDS and SECONDS in the environment make it shorter.
+Handlers take a little time, and events arrive so that a small backlog stays. A twentieth of
+the handlers ask for another try. ROUNDS and SECONDS in the environment make it shorter.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .rounds import setting, tabulate
 from .stores import TITLES, Store, kinds, scratch
 
 BACKLOG = 200  # events
+WORK = 0.01  # seconds that a handler takes
 FEEDERS = 8
 THREADS = 4
 EVERY = 20  # one of so many asks for another try
@@ -46,6 +47,7 @@ class Load:
     def handle(self, event: Event[Any]) -> None:
         """The handler."""
         now = time.time()
+        time.sleep(WORK)
         if event.attempt > 1:
             self.retries.append((now, now - self._due.pop(event.id)))
             return

@@ -1,9 +1,9 @@
-"""Memory over a soak: a gunicorn at full rate, looked at again and again.
+"""Memory and backlog of a soak: a gunicorn at full rate, looked at again and again.
 
     python -m benchmarks.soak [--minutes 10]
 
 Its end status is 1 if the memory of the last third is above that of the middle third by
-more than a twentieth.
+more than a twentieth, or if what is left over at the end is work for 5 seconds.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from flask_ycloud.inbox import Database, Inbox, open_engine
 from tests.processes import Sender, Server, bodies
 
 LOOKS_EVERY = 2.0  # seconds
+MOST_LEFT_OVER = 5.0  # seconds of work
 
 
 def resident(pid: int) -> int:
@@ -58,17 +59,22 @@ def main() -> int:
                 left = max(0.0, until - time.monotonic())
                 progress.update(task, completed=60 * minutes - left)
                 thread.join(LOOKS_EVERY)
+        paused = time.monotonic()
         inbox = Inbox(Database(open_engine(url), owned=True))
-        while inbox.stats().pending + inbox.stats().running:
+        stats = inbox.stats()
+        waiting = stats.pending + stats.running
+        while stats.pending + stats.running:
             time.sleep(0.1)
-        dead = inbox.stats().dead
+            stats = inbox.stats()
+        rest, dead = time.monotonic() - paused, stats.dead
         server.terminate()
     third = len(seen) // 3
     middle, last = (max(part) for part in (seen[third : 2 * third], seen[2 * third :]))
     growth = last / middle
     print(f"{len(sender.acknowledged)} acknowledged and handled, {dead} dead letters.")
     print(f"Memory of the last third beside the middle third: {growth:.3f}")
-    return 0 if growth < 1.05 and not dead else 1
+    print(f"At the end {waiting} were left over: work for {rest:.1f} s.")
+    return 0 if growth < 1.05 and not dead and rest < MOST_LEFT_OVER else 1
 
 
 if __name__ == "__main__":

@@ -27,7 +27,6 @@ def measure(store: Store, seconds: float) -> tuple[float, float]:
         paused, handled = time.monotonic(), app.started
         assert not done.refused, f"{done.refused} were refused"
         wait_for(app, done.accepted)
-        print(done, handled)
         return handled / done.accepted, time.monotonic() - paused
 
 

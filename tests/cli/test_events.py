@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -245,15 +246,13 @@ def test_a_worker_in_this_process(
     handlers: dict[int, Any] = {}
     monkeypatch.setattr(signal, "signal", handlers.__setitem__)
 
-    def wait(self: threading.Event, seconds: float) -> bool:
+    def wait(self: threading.Event, seconds: float | None = None) -> bool:
         eventually(lambda: runtime_of(app).inbox.list(state="done"))
         handlers[signal.SIGTERM]()
         return self.is_set()
 
+    event = type("E", (threading.Event,), {"wait": wait})
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "flask_ycloud.cli.work.threading.Event",
-            type("E", (threading.Event,), {"wait": wait}),
-        )
+        patch.setattr("flask_ycloud.cli.work.threading", SimpleNamespace(Event=event))
         result = call(app, "worker", "--threads", "1")
     assert result.exit_code == 0, result.exception

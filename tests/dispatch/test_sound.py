@@ -1,4 +1,4 @@
-"""What goes wrong around a handler is neither the death of its process nor anybody else's."""
+"""What goes wrong around a handler is no death of its process, and hurts nobody else."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -31,6 +32,10 @@ from ..support import body_of, call, deliver, eventually, id_of
 from .support import TYPE, Bench, state_of
 
 HALF_AN_EMOJI = "cannot read \ud83d"
+
+
+def is_done(app: Flask, event_id: str) -> bool:
+    return state_of(app, event_id) == "done"
 
 
 def handlers_of(app: Flask, event_id: str) -> dict[str, HandlerState]:
@@ -183,7 +188,7 @@ def test_a_receiver_that_raises_changes_no_outcome(
     for _ in range(3):
         body = body_of()
         deliver(worker_app, body)
-        eventually(lambda body=body: state_of(worker_app, id_of(body)) == "done")
+        eventually(partial(is_done, worker_app, id_of(body)))
     for signal in (handler_succeeded, handler_failed, event_done):
         signal.disconnect(receiver)
 
@@ -227,7 +232,7 @@ def test_a_thread_that_ends_is_replaced(
         deliver(worker_app, body)
     eventually(lambda: not kills)
     for body in bodies:
-        eventually(lambda body=body: state_of(worker_app, id_of(body)) == "done")
+        eventually(partial(is_done, worker_app, id_of(body)))
     assert "ended; another one starts" in caplog.text
 
 
@@ -238,7 +243,8 @@ def test_no_page_fails_while_the_system_has_no_thread_to_give(
     app.add_url_rule("/", "home", lambda: "home")
     seen: list[str] = []
     on_event(TYPE, name="one")(lambda event: seen.append(event.id))
-    really_start, started = threading.Thread.start, []
+    really_start = threading.Thread.start
+    started: list[threading.Thread] = []
 
     def start(thread: threading.Thread) -> None:
         if len(started) == 2 and full.is_set():
@@ -255,7 +261,7 @@ def test_no_page_fails_while_the_system_has_no_thread_to_give(
     full.clear()
     assert app.test_client().get("/").status_code == 200
     eventually(lambda: seen == [id_of(body)])
-    assert caplog.text.count("did not start (can't start new thread)") == 1
+    assert caplog.text.count("ycloud-fetcher did not start (can't start new thread)") == 1
 
 
 @pytest.mark.parametrize("after", [float("inf"), 367 * 86_400, -1, float("nan")])
@@ -298,10 +304,8 @@ def test_a_failed_handler_that_is_not_here_stays_failed(
         "YCLOUD_RETRY_DELAYS": [1, 60],
     }  # fmt: skip
     hooks = WebhookBlueprint("hooks")
-    web, worker = (
-        make_app(hooks, **settings),
-        make_app(WebhookBlueprint("hooks"), **settings),
-    )
+    web = make_app(hooks, **settings)
+    worker = make_app(WebhookBlueprint("hooks"), **settings)
 
     @hooks.on_event(TYPE, name="shop:track")
     def track(event: Event[Any]) -> None:
@@ -349,21 +353,22 @@ def test_a_worker_is_stopped_with_nothing_left_claimed(
             assert release.wait(20)
 
     inbox: Inbox = runtime_of(app).inbox
+
+    def accept(event_id: str, body: bytes) -> None:
+        inbox.accept(event_id, body, endpoint="ycloud", event_type="contact.created")
+
     dispatcher = WorkerDispatcher(runtime_of(app), threads=1)
     for number in range(40):
         body = body_of("contact.created", contactCreated={"id": str(number)})
-        inbox.accept(f"evt_{number}", body, endpoint="ycloud", event_type="contact.created")
+        accept(f"evt_{number}", body)
     dispatcher.start()
     eventually(lambda: inbox.stats().pending == 0)
     body = body_of("contact.created")
-    inbox.accept("evt_last", body.replace(id_of(body).encode(), b"evt_last"),
-                 endpoint="ycloud", event_type="contact.created")  # fmt: skip
+    accept("evt_last", body.replace(id_of(body).encode(), b"evt_last"))
     dispatcher.wake("evt_last")
     assert running.wait(10)
     for number in range(40):
-        inbox.accept(
-            f"more_{number}", body, endpoint="ycloud", event_type="contact.created"
-        )
+        accept(f"more_{number}", body)
     dispatcher.wake("more_1")
     stopping = threading.Thread(target=dispatcher.stop)
     stopping.start()

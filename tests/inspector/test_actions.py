@@ -88,7 +88,7 @@ def test_very_many_dead_letters(
     monkeypatch.setattr(actions, "_AT_ONCE", 5)
     inbox = runtime_of(app).inbox
     for number in range(11):
-        inbox.accept(f"evt_{number}", b"{}", endpoint="y", event_type=None, dead="x")
+        inbox.accept(f"evt_{number}", b"{}", endpoint="ycloud", event_type=None, dead="x")
     form = {"csrf_token": token(client, f"{PAGE}?state=dead"), "all": "1", "sure": "1"}
     client.post(f"{PAGE}replay", data=form)
     assert len(list(actions.dead_ids(inbox))) == 11, "they are still not understood"
