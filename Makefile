@@ -36,7 +36,7 @@ torture: $(INSTALLED)  ## kill -9 a server 200 times under load, over each store
 payloads: $(INSTALLED)  ## make flask_ycloud/payloads.py from the schema
 	$(BIN)/python -m scripts.make_payloads
 
-bench: $(INSTALLED)  ## everything side by side, into docs/performance.rst; half an hour
+bench: $(INSTALLED)  ## everything side by side, into docs/performance.rst; an hour
 	$(BIN)/pip install -qq --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m benchmarks.verify
 	$(BIN)/python -m benchmarks.request
@@ -44,6 +44,13 @@ bench: $(INSTALLED)  ## everything side by side, into docs/performance.rst; half
 	$(BIN)/python -m benchmarks.served
 	$(BIN)/python -m benchmarks.inbox
 	$(BIN)/python -m benchmarks.inbox --store postgresql
+	$(BIN)/python -m benchmarks.draining
+	$(BIN)/python -m benchmarks.steady
+	$(BIN)/python -m benchmarks.blocked
+	$(BIN)/python -m benchmarks.retries
+	$(BIN)/python -m benchmarks.idle
+	$(BIN)/python -m benchmarks.lone
+	$(BIN)/python -m benchmarks.starting
 	$(BIN)/python -m benchmarks.celery
 	$(BIN)/python -m benchmarks.report
 
@@ -66,7 +73,7 @@ row:  ## tests with other versions: ROW=oldest PIP='-c constraints/oldest.txt' P
 	.venv-$(ROW)/bin/python -m pytest -n auto --dist worksteal -q $(QUICK) \
 		-k 'not broker_that and not processes and not gunicorn and not worker' tests
 
-soak: $(INSTALLED)  ## memory over ten minutes at full rate
+soak: $(INSTALLED)  ## memory and backlog of ten minutes at full rate
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 lint: $(INSTALLED)  ## ruff: rules and format

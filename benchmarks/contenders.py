@@ -17,11 +17,11 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from flask_ycloud.dispatch import WorkerDispatcher
 from flask_ycloud.protocol import sample_event
@@ -74,9 +74,12 @@ def ours(count: Count, bodies: list[bytes], *, together: int) -> float:
     ids = [json.loads(body)["id"] for body in bodies]
 
     def accept(number: int) -> None:
-        key, common = f"key {number // together}", {"endpoint": "ycloud"}
         runtime.inbox.accept(
-            ids[number], bodies[number], event_type=TYPE, key=key, **common
+            ids[number],
+            bodies[number],
+            endpoint="ycloud",
+            event_type=TYPE,
+            key=f"key {number // together}",
         )
 
     with ThreadPoolExecutor(16) as pool:
@@ -124,11 +127,12 @@ def procrastinate(count: Count, bodies: list[bytes]) -> float:
     async def drain() -> float:
         async with app.open_async():
             await app.schema_manager.apply_schema_async()
-            await handle.batch_defer_async(*({"event": json.loads(each)} for each in bodies))
+            events = ({"event": json.loads(body)} for body in bodies)
+            await handle.batch_defer_async(*events)
             work = app.run_worker_async(concurrency=THREADS, install_signal_handlers=False)
             return await _ended(count, work)
 
-    return asyncio.run(_then_exit(drain()))
+    return asyncio.run(_answering(drain()))
 
 
 def pgqueuer(count: Count, bodies: list[bytes], *, batch: int) -> float:
@@ -147,18 +151,18 @@ def pgqueuer(count: Count, bodies: list[bytes], *, batch: int) -> float:
         await queries.enqueue(names, list(bodies), priorities)
         manager = QueueManager(queries)
 
-        @manager.entrypoint("handle")
         async def handle(job: Any) -> None:
             count(json.loads(job.payload))
 
+        manager.entrypoint("handle")(handle)
         return await _ended(count, manager.run(batch_size=batch))
 
-    rate: float = uvloop.run(_then_exit(drain()))
-    return rate
+    uvloop.run(_answering(drain()))
+    raise AssertionError("the answer ends this process")
 
 
-async def _then_exit(drain: Any) -> Any:
-    """End this process with the rate: it shall not wait for a worker to end."""
+async def _answering(drain: Coroutine[Any, Any, float]) -> NoReturn:
+    """Answer with what comes of it: nobody waits for a worker to end."""
     _answer(await drain)
 
 
@@ -175,12 +179,12 @@ def celery(count: Count, bodies: list[bytes]) -> float:
         broker_transport_options={"global_keyprefix": prefix},
     )
 
-    @app.task(name="handle")
     def handle(event: Any) -> None:
         count(event)
 
+    task = app.task(name="handle")(handle)
     for body in bodies:
-        handle.delay(json.loads(body))
+        task.delay(json.loads(body))
 
     def end() -> None:
         rate = count.rate()
@@ -206,7 +210,8 @@ CONTENDERS: dict[str, Callable[[Count, list[bytes]], float]] = {
 }
 
 
-def _answer(rate: float) -> None:
+def _answer(rate: float) -> NoReturn:
+    """Print it, and end this process."""
     os.write(1, f"\n{rate}\n".encode())  # Celery makes print() write to its log
     os._exit(0)
 

@@ -15,7 +15,7 @@ import sys
 
 from .contenders import THREADS
 from .rounds import setting, tabulate
-from .stores import kinds, scratch
+from .stores import TITLES, kinds, scratch
 
 # A case: which contender, and on which store. Redis keeps Celery's.
 SQLITE = {
@@ -39,6 +39,7 @@ _OURS = (
     " handler and each attempt"
 )
 _HUEY = "deletes a job before it runs it: a crash loses what runs; no order; keeps no job"
+_PGQUEUER = "at least once; coroutines of one thread; no order; keeps a line of a log"
 PROMISES = {
     "ours": _OURS,
     "ours-4": f"{_OURS}; here each event waits for the one before it",
@@ -48,10 +49,9 @@ PROMISES = {
         "at least once, if a task of yours looks for the jobs of dead workers; order by a"
         " lock that is not used here; keeps the job and its events"
     ),
-    "pgqueuer-1": "at least once; coroutines of one thread; no order; keeps a line of a log",
+    "pgqueuer-1": _PGQUEUER,
     "pgqueuer-10": (
-        "at least once; coroutines of one thread; no order; keeps a line of a log; up to"
-        " ten completions wait in memory, and run again after a crash"
+        f"{_PGQUEUER}; up to ten completions wait in memory, and run again after a crash"
     ),
     "celery": (
         "at least once after an hour, as far as Redis itself keeps what it has; no order;"
@@ -89,11 +89,10 @@ def measure(contender: str, kind: str, events: int) -> float:
 
 
 def main() -> None:
-    events, rounds, there = setting("EVENTS", 5000), setting("ROUNDS", 5), kinds()
+    events, rounds, there = setting("EVENTS", 5000), setting("ROUNDS", 3), kinds()
     tables = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
-    cases = {
-        name: case for kind in there for name, case in tables[kind].items()
-    }  # Celery is in both, and measured once
+    # Celery is in both, and measured once.
+    cases = {name: case for kind in there for name, case in tables[kind].items()}
     rates: dict[str, list[float]] = {name: [] for name in cases}
     missing: dict[str, str] = {}
     for _ in range(rounds):
@@ -107,9 +106,8 @@ def main() -> None:
         names = [name for name in tables[kind] if name not in missing]
         tabulate(
             f"draining-{kind}",
-            f"Draining a stored backlog of {events:,} events with {THREADS} threads,"
-            f" beside ours on {'SQLite' if kind == 'sqlite' else 'PostgreSQL'}",
-            "rate of events handled",
+            f"Draining {events:,} stored events with {THREADS} threads, on {TITLES[kind]}",
+            "rate of handling",
             {name: rates[name] for name in names},
             aim="below 1: ahead of the others",
             notes={name: PROMISES[tables[kind][name][0]] for name in names},

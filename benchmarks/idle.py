@@ -9,9 +9,9 @@ callback those of SQLite. ROUNDS, SECONDS and EVENTS in the environment make it 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import sqlalchemy as sa

@@ -23,7 +23,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from flask_ycloud import InboxUnavailable
-from flask_ycloud.inbox import Database, Inbox, Verdict, open_engine, queries
+from flask_ycloud.inbox import Database, Inbox, Verdict, open_engine
 from flask_ycloud.inbox.tables import events
 from flask_ycloud.protocol import sample_event
 
@@ -90,14 +90,15 @@ def accept_alone(inbox: Inbox, lock: AbstractContextManager[object]) -> None:
         "received_at": time.time(),
         "state": "pending",
         "due_at": 0.0,
-        "attempt": 0,
-        "crashes": 0,
+        "redeliveries": 0,
         "body": BODY,
+        **dict.fromkeys(("signed_at", "settled_at", "reason", "traceparent")),
     }
-    new = queries.new_events(inbox.database.dialect)
+    database = inbox.database
+    begin = database._begin if database.dialect == "sqlite" else database._autocommit
     # Locked for too long is a 503.
-    with lock, suppress(InboxUnavailable), inbox.database._begin() as tx:
-        tx.execute(new, row).first()
+    with lock, suppress(InboxUnavailable), begin() as tx:
+        inbox._insert(tx, [row])
 
 
 def fill(inbox: Inbox, count: int) -> None:

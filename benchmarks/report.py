@@ -15,6 +15,9 @@ ORDER = (
     "dispatch", "inbox-commits-sqlite", "inbox-slower-sqlite", "inbox-size-sqlite",
     "inbox-claim-sqlite",
     "inbox-commits-postgresql", "inbox-size-postgresql", "inbox-claim-postgresql",
+    "draining-sqlite", "draining-postgresql", "steady-rate", "steady-backlog",
+    "blocked-sqlite", "blocked-postgresql", "retries", "idle-statements",
+    "idle-connections", "lone-time", "lone-trips", "starting",
     "celery-1", "celery-2", "celery-3",
 )  # fmt: skip
 
@@ -29,12 +32,14 @@ def results() -> list[dict[str, Any]]:
 
 def table(result: dict[str, Any]) -> str:
     """One comparison, in reStructuredText."""
-    what = f"{result['what'].capitalize()}, as a ratio to ``{result['reference']}``;"
+    rounds = "one round" if result["rounds"] == 1 else f"{result['rounds']} rounds"
+    what = result["what"][0].upper() + result["what"][1:]
     lines = [
         result["title"],
         "~" * len(result["title"]),
         "",
-        f"{what} {result['rounds']} rounds.",
+        f"{what}, as a ratio to ``{result['reference']}``; {rounds}.",
+        *(["", f"The aim: {result['aim']}."] if result.get("aim") else []),
         "",
         ".. list-table::",
         "   :header-rows: 1",
@@ -45,7 +50,21 @@ def table(result: dict[str, Any]) -> str:
     for each in result["ratios"]:
         cells = [each["name"], *(f"{each[k]:.2f}" for k in ("median", "lowest", "highest"))]
         lines.append("   * - " + "\n     - ".join(cells))
+    lines += notes(result)
     return "\n".join(lines) + "\n"
+
+
+def notes(result: dict[str, Any]) -> list[str]:
+    """What is to be known of its cases, and those that are missing."""
+    known: dict[str, str] = result.get("notes", {})
+    missing: dict[str, str] = result.get("missing", {})
+    texts = list(dict.fromkeys(known.values()))
+    lines = []
+    for text in texts:
+        names = " and ".join(f"*{name}*" for name in known if known[name] == text)
+        lines.append(f"- {names}: {text}.")
+    lines += [f"- *{name}*: not measured, {why}." for name, why in missing.items()]
+    return ["", *lines] if lines else []
 
 
 def plot(found: list[dict[str, Any]]) -> str:

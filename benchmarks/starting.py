@@ -10,16 +10,21 @@ from __future__ import annotations
 import random
 import statistics
 import time
+from functools import partial
 
 from tests.processes import bodies, post
 from tests.support import eventually
 
-from .processes import gunicorn, site, worker
+from .processes import Site, gunicorn, site, worker
 from .rounds import setting, tabulate
 from .stores import scratch
 
 AIM = 0.05  # seconds
 WARM = 5  # events
+
+
+def has_started(app: Site, count: int) -> bool:
+    return app.started >= count
 
 
 def measure(events: int) -> tuple[float, float]:
@@ -30,7 +35,7 @@ def measure(events: int) -> tuple[float, float]:
             for number, body in enumerate(bodies(events + WARM)):
                 status, _ = post(port, body)
                 assert status == 200, status
-                eventually(lambda handled=number + 1: app.started >= handled)
+                eventually(partial(has_started, app, number + 1))
                 time.sleep(random.uniform(0.01, 0.05))
         cuts = statistics.quantiles(app.waits()[WARM:], n=100)
         return cuts[49], cuts[98]

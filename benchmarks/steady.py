@@ -40,7 +40,7 @@ def main() -> None:
     seconds, there = setting("SECONDS", 10), kinds()
     shares: dict[str, list[float]] = {"accepted": []}
     left: dict[str, list[float]] = {"the aim": []}
-    for _ in range(setting("ROUNDS", 5)):
+    for _ in range(setting("ROUNDS", 3)):
         shares["accepted"].append(1.0)
         left["the aim"].append(AIM)
         for kind in there:
@@ -50,7 +50,7 @@ def main() -> None:
             left.setdefault(TITLES[kind], []).append(rest)
     title = f"Full rate over HTTP: gunicorn with {WEB_THREADS} threads"
     tabulate(
-        "steady-rate", title, "rate of events handled while they arrive", shares,
+        "steady-rate", title, "rate of handling meanwhile", shares,
         aim="near 1",
     )  # fmt: skip
     tabulate(

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from rich.table import Table
 
 from tests.processes import Site
-from tests.torture import Report, torture
+from tests.torture import KILLED_THREADS, Report, torture
 
 SERVER = "postgresql+psycopg://postgres@127.0.0.1/test"
 SCHEMA = "ycloud_torture"
@@ -59,14 +59,17 @@ def run(name: str, url: str, kills: int, seed: int) -> Report:
 
 def show(reports: dict[str, Report]) -> None:
     table = Table(
-        "store", "kills", "acknowledged", "handled", "run again", "lost", "doubled"
-    )
+        "store", "kills", "acknowledged", "handled", "run again", "again per kill", "lost",
+        "doubled",
+        caption=f"Again per kill: at most {KILLED_THREADS} threads and one commit's worth.",
+    )  # fmt: skip
     for name, report in reports.items():
         figures = (
             report.kills,
             report.acknowledged,
             report.handled,
             report.repeated,
+            f"{report.again_per_kill:.2f}",
             report.lost,
             report.doubled,
         )

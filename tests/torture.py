@@ -11,6 +11,11 @@ from dataclasses import dataclass
 from .processes import Sender, Site, bodies
 from .support import eventually
 
+PROCESSES = 2
+
+#: The threads that may be in a handler when all processes are killed: four in each.
+KILLED_THREADS = 4 * PROCESSES
+
 
 @dataclass(frozen=True)
 class Report:
@@ -29,10 +34,16 @@ class Report:
     lost: int
     doubled: int
 
+    @property
+    def again_per_kill(self) -> float:
+        """How many handlers ran again for each kill."""
+        return self.repeated / self.kills
+
     def __str__(self) -> str:
         return (
             f"{self.kills} kills: {self.acknowledged} acknowledged, {self.handled} handled,"
-            f" {self.repeated} run again, {self.lost} lost, {self.doubled} doubled"
+            f" {self.repeated} run again ({self.again_per_kill:.2f} per kill),"
+            f" {self.lost} lost, {self.doubled} doubled"
         )
 
 
@@ -41,7 +52,7 @@ def torture(
 ) -> Report:
     """Send without pause, and kill -9 the whole server that many times."""
     rng = random.Random(seed)
-    server = site.serve("--workers", "2", "--threads", "4")
+    server = site.serve("--workers", str(PROCESSES), "--threads", "4")
     sender, ended = Sender(server.port), threading.Event()
 
     def send() -> None:
