@@ -20,4 +20,5 @@ class ManualDispatcher:
         self._notifying.notify()
 
     def stop(self) -> None:
-        """There is nothing to stop."""
+        """Notify no more."""
+        self._notifying.stop()

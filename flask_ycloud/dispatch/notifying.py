@@ -33,9 +33,17 @@ class Notifying(StartsThreads):
             self.start()
             self._due.set()
 
+    def stop(self) -> None:
+        """Notify no more."""
+        if self.started:
+            self._end()
+            self._due.set()
+
     def _notify(self) -> None:
         while True:
             self._due.wait()
             self._due.clear()
+            if self._ended:
+                return
             self._database.notify()
             time.sleep(_PAUSE_SECONDS)  # what comes meanwhile shares the next one

@@ -73,6 +73,7 @@ class WorkerDispatcher(StartsThreads):
         self._name = f"{socket.gethostname()} {os.getpid()} {id(self):x}"
         self._prune_at = time.monotonic() + PRUNE_EVERY_SECONDS / 60
         self._beat_at = time.monotonic()
+        self._orphans_after = ""
         jobs: dict[str, Callable[[], None]] = {
             _SAVER: self._saver.run,
             _ANNOUNCER: self._announce,
@@ -98,6 +99,7 @@ class WorkerDispatcher(StartsThreads):
 
         :param grace: seconds that the handlers get.
         """
+        self._notifying.stop()
         if not self.started:
             return
         self._stopping = True
@@ -167,7 +169,7 @@ class WorkerDispatcher(StartsThreads):
         if now >= self._beat_at:
             self._beat_at = now + BEAT_EVERY_SECONDS
             heartbeats.beat(inbox, self._name)
-            inbox.release_orphans()
+            self._orphans_after = inbox.release_orphans(self._orphans_after)
         if now >= self._prune_at:
             # One batch at a time: the rest is for the next look.
             self._prune_at = now + (0.0 if inbox.prune_some() else PRUNE_EVERY_SECONDS)

@@ -534,8 +534,15 @@ RELEASE_ALL = _release_all(orphans=False)
 #: saw one ahead of it, and that one may have ended in the same instant.
 RELEASE_ORPHANS = _release_all(orphans=True)
 
-#: The conversations in which events are parked.
-PARKED_KEYS = sa.select(events.c.key).where(events.c.parked_due_at.is_not(None)).distinct()
+#: Some of the conversations in which events are parked, by their keys.
+MANY_KEYS = 5_000
+PARKED_KEYS = (
+    sa.select(events.c.key)
+    .where(events.c.parked_due_at.is_not(None), events.c.key > bindparam("after_"))
+    .distinct()
+    .order_by(events.c.key)
+    .limit(MANY_KEYS)
+)
 
 #: Note which handler runs, and since when.
 NOTE_START = Statement(

@@ -183,8 +183,11 @@ class EventQueue:
         def work(tx: Connection) -> tuple[list[Claim], int]:
             rows = _run_or_lose(tx, statement, values)
             claimed = [row[:-1] for row in rows if row[0] is not None]
-            self._release_orphans(tx, {row[-1] for row in rows if row[0] is None})
-            return _with_outcomes(tx, claimed), len(rows)
+            parked = {row[-1] for row in rows if row[0] is None}
+            released = self._release_orphans(tx, parked)
+            if values.get("id_") in released:
+                raise _LostRace  # it is due again, after all
+            return _with_outcomes(tx, claimed), values["limit_"] if released else len(rows)
 
         for _ in range(_TRIES):
             try:
@@ -276,21 +279,24 @@ class EventQueue:
         }
         self.database.write_single(lambda tx: queries.NOTE_START.run(tx, values))
 
-    def release_orphans(self) -> int:
-        """On PostgreSQL, make due what waits for an event that has ended.
+    def release_orphans(self, after: str = "") -> str:
+        """On PostgreSQL, make due what is parked behind an event that has ended.
 
         A process that died between two statements leaves it so. On SQLite they are one
         transaction.
 
-        :returns: how many became due.
+        :param after: what the call before gave: a call looks at some thousands of
+            conversations, and the next one at those that follow.
+        :returns: where the next call goes on; empty to start again.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
         if self.database.dialect == "sqlite":
-            return 0
+            return ""
 
-        def work(tx: Connection) -> int:
-            keys = tx.execute(queries.PARKED_KEYS).scalars().all()
-            return len(self._release_orphans(tx, keys))
+        def work(tx: Connection) -> str:
+            keys = tx.execute(queries.PARKED_KEYS, {"after_": after}).scalars().all()
+            self._release_orphans(tx, keys)
+            return keys[-1] if len(keys) == queries.MANY_KEYS else ""
 
         return self.database.write_single(work)
 

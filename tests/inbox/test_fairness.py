@@ -298,6 +298,24 @@ def test_what_a_killed_process_left_parked_is_found(inbox: Inbox) -> None:
         patch.setattr(inbox, "_release_after", lambda ended: None)
         inbox.save(held, None, DONE)
     assert inbox.claim() is None
-    assert inbox.release_orphans() == 1
-    assert inbox.release_orphans() == 0
+    assert inbox.release_orphans() == ""
     assert claim(inbox).id == "second"
+
+
+@pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
+def test_the_look_for_them_goes_on_where_it_stopped(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "MANY_KEYS", 2)
+    monkeypatch.setattr(queries, "PARKED_KEYS", queries.PARKED_KEYS.limit(2))
+    for key in "abc":
+        accept(inbox, f"{key}0", key=key)
+        accept(inbox, f"{key}1", key=key)
+    monkeypatch.setattr(inbox, "_release_after", lambda ended: None)
+    for held in inbox.fetch(9):
+        inbox.save(held, None, DONE)
+    after = inbox.release_orphans()
+    assert after == "b"
+    assert ids(inbox.fetch(9)) == ["a1", "b1"]
+    assert inbox.release_orphans(after) == ""
+    assert ids(inbox.fetch(9)) == ["c1"]
