@@ -29,7 +29,7 @@ from .handlers import (
     handler_succeeded,
     on_event,
 )
-from .inbox import Attempt, HandlerState, Inbox, Stats, StoredEvent
+from .inbox import Attempt, HandlerState, Inbox, RunningHandler, Stats, StoredEvent
 from .protocol import EVENT_TYPES, Event, EventType, Signature, parse_event, sign, verify
 from .web import WebhookBlueprint, current_inbox, ycloud_bp
 
@@ -51,6 +51,7 @@ __all__ = [
     "MalformedSignature",
     "MissingSignature",
     "Retry",
+    "RunningHandler",
     "Signature",
     "SignatureError",
     "SignatureMismatch",

@@ -24,7 +24,7 @@ _EXTENSION = "ycloud"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One endpoint of an app: who hears it, and a function that gives its secrets."""
+    """One endpoint of an app: its handlers, and a function that gives its secrets."""
 
     handlers: Handlers
     secrets: Callable[[], tuple[str | bytes, ...]] = field(repr=False)
@@ -113,7 +113,7 @@ class Runtime:
         return next(rule.rule for rule in rules if f".{rule.endpoint}".endswith(tail))
 
     def scopes(self, endpoint: str) -> list[Handlers]:
-        """The subscriptions that hear an endpoint: everyone's and its own."""
+        """The subscriptions to an endpoint: those to every endpoint, and its own."""
         own = self.endpoints.get(endpoint)
         return [everywhere] if own is None else [everywhere, own.handlers]
 

@@ -27,7 +27,7 @@ class EndpointSecret:
 
     It is fetched when this object is made, so an app that cannot have it does not start.
     From then on it is cached, and fetched again every five minutes by a thread of its own:
-    no delivery waits for it, and while the API is away the last one stays. A secret that
+    no delivery waits for it, and while the API is down the last one stays. A secret that
     was replaced is good for six hours more, since YCloud may still retry with it.
 
     :param endpoint_id: such as ``wh627c8640675de8fc689ab9d9``.

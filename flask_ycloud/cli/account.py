@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, YCloudError
-from ..handlers import subscriptions, types_heard
+from ..handlers import subscriptions, types_handled
 from ..protocol import patterns
 from ..runtime import Runtime
 from .endpoints import open_api
@@ -64,10 +64,10 @@ def _endpoint(runtime: Runtime, name: str, endpoint: WebhookEndpoint) -> Iterato
         yield Finding("account", "look", text, remedy)
     scopes, subscribed = runtime.scopes(name), set(endpoint.enabled_events)
     reached = {each for event_type in subscribed for each in patterns(event_type)}
-    if unheard := sorted(subscriptions(*scopes) - reached):
-        text = f"Handled, but not subscribed: {', '.join(unheard)}."
+    if unsubscribed := sorted(subscriptions(*scopes) - reached):
+        text = f"Handled, but not subscribed: {', '.join(unsubscribed)}."
         yield Finding("account", "look", text, f"{update} --from-handlers")
-    if unhandled := sorted(subscribed - set(types_heard(*scopes))):
+    if unhandled := sorted(subscribed - set(types_handled(*scopes))):
         text = f"Subscribed, but without a handler: {', '.join(unhandled)}."
         yield Finding("account", "look", text, f"{update} --from-handlers")
 

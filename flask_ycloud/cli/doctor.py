@@ -14,7 +14,7 @@ from flask import current_app
 
 from ..errors import ConfigurationError, InboxUnavailable
 from ..formats import short
-from ..handlers import types_heard
+from ..handlers import types_handled
 from ..inbox import heartbeats
 from ..protocol import KNOWN_SUBSCRIPTIONS
 from ..runtime import Runtime, runtime_of
@@ -83,7 +83,7 @@ def _secrets(runtime: Runtime) -> Iterator[Finding]:
         try:
             secrets = endpoint.secrets()
         except ConfigurationError as error:
-            yield Finding("secret", "bad", f"{name}: {error}", "Mend the callable.")
+            yield Finding("secret", "bad", f"{name}: {error}", "Fix the callable.")
             continue
         if any(each != each.strip() for each in secrets):
             text = f"{name}: a secret has white space around it."
@@ -94,16 +94,18 @@ def _secrets(runtime: Runtime) -> Iterator[Finding]:
 
 def _handlers(runtime: Runtime) -> Iterator[Finding]:
     for name in runtime.endpoints:
-        heard = types_heard(*runtime.scopes(name))
-        unknown = [each for each in heard if each not in KNOWN_SUBSCRIPTIONS]
-        if not heard:
-            text = f"{name}: no handler hears anything that arrives."
+        handled = types_handled(*runtime.scopes(name))
+        unknown = [each for each in handled if each not in KNOWN_SUBSCRIPTIONS]
+        if not handled:
+            text = f"{name}: no handler is subscribed to anything that arrives."
             yield Finding("handlers", "bad", text, "Is the module with @on_event imported?")
         elif unknown:
             text = f"{name}: not documented by YCloud: {', '.join(unknown)}."
             yield Finding("handlers", "look", text, "Are they spelt right?")
         else:
-            yield Finding("handlers", "good", f"{name} hears {len(heard)} event types.")
+            yield Finding(
+                "handlers", "good", f"{name} has handlers for {len(handled)} event types."
+            )
 
 
 def _inbox(runtime: Runtime) -> Iterator[Finding]:
@@ -182,7 +184,7 @@ def _workers(runtime: Runtime) -> Iterator[Finding]:
     if alive:
         yield Finding("workers", "good", f"{len(alive)} processes handle events.")
         return
-    last = f"the last was heard of {short(min(ages.values()))} ago" if ages else "none yet"
+    last = f"the last heartbeat was {short(min(ages.values()))} ago" if ages else "none yet"
     remedy = (
         "Start: flask ycloud worker"
         if runtime.dispatch == "manual"

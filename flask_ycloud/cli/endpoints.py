@@ -11,7 +11,7 @@ import click
 from flask import current_app
 
 from ..errors import ConfigurationError
-from ..handlers import types_heard
+from ..handlers import types_handled
 from ..runtime import Runtime, runtime_of
 from .endpoint_output import plain, show_endpoint
 from .group import ycloud_cli
@@ -188,10 +188,10 @@ def _events(events: Iterable[str], from_handlers: bool, endpoint: str | None) ->
     if not from_handlers:
         return list(events)
     runtime = runtime_of(current_app)
-    heard = types_heard(*runtime.scopes(runtime.endpoint_named(endpoint)))
-    if not heard:
+    handled = types_handled(*runtime.scopes(runtime.endpoint_named(endpoint)))
+    if not handled:
         raise click.UsageError("The app has no handlers to subscribe for.")
-    return [*events, *(each for each in heard if each not in events)]
+    return [*events, *(each for each in handled if each not in events)]
 
 
 def _properties(attributes: tuple[str, ...]) -> dict[str, tuple[str, ...]] | None:

@@ -56,8 +56,8 @@ def _why(
         if _fits(original, header, secrets):
             return (
                 f"The body was changed after it was signed: {change}. Verify the bytes as"
-                " they arrived (in Flask, request.get_data()), never JSON that was written"
-                " anew."
+                " they arrived (in Flask, request.get_data()), never JSON that was parsed"
+                " and written again."
             )
     return (
         "No secret in the settings gives this signature for this body. Either the secret is"
@@ -86,4 +86,7 @@ def _originals(body: bytes) -> Iterator[tuple[str, bytes]]:
     for ascii_only in (False, True):
         for separators in ((",", ":"), (", ", ": ")):
             written = json.dumps(loaded, ensure_ascii=ascii_only, separators=separators)
-            yield "it was written anew as JSON", written.encode("utf-8", "surrogatepass")
+            yield (
+                "it was parsed and written again as JSON",
+                written.encode("utf-8", "surrogatepass"),
+            )

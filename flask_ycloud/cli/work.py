@@ -10,7 +10,7 @@ from flask import current_app
 
 from ..dispatch import WorkerDispatcher, tasks
 from ..errors import YCloudError
-from ..handlers import types_heard
+from ..handlers import types_handled
 from ..runtime import runtime_of
 from .group import ycloud_cli
 
@@ -26,7 +26,7 @@ your @on_event functions where the app is made, which is {module!r}: for example
 def worker(threads: int | None, once: bool) -> None:
     """Handle events until SIGTERM or Ctrl-C; handlers that run may finish."""
     runtime = runtime_of(current_app)
-    if not any(types_heard(*runtime.scopes(name)) for name in runtime.endpoints):
+    if not any(types_handled(*runtime.scopes(name)) for name in runtime.endpoints):
         raise click.ClickException(_NO_HANDLERS.format(module=current_app.import_name))
     working = WorkerDispatcher(runtime, threads=threads or runtime.settings.worker_threads)
     if once:

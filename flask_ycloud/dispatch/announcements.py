@@ -25,7 +25,7 @@ def log_failure(
         log(_logger, logging.INFO, message, *subject, **extra)
     elif outcome.retry_after is not None and delay is not None:
         message = "Handler %s asked for event %s (%s) again in %g s."
-        log(_logger, logging.INFO, message, *subject, delay, **extra)
+        log(_logger, logging.INFO, message, *subject, round(delay, 1), **extra)
     else:
         log(
             _logger,
@@ -33,7 +33,7 @@ def log_failure(
             "Handler %s failed at event %s (%s), attempt %d; %s. %s",
             *subject,
             event.attempt,
-            "it was the last" if delay is None else f"the next is in {delay:g} s",
+            "it was the last" if delay is None else f"the next is in {round(delay, 1):g} s",
             type_and_stack(outcome.exception) if outcome.exception else "",
             **extra,
         )

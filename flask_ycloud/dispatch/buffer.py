@@ -101,7 +101,7 @@ class Buffer:
         """How many claims to fetch. Few at a time would cost a commit each."""
         waiting, most = len(self._waiting), self._most_ahead()
         if waiting < self._idle or 2 * waiting <= most:
-            return max(most, self._idle) - waiting
+            return max(most, min(self._idle, MOST_AHEAD)) - waiting
         return 0
 
     def _most_ahead(self) -> int:

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .. import tracing
-from ..errors import EventNotUnderstood
+from ..errors import EventNotUnderstood, type_and_stack
 from ..handlers import (
     Handler,
     Outcome,
@@ -164,16 +164,20 @@ class _Round:
         return saved
 
     def _run(self, name: str, event: Event[Any], commit: Callable[[], None]) -> Outcome:
-        """Run the handler, in a span if there is a tracer, whatever that one raises."""
+        """Run the handler once, in a span if there is a tracer, whatever it raises."""
         outcome: Outcome | None = None
+        began = False
         try:
             with tracing.handling(self.claim.traceparent, **about(name, event)):
+                began = True
                 outcome = run(self.handlers[name], self.runtime.app, event, commit=commit)
                 if outcome.exception is not None:
                     tracing.failed(outcome.exception)
         except Exception as error:
-            kind = type(error).__name__
-            log(_logger, logging.ERROR, "The tracer raised %s.", kind)
+            log(_logger, logging.ERROR, "Around %s: %s", name, type_and_stack(error))
+            if began and outcome is None:
+                kind = type(error).__qualname__
+                outcome = Outcome("failed", f"{kind} around the handler", exception=error)
         return outcome or run(self.handlers[name], self.runtime.app, event, commit=commit)
 
     def _keep(self, state: HandlerState, last: bool, told: Then | None = None) -> bool:

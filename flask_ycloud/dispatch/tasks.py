@@ -36,7 +36,7 @@ class TaskDispatcher(StartsThreads):
     """Sends the id of each due event to a task queue.
 
     From a thread of its own: the answer to a delivery waits for no broker. While the
-    broker is away ids are dropped, and the sweep sends them later.
+    broker is down ids are dropped, and the sweep sends them later.
 
     :param send: called with an event's id, and the seconds until :func:`handle` is to be
         called with it. It may raise whatever the queue raises.
@@ -70,7 +70,7 @@ class TaskDispatcher(StartsThreads):
         self._send(event_id, min(seconds, LONGEST_COUNTDOWN))
 
     def offer(self, event_id: str, seconds: float = 0.0) -> None:
-        """Send a task, or leave it to a sweep if the broker is away."""
+        """Send a task, or leave it to a sweep if the broker is down."""
         try:
             self.send(event_id, seconds)
             self._troubled = False
@@ -117,7 +117,9 @@ def sweep() -> int:
     :returns: how many tasks were sent.
     """
     runtime, dispatcher = _task_queue()
-    runtime.inbox.release_orphans()
+    after = runtime.inbox.release_orphans()
+    while after:
+        after = runtime.inbox.release_orphans(after)
     overdue = runtime.inbox.overdue(OVERDUE_SECONDS, limit=_MOST_SWEPT)
     for event_id in overdue:
         dispatcher.send(event_id)

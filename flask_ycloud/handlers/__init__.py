@@ -8,7 +8,7 @@ from .registry import (
     handlers_for,
     on_event,
     subscriptions,
-    types_heard,
+    types_handled,
 )
 from .signals import (
     announce,
@@ -40,5 +40,5 @@ __all__ = [
     "on_event",
     "run",
     "subscriptions",
-    "types_heard",
+    "types_handled",
 ]

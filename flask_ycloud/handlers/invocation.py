@@ -79,7 +79,7 @@ def run(
                 _finish(result, timeout)
         commit()
     except Discard as discard:
-        return Outcome("discarded", str(discard.reason), exception=discard)
+        return Outcome("discarded", _as_text(discard.reason), exception=discard)
     except HandlerTimeout as error:
         return Outcome("failed", f"cancelled after {timeout:g} s", exception=error)
     except BaseException as error:  # a sys.exit() in a handler is a failure like others
@@ -88,6 +88,13 @@ def run(
         after = error.after if isinstance(error, Retry) else None
         return Outcome("failed", _type_and_place(error, receiver), after, error)
     return Outcome("succeeded")
+
+
+def _as_text(reason: object) -> str:
+    try:
+        return str(reason)
+    except Exception as error:
+        return f"a {type(reason).__name__}, whose text raised {type(error).__name__}"
 
 
 def _finish(awaitable: Awaitable[Any], timeout: float | None) -> None:

@@ -43,8 +43,8 @@ class Handlers:
         """Subscribe the decorated function, ``def`` or ``async def``, to events.
 
         It is called with an :class:`Event`, inside an app context, after the delivery
-        was answered. It is held strongly and returned unchanged. If it raises, it alone
-        is run again later.
+        was answered. It is held strongly and returned unchanged. If it raises, only
+        this handler runs again later.
 
         The same module, qualified name and code registered again (an app factory called
         twice, a reload) replaces the earlier one.
@@ -76,7 +76,7 @@ class Handlers:
             earlier = self._by_name.get(handler.name)
             if earlier is not None:
                 if earlier.func is handler.func:
-                    return earlier  # stacked decorators: it hears more types
+                    return earlier  # stacked decorators: it has more types
                 if code_of(earlier.func) != code_of(handler.func):
                     raise ConfigurationError(
                         f"A handler named {handler.name!r} is registered already, with"
@@ -88,7 +88,7 @@ class Handlers:
             return handler
 
 
-#: The subscriptions that hear every endpoint.
+#: The subscriptions to every endpoint.
 everywhere = Handlers()
 
 # To a type checker it knows the data of each event type, too.
@@ -122,18 +122,18 @@ def handlers_for(app: object, event_type: str, *scopes: Handlers) -> dict[str, R
 
 
 def subscriptions(*scopes: Handlers) -> set[str]:
-    """The types and patterns that somebody in these scopes hears."""
+    """The types and patterns that somebody in these scopes is subscribed to."""
     return {name for scope in scopes for name in scope.signals.subscriptions()}
 
 
-def types_heard(*scopes: Handlers) -> list[str]:
-    """The event types that somebody in these scopes hears.
+def types_handled(*scopes: Handlers) -> list[str]:
+    """The event types that somebody in these scopes is subscribed to.
 
     A pattern stands for the documented types that it reaches.
     """
-    heard = subscriptions(*scopes)
-    known = [name for name in EVENT_TYPES if not heard.isdisjoint(patterns(name))]
-    return known + sorted(each for each in heard - KNOWN_SUBSCRIPTIONS if "*" not in each)
+    handled = subscriptions(*scopes)
+    known = [name for name in EVENT_TYPES if not handled.isdisjoint(patterns(name))]
+    return known + sorted(each for each in handled - KNOWN_SUBSCRIPTIONS if "*" not in each)
 
 
 def _check_types(types: tuple[str, ...]) -> None:

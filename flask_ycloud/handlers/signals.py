@@ -49,7 +49,7 @@ event_dead = _life.signal("event-dead")
 def announce(signal: NamedSignal, app: object, **details: Any) -> None:
     """Send a signal of an event's life; a receiver that raises hides no other.
 
-    Nor does it change what becomes of the event: it is logged, by its type alone.
+    Nor does it change what becomes of the event: it is logged, by its type only.
     """
     if not signal.receivers or signal.is_muted:
         return
@@ -79,10 +79,10 @@ class EventSignals:
         return self._namespace.signal(subscription)
 
     def receivers(self, app: object, event_type: str) -> Iterator[Callable[..., Any]]:
-        """Who hears an event of this type, from narrow patterns to wide.
+        """Who is subscribed to this type, from narrow patterns to wide.
 
-        It makes no signals, so a flood of unknown types grows nothing. Who hears by two
-        patterns comes twice.
+        It makes no signals, so a flood of unknown types grows nothing. Who is subscribed
+        by two patterns comes twice.
         """
         for subscription in patterns(event_type):
             signal = self._namespace.get(subscription)
@@ -90,7 +90,7 @@ class EventSignals:
                 yield from _in_order(signal, app)
 
     def subscriptions(self) -> set[str]:
-        """The types and patterns that somebody hears."""
+        """The types and patterns that somebody is subscribed to."""
         return {name for name, signal in self._namespace.items() if signal.receivers}
 
     def disconnect(self, receiver: Callable[..., Any]) -> None:
@@ -101,8 +101,8 @@ class EventSignals:
 
 def _in_order(signal: NamedSignal, app: object) -> Iterator[Callable[..., Any]]:
     """The receivers in order of connection; blinker's own order is none."""
-    heard = list(signal.receivers_for(app))
+    subscribed = list(signal.receivers_for(app))
     for held in list(signal.receivers.values()):
         receiver: Any = held() if isinstance(held, weakref.ref) else held
-        if receiver in heard:
+        if receiver in subscribed:
             yield receiver

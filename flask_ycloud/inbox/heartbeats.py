@@ -41,7 +41,7 @@ def sign_off(inbox: Inbox, worker: str) -> None:
 
 
 def workers(inbox: Inbox) -> dict[str, float]:
-    """The processes that handle, and how many seconds ago each was heard of.
+    """The processes that handle, and how many seconds ago the last heartbeat of each was.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """

@@ -134,11 +134,14 @@ class PipeNotifier:
 
     def _open(self) -> tuple[Path, int]:
         mode = stat.S_IMODE(self._database.stat().st_mode) & 0o666
-        self._folder.mkdir(mode=mode | (mode & 0o444) >> 2, exist_ok=True)
+        with suppress(FileExistsError):
+            self._folder.mkdir()
+            self._folder.chmod(mode | (mode & 0o444) >> 2)  # whatever the umask is
         name = f"{os.getpid()}-{time.monotonic_ns():x}"
         hidden, pipe = self._folder / f".{name}", self._folder / name
-        os.mkfifo(hidden, mode)
+        os.mkfifo(hidden)
         try:
+            os.chmod(hidden, mode)
             # For writing, too: while there is a writer, the pipe has no end to read.
             reader = os.open(hidden, os.O_RDWR | os.O_NONBLOCK)
             os.rename(hidden, pipe)  # from now on it has a reader, so nobody removes it

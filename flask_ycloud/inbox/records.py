@@ -68,8 +68,8 @@ class StoredEvent:
     :param running_handler: the handler that runs, once it has run for a second.
     :param running_since: since when it runs.
     :param body: the raw bytes as they arrived.
-    :param redeliveries: how often it came again.
-    :param redelivered_at: when it came the last time, if it came again.
+    :param redeliveries: how often it was redelivered.
+    :param redelivered_at: when it was redelivered the last time.
     :param handlers: the outcomes so far; empty in a list.
     :param attempts: every run of a handler, in order of their ends; empty in a list.
     :param position: its place in the order of arrival; ``list(before=…)`` takes it.

@@ -138,7 +138,7 @@ rejections = sa.Table(
     sa.Column("count", sa.Integer, nullable=False),
 )
 
-#: The processes that handle, and when each was last heard of.
+#: The processes that handle, and the last heartbeat of each.
 workers = sa.Table(
     "ycloud_workers",
     metadata,

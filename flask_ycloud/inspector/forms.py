@@ -18,7 +18,7 @@ _UNHANDLED = "unhandled"  # in the filter, a choice beside the states
 def filters() -> dict[str, Any]:
     """The filters in the query, for :func:`flask_ycloud.inbox.reports.search`.
 
-    What cannot be read is left out: a page that says "400" helps nobody to mend it.
+    What cannot be read is left out: a page that says "400" helps nobody to fix it.
     """
     state = request.args.get("state")
     found = {

@@ -183,7 +183,7 @@ def _url(view: str, query: dict[str, Any], **changes: Any) -> str:
 
 
 def _stats() -> Stats | None:
-    """What every whole page shows above: nothing while the inbox is away."""
+    """What every whole page shows above: nothing while the inbox cannot be read."""
     try:
         return _runtime().inbox.stats()
     except InboxUnavailable:

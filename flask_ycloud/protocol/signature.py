@@ -78,7 +78,7 @@ def verify(
 
     The time is looked at last, so a :exc:`StaleSignature` is always authentic.
 
-    :param body: the raw bytes as they arrived; never JSON that was written anew.
+    :param body: the raw bytes as they arrived, never JSON that was written again.
     :param header: the value of ``YCloud-Signature``, or ``None`` if it was not sent.
     :param secrets: the signing secret, or several while rotating; any may match.
     :param tolerance: seconds that the signing may lie before or after now.

@@ -53,7 +53,7 @@ class WebhookBlueprint(Blueprint):
 
     All endpoints of an app share one inbox, one worker and the settings; each has its
     own secret and its own :meth:`on_event`. An event id that is known is a duplicate at
-    whichever endpoint it comes again.
+    whichever endpoint it arrives next.
 
     :param name: the endpoint's name, kept with its events; unique in an app.
     :param secret_key: the config key that holds its signing secret.
@@ -70,7 +70,7 @@ class WebhookBlueprint(Blueprint):
         super().__init__(name, __name__, url_prefix=url_prefix or f"/{name}")
         self.secret_key = secret_key
         self._handlers = Handlers()
-        #: Like :func:`flask_ycloud.on_event`, but hears only what arrives at this endpoint.
+        #: Like :func:`flask_ycloud.on_event`, but for what arrives at this endpoint only.
         self.on_event: OnEvent = self._handlers.on_event
         self.add_url_rule(
             "/webhook",
@@ -114,7 +114,7 @@ class WebhookBlueprint(Blueprint):
             detail = error.description or error.name
             return self._reject(runtime, status, reason, detail, allow)
         except ConfigurationError as error:
-            # A callable gave no secret. Ours to mend: YCloud shall send it again.
+            # A callable gave no secret. The fault is ours: YCloud shall send it again.
             message = "Deliveries at %s cannot be verified: %s"
             log(_logger, logging.ERROR, message, self.name, error)
             return _problem(

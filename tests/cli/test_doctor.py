@@ -62,7 +62,7 @@ def test_all_is_well(healthy: Flask) -> None:
     for text in (
         "settings  Events are handled by 'worker'.",
         "secret    ycloud has one secret.",
-        "handlers  ycloud hears 1 event types.",
+        "handlers  ycloud has handlers for 1 event types.",
         "tables of version 2",
         "A durable write takes ",
         "backlog   0 wait, 0 run, none is overdue.",
@@ -77,7 +77,7 @@ def test_all_is_well(healthy: Flask) -> None:
 def test_a_remedy_is_shown(app: Flask) -> None:
     lines = call(app, "doctor").output.splitlines()
     wrong = next(n for n, line in enumerate(lines) if line.startswith("bad     handlers"))
-    assert lines[wrong].endswith("no handler hears anything that arrives.")
+    assert lines[wrong].endswith("no handler is subscribed to anything that arrives.")
     assert lines[wrong + 1].strip() == "→ Is the module with @on_event imported?"
 
 
@@ -108,7 +108,7 @@ def test_secrets(make_app: MakeApp) -> None:
 def test_handlers(app: Flask) -> None:
     assert levels(app, "handlers") == ["bad"]
     on_event("*", name="all")(print)
-    assert findings(app)["handlers"][0][1] == "ycloud hears 44 event types."
+    assert findings(app)["handlers"][0][1] == "ycloud has handlers for 44 event types."
     on_event("sms.mesage.updated", name="mistyped")(print)
     (found,) = findings(app)["handlers"]
     assert found[0] == "look"
@@ -153,7 +153,7 @@ def test_backlog_and_workers(make_app: MakeApp) -> None:
     assert found["backlog"][0][:2] == (
         "bad", "Events have been due for more than 60 s; 1 wait.",
     )  # fmt: skip
-    assert found["workers"][0][1].endswith("the last was heard of 1 min ago.")
+    assert found["workers"][0][1].endswith("the last heartbeat was 1 min ago.")
 
 
 def test_worker_threads_that_have_not_started(make_app: MakeApp) -> None:

@@ -207,7 +207,9 @@ def finds_the_fault(shell: Shell, command: str) -> None:
     (shell.folder / "body.json").write_text(anew)
     result = shell.run(re.sub(r'"t=[^"]*"', f'"{sign(signed, SECRET)}"', command))
     assert result.returncode == 1
-    said = "Error: The body was changed after it was signed: it was written anew as JSON."
+    said = (
+        "Error: The body was changed after it was signed: it was parsed and written again"
+    )
     assert result.stdout.startswith(said)
     assert said in (ROOT / "docs" / "commands.rst").read_text()
 

@@ -44,8 +44,22 @@ def handlers_of(app: Flask, event_id: str) -> dict[str, HandlerState]:
     return {each.handler: each for each in event.handlers}
 
 
+class Unspeakable:
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
 @pytest.mark.parametrize(
-    "reason", [HALF_AN_EMOJI, "a\0b", ValueError("odd"), {"a": 1}, "x" * 100_000, None]
+    "reason",
+    [
+        HALF_AN_EMOJI,
+        "a\0b",
+        ValueError("odd"),
+        {"a": 1},
+        "x" * 100_000,
+        None,
+        Unspeakable(),
+    ],
 )
 def test_any_reason_of_a_discard_is_kept(worker_app: Flask, reason: Any) -> None:
     """As text that fits; and no other handler or delivery is hurt."""

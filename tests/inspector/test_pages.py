@@ -118,7 +118,7 @@ def test_an_event(app: Flask, client: FlaskClient) -> None:
         "ms ValueError at ",
         "good succeeded at attempt 1",
         "drops discarded at attempt 1",
-        "came again; not handled again",
+        "was redelivered; not handled again",
         "UTC a dead letter",
         "bad failed 1 ValueError",
         f"As it arrived, {len(body)} bytes",
