@@ -48,12 +48,15 @@ class Buffer:
         """Whether an event that is accepted now is fetched at once."""
         return not self._closed and self._missing() > 0
 
-    def put(self, claims: Sequence[Claim]) -> None:
-        """Hand claims to the threads, in their order."""
+    def put(self, claims: Sequence[Claim]) -> bool:
+        """Hand claims to the threads, in their order; ``False`` once it is closed."""
         now = time.monotonic()
         with self._work:
+            if self._closed:
+                return False
             self._waiting.extend((now, claim) for claim in claims)
             self._work.notify(len(claims))
+            return True
 
     def take(self) -> Claim | None:
         """The next claim, as soon as there is one; ``None`` once it is closed."""

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from ..errors import InboxUnavailable, type_and_stack
-from ..inbox import Progress
+from ..inbox import Claim, Progress
 from ..logs import log
 from ..runtime import Runtime
 from .buffer import Buffer
@@ -89,7 +89,6 @@ class Fetcher:
             seen = self._wakes
             try:
                 idle = not self._fetch()
-                self._troubled = False
             except InboxUnavailable as error:
                 idle = True
                 if not self._troubled:  # once, not each second of an outage
@@ -107,16 +106,17 @@ class Fetcher:
         self._chores()
         wanted = self._buffer.wanted(GIVE_BACK_SECONDS / 2)
         if not wanted:
-            self._give_back_overdue()
+            self._give_back(self._buffer.overdue(GIVE_BACK_SECONDS))
             return True
         claims = self._runtime.inbox.fetch(wanted)
+        self._troubled = False
         for claim in claims:
             self._keeper.hold(self._runtime, claim)
-        self._buffer.put(claims)
+        if not self._buffer.put(claims):
+            self._give_back(claims)  # this process stops
         return len(claims) == wanted
 
-    def _give_back_overdue(self) -> None:
-        claims = self._buffer.overdue(GIVE_BACK_SECONDS)
+    def _give_back(self, claims: Sequence[Claim]) -> None:
         self._runtime.inbox.save_all([given_back(claim) for claim in claims])
         for claim in claims:
             self._keeper.drop(claim)

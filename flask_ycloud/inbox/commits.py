@@ -23,6 +23,10 @@ class NotStorable(InboxUnavailable):
     """The database is there, and refuses a value."""
 
 
+class LostConnection(InboxUnavailable):
+    """The connection was lost before or while it was used."""
+
+
 class SharedCommits:
     """Writes of many threads, in as few commits as come out.
 
@@ -30,10 +34,18 @@ class SharedCommits:
     meantime leads. A lone write waits for nothing.
 
     :param begin: a transaction, committed at the end of the ``with`` block.
+    :param again: another one, for writes that may be done twice: where the connection of
+        the first was lost.
     """
 
-    def __init__(self, begin: Callable[[], AbstractContextManager[Connection]]) -> None:
+    def __init__(
+        self,
+        begin: Callable[[], AbstractContextManager[Connection]],
+        *,
+        again: Callable[[], AbstractContextManager[Connection]] | None = None,
+    ) -> None:
         self._begin = begin
+        self._again = again
         self._lock = threading.Lock()  # of the two below
         self._waiting: deque[_Write[Any, Any]] = deque()
         self._led = False  # whether somebody writes for all who wait
@@ -78,8 +90,14 @@ class SharedCommits:
         """Write in one commit; ``False`` if the database refuses a value."""
         error: InboxUnavailable | None = InboxUnavailable("The write was interrupted.")
         try:
-            with self._begin() as connection:
-                _do_all(connection, batch)
+            try:
+                with self._begin() as connection:
+                    _do_all(connection, batch)
+            except LostConnection:
+                if self._again is None:
+                    raise
+                with self._again() as connection:
+                    _do_all(connection, batch)
             error = None
         except InboxUnavailable as cause:
             error = cause

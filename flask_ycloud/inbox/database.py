@@ -14,8 +14,8 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import InboxUnavailable
-from .commits import NotStorable, SharedCommits, Transaction
-from .engine import check_durable, make_folder
+from .commits import LostConnection, NotStorable, SharedCommits, Transaction
+from .engine import check_durable, make_folder, pinging
 from .notifications import notifier_for
 from .tables import are_current, make_tables, schema
 
@@ -60,7 +60,7 @@ class Database:
         self._making_tables = threading.Lock()
         self._shared = SharedCommits(self._begin)
         # One statement for all who wait, which needs no transaction around it.
-        self._single_shared = SharedCommits(self._autocommit)
+        self._single_shared = SharedCommits(self._unpinged, again=self._pinged)
 
     def after_fork(self) -> None:
         """Leave the parent's connections to the parent."""
@@ -164,6 +164,28 @@ class Database:
     @contextmanager
     def _autocommit(self) -> Iterator[Connection]:
         with self._ready_to_use(), self._single.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _unpinged(self) -> Iterator[Connection]:
+        """Like :meth:`_autocommit`, without a round trip to see that it is connected.
+
+        :raises LostConnection: if it was not.
+        """
+        with self._ready_to_use():
+            with pinging(False):
+                connection = self._single.connect()
+            with connection:
+                try:
+                    yield connection
+                except self._engine.dialect.loaded_dbapi.Error as error:
+                    if connection.invalidated:
+                        raise LostConnection(str(_unavailable(error))) from None
+                    raise
+
+    @contextmanager
+    def _pinged(self) -> Iterator[Connection]:
+        with pinging(True), self._autocommit() as connection:
             yield connection
 
     @contextmanager

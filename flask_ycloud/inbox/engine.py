@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from ..errors import ConfigurationError, InboxUnavailable
 
 _BUSY_SECONDS = 5
-_IDLE_SECONDS = 1.0
+_IDLE_SECONDS = 5.0
 _FULL = 2  # SQLite's level of PRAGMA synchronous
 
 
@@ -56,6 +59,22 @@ def open_engine(where: str | URL | Engine, folder: str | Path = ".") -> Engine:
     else:
         _ping_what_was_idle(engine)
     return engine
+
+
+_this_thread = threading.local()
+
+
+@contextmanager
+def pinging(always: bool) -> Iterator[None]:
+    """Ping each connection that is taken in a ``with`` block, or none.
+
+    None is for who can try again with another one; and each is for that try.
+    """
+    _this_thread.pings = always
+    try:
+        yield
+    finally:
+        _this_thread.pings = None
 
 
 def make_folder(url: URL) -> None:
@@ -135,7 +154,12 @@ def _ping_what_was_idle(engine: Engine) -> None:
 
     def goes_out(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
         since = record.info.get("idle_since")
-        if since is None or time.monotonic() - since < _IDLE_SECONDS:
+        if since is None:
+            return  # it is new
+        pings = getattr(_this_thread, "pings", None)
+        if pings is None:
+            pings = time.monotonic() - since >= _IDLE_SECONDS
+        if not pings:
             return
         try:
             alive = engine.dialect.do_ping(connection)  # SQLAlchemy 2.0.0 says it so

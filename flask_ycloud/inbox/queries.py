@@ -129,12 +129,15 @@ def _insert(dialect: str, given: Any, follows: Any, source: Any) -> Any:
     return insert.returning(events.c.id, events.c.redeliveries, parked, events.c.key)
 
 
-def _insert_one() -> Any:
-    given = {
-        name: bindparam(name, type_=events.c[name].type, required=True)
-        for name in (*_GIVEN, "due_at")
-    }
-    return _insert("sqlite", given, sa.false(), None)
+def _insert_one(dialect: str) -> Any:
+    def given(name: str) -> Any:
+        column_type = events.c[name].type
+        bound = bindparam(name, type_=column_type, required=True)
+        # PostgreSQL does not know of what type a NULL is.
+        return bound if dialect == "sqlite" else sa.cast(bound, _plain(column_type))
+
+    names = (*_GIVEN, "due_at")
+    return _insert(dialect, {name: given(name) for name in names}, sa.false(), None)
 
 
 def _insert_many() -> Any:
@@ -142,7 +145,7 @@ def _insert_many() -> Any:
     return _insert("postgresql", given, NEW_EVENTS.c.follows, NEW_EVENTS.table)
 
 
-INSERT_ONE = Statement(_insert_one())
+INSERT_ONE = {name: Statement(_insert_one(name)) for name in INSERTS}
 INSERT_MANY = Statement(_insert_many())
 
 # -- claim -----------------------------------------------------------------------------

@@ -96,29 +96,20 @@ class EventQueue:
                 by_id[row["id"]]["redeliveries"] += 1
             else:
                 by_id[row["id"]] = {**row}
-        if self.database.dialect == "sqlite":
-            found = [queries.INSERT_ONE.run(tx, row)[0] for row in by_id.values()]
+        dialect = self.database.dialect
+        if dialect == "sqlite" or len(by_id) == 1:
+            insert = queries.INSERT_ONE[dialect]
+            found = [insert.run(tx, row)[0] for row in by_id.values()]
         else:
-            found = self._insert_many(tx, by_id)
+            found = _insert_many(tx, by_id)
+        if dialect != "sqlite":
+            self._release_orphans(tx, {key for _, _, parked, key in found if parked})
         new = {id for id, times, *_ in found if times == by_id[id]["redeliveries"]}
         answers = []
         for row in rows:
             answers.append(row["id"] in new)
             new.discard(row["id"])
         return answers
-
-    def _insert_many(
-        self, tx: Connection, by_id: dict[str, dict[str, Any]]
-    ) -> list[tuple[Any, ...]]:
-        keys: set[str] = set()
-        batch = []
-        # In one order everywhere, or two processes with the same ids could deadlock.
-        for _, row in sorted(by_id.items()):
-            batch.append({**row, "follows": row["key"] in keys})
-            keys.add(row["key"])
-        found = queries.INSERT_MANY.run(tx, queries.NEW_EVENTS.arrays(batch))
-        self._release_orphans(tx, {key for _, _, parked, key in found if parked})
-        return found
 
     def _release_orphans(self, tx: Connection, keys: Iterable[str]) -> list[str]:
         """On PostgreSQL, after events were parked: what they wait for may have just ended.
@@ -334,6 +325,17 @@ class EventQueue:
                 found.append(name)
 
         return self.database.read(work)
+
+
+def _insert_many(tx: Connection, by_id: dict[str, dict[str, Any]]) -> list[Row]:
+    """On PostgreSQL: insert events in one statement."""
+    keys: set[str] = set()
+    batch = []
+    # In one order everywhere, or two processes with the same ids could deadlock.
+    for _, row in sorted(by_id.items()):
+        batch.append({**row, "follows": row["key"] in keys})
+        keys.add(row["key"])
+    return queries.INSERT_MANY.run(tx, queries.NEW_EVENTS.arrays(batch))
 
 
 class _LostRace(Exception):

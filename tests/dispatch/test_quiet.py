@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -76,7 +77,9 @@ def test_the_workers_of_a_process_hold_three_connections(
 
 
 @pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
-def test_a_lone_accept_is_one_round_trip(inbox_url: str, tmp_path: Path) -> None:
+def test_a_lone_accept_is_one_round_trip(
+    inbox_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Counted in what libpq notes of its messages."""
     inbox = Inbox(Database(open_engine(inbox_url), owned=True))
 
@@ -92,10 +95,29 @@ def test_a_lone_accept_is_one_round_trip(inbox_url: str, tmp_path: Path) -> None
             driver.pgconn.trace(messages.fileno())
         for number in range(6, 14):
             accept(number)
+            # The next ones as after a pause.
+            monkeypatch.setattr("flask_ycloud.inbox.engine._IDLE_SECONDS", 0)
         driver.pgconn.untrace()
         messages.seek(0)
         kinds = [line.split("\t")[3].strip() for line in messages if "\tF\t" in line]
     assert kinds.count("Sync") + kinds.count("Query") == 8, kinds
+
+
+@pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
+def test_an_accept_survives_connections_that_were_lost_meanwhile(inbox_url: str) -> None:
+    """As after a restart of the server: it is sent again on another one, at once."""
+    inbox = Inbox(Database(open_engine(inbox_url), owned=True))
+    with ThreadPoolExecutor(4) as pool:  # several connections, all of which are lost
+        list(pool.map(lambda number: inbox.stats() and inbox.get(str(number)), range(8)))
+    inbox.accept("evt_0", b"{}", endpoint="ycloud", event_type="t")
+    end = sa.text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE pid <> pg_backend_pid() AND query LIKE '%ycloud_events%'"
+        " AND datname = current_database() AND state = 'idle'"
+    )
+    with sa.create_engine(inbox_url, poolclass=sa.NullPool).begin() as other:
+        assert len(other.execute(end).all()) >= 1
+    assert inbox.accept("evt_1", b"{}", endpoint="ycloud", event_type="t")
 
 
 @contextmanager

@@ -225,7 +225,7 @@ def test_an_accept_does_not_meet_what_waits_in_its_conversation(inbox: Inbox) ->
 
     names = (*queries.NEW_EVENTS.c.keys(),)
     if inbox.database.dialect == "sqlite":
-        accepts = plan(queries.INSERT_ONE, dict.fromkeys(names))
+        accepts = plan(queries.INSERT_ONE["sqlite"], dict.fromkeys(names))
         releases = plan(queries.RELEASE_ONE, {"key_": "one"})
         assert "SCAN ycloud_events" not in accepts + releases
         assert "SCAN other" not in accepts
