@@ -16,20 +16,25 @@ from flask import Flask
 
 from flask_ycloud import (
     Event,
+    InboxUnavailable,
+    Retry,
     current_inbox,
+    delivery_rejected,
     event_accepted,
     event_signal,
     on_event,
     sign,
     verify,
 )
+from flask_ycloud.inbox import Inbox, heartbeats
 from flask_ycloud.protocol import body_id
 from flask_ycloud.runtime import runtime_of
+from flask_ycloud.testing import FakeYCloud
 
 from .conftest import MakeApp
 from .fuzzing import hostile_request, resident, send, workers_of
 from .processes import Sender, Site, bodies, get
-from .support import PATH, SECRET, body_of, deliver, eventually, id_of
+from .support import PATH, SECRET, body_of, call, deliver, eventually, id_of, listening
 
 TYPE = "sms.message.updated"
 FUZZ_SECONDS = float(os.environ.get("FUZZ_SECONDS", "5"))
@@ -235,3 +240,89 @@ def test_private(make_app: MakeApp, caplog: pytest.LogCaptureFixture) -> None:
     assert id_of(body) in everything
     for planted in (secret, number, signature.partition("s=")[2]):
         assert planted not in everything
+
+
+def test_nothing_starves(make_app: MakeApp, inbox_url: str) -> None:
+    """A retry, and the next message of that customer, wait for nobody who came later."""
+    app = make_app(YCLOUD_DISPATCH="manual", YCLOUD_INBOX_URL=inbox_url)
+    order: list[tuple[str, int]] = []
+
+    @on_event("whatsapp.inbound_message.received", name="one")
+    def answer(event: Event[Any]) -> None:
+        order.append((event.data["text"]["body"], event.attempt))
+        if order == [("first", 1)]:
+            raise Retry(after=10)
+
+    now = time.time()
+    runtime_of(app).inbox.clock = lambda: now
+    ycloud = FakeYCloud(app)
+
+    def say(text: str, number: str) -> None:
+        changes = {"text.body": text, "from": number}
+        ycloud.send("whatsapp.inbound_message.received", **changes)
+
+    def handle() -> None:
+        assert call(app, "worker", "--once").exit_code == 0
+
+    say("first", "+1555")
+    handle()
+    now += 11  # its retry is due
+    say("second", "+1555")
+    for number in range(50):
+        now += 0.01
+        say("other", f"+1666{number}")
+    handle()
+    assert order[1:3] == [("first", 2), ("second", 1)]
+    assert len(order) == 53
+
+
+def test_nothing_is_silent(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What goes wrong can be seen in more than one place."""
+    app = make_app(
+        YCLOUD_DISPATCH="worker", YCLOUD_WORKER_THREADS=1, YCLOUD_LEASE_SECONDS=1,
+        YCLOUD_SLOW_HANDLER_SECONDS=1, TESTING=False,
+    )  # fmt: skip
+    runtime = runtime_of(app)
+    release = threading.Event()
+
+    @on_event("contact.created", name="shop:hangs")
+    def hang(event: Event[Any]) -> None:
+        assert release.wait(60)
+
+    with listening(delivery_rejected) as rejections:
+        # An event that nobody handled.
+        deliver(app, body_of())
+        eventually(lambda: runtime.inbox.stats().unhandled == 1)
+        # A rejection, and a 503.
+        app.test_client().post(PATH, data=b"{}")
+        with monkeypatch.context() as patch:
+            patch.setattr(Inbox, "accept", _unavailable)
+            assert deliver(app, body_of()).status_code == 503
+        runtime.rejections.write()
+        # A handler that hangs.
+        deliver(app, body_of("contact.created"))
+        eventually(lambda: runtime.inbox.stats().running_handlers)
+        eventually(lambda: "shop:hangs has been running" in caplog.text)
+    # A worker that died.
+    heartbeats.beat(runtime.inbox, "killed")
+    past = "UPDATE ycloud_workers SET seen_at = seen_at - 300 WHERE name = 'killed'"
+    runtime.inbox.database.write(lambda tx: tx.exec_driver_sql(past))
+    found = call(app, "doctor").output
+    for text in (
+        "1 events were done without any handler.",
+        "ycloud: 1 deliveries were rejected in the last day: missing.",
+        "ycloud: 1 deliveries were rejected in the last day: inbox unavailable.",
+        "shop:hangs has been running for",
+        "1 more ended in the last day without signing off, the last 5 min ago.",
+    ):
+        assert text in found
+    assert [each["status"] for _, each in rejections] == [401, 503]
+    for text in ("No handler is subscribed to", "was rejected: missing", "was not stored"):
+        assert text in caplog.text
+    release.set()
+
+
+def _unavailable(*_: Any, **__: Any) -> bool:
+    raise InboxUnavailable("the disk is full")

@@ -15,7 +15,7 @@ from flask import current_app
 from ..errors import ConfigurationError, InboxUnavailable
 from ..formats import short
 from ..handlers import types_handled
-from ..inbox import heartbeats
+from ..inbox import heartbeats, rejected
 from ..protocol import KNOWN_SUBSCRIPTIONS
 from ..runtime import Runtime, runtime_of
 from .account import account
@@ -30,6 +30,12 @@ _SLOW_WRITE = 0.1  # seconds
 _OVERDUE = 60.0
 _WORKER_SILENT = 60.0
 _CLOCK_OFF = 30.0
+_REMEDIES = {
+    "mismatch": "Is the secret that of the endpoint? Try one: flask ycloud verify",
+    "stale": "Is this machine's clock right? Is YCLOUD_SIGNATURE_TOLERANCE too short?",
+    "inbox unavailable": "YCloud sends them again. See the log for what was wrong.",
+    "secret unavailable": "YCloud sends them again. See the log for what was wrong.",
+}
 
 
 @ycloud_cli.command()
@@ -56,7 +62,7 @@ def examine(runtime: Runtime) -> Iterator[Finding]:
     yield from _secrets(runtime)
     yield from _handlers(runtime)
     try:
-        for look in (_inbox, _backlog, _clock, _workers):
+        for look in (_inbox, _backlog, _rejections, _clock, _workers):
             yield from look(runtime)
     except InboxUnavailable as error:
         remedy = "Is the database there, and may this app write to it?"
@@ -154,6 +160,15 @@ def _backlog(runtime: Runtime) -> Iterator[Finding]:
         yield Finding("backlog", "look", f"{stats.dead} dead letters.", remedy)
 
 
+def _rejections(runtime: Runtime) -> Iterator[Finding]:
+    counts = rejected(runtime.inbox)
+    for (endpoint, reason), count in counts.items():
+        text = f"{endpoint}: {count} deliveries were rejected in the last day: {reason}."
+        yield Finding("rejected", "look", text, _REMEDIES.get(reason, ""))
+    if not counts:
+        yield Finding("rejected", "good", "No delivery was rejected in the last day.")
+
+
 def _clock(runtime: Runtime) -> Iterator[Finding]:
     """The quickest of recent deliveries tells how far the clocks are apart."""
     recent = runtime.inbox.list(limit=100)
@@ -181,8 +196,14 @@ def _workers(runtime: Runtime) -> Iterator[Finding]:
         return
     ages = heartbeats.workers(runtime.inbox)
     alive = [name for name, age in ages.items() if age < _WORKER_SILENT]
+    silent = [age for age in ages.values() if age >= _WORKER_SILENT]
     if alive:
         yield Finding("workers", "good", f"{len(alive)} processes handle events.")
+        if silent:
+            text = f"{len(silent)} more ended in the last day without signing off, the last"
+            text += f" {short(min(silent))} ago."
+            remedy = "Were they killed? Their events were taken over by others."
+            yield Finding("workers", "look", text, remedy)
         return
     last = f"the last heartbeat was {short(min(ages.values()))} ago" if ages else "none yet"
     remedy = (

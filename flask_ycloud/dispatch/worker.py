@@ -36,7 +36,6 @@ BEAT_EVERY_SECONDS = 20.0
 #: Seconds that running handlers get at the end of the process. Gunicorn gives 30.
 GRACE_SECONDS = 25.0
 
-_DRAINED_AT_ONCE = 16
 _SAVER, _ANNOUNCER = "ycloud-saver", "ycloud-announcer"
 
 
@@ -126,10 +125,9 @@ class WorkerDispatcher(StartsThreads):
         :returns: how many events were handled.
         """
         handled = 0
-        while claims := self._runtime.inbox.fetch(_DRAINED_AT_ONCE):
-            for claim in claims:
-                process(self._runtime, claim)
-            handled += len(claims)
+        while (claim := self._runtime.inbox.claim()) is not None:
+            process(self._runtime, claim)
+            handled += 1
         return handled
 
     def _handle(self) -> None:

@@ -117,15 +117,15 @@ class WebhookBlueprint(Blueprint):
             # A callable gave no secret. The fault is ours: YCloud shall send it again.
             message = "Deliveries at %s cannot be verified: %s"
             log(_logger, logging.ERROR, message, self.name, error)
-            return _problem(
-                503, "The secret is not available. Send it again later.", _LATER
-            )
+            detail = "The secret is not available. Send it again later."
+            return self._reject(runtime, 503, "secret unavailable", detail, _LATER)
         try:
             return self._accept(runtime, delivery)
         except InboxUnavailable as error:
             message = "A delivery at %s was not stored: %s"
             log(_logger, logging.ERROR, message, self.name, error)
-            return _problem(503, "It could not be stored. Send it again later.", _LATER)
+            detail = "It could not be stored. Send it again later."
+            return self._reject(runtime, 503, "inbox unavailable", detail, _LATER)
 
     def _accept(self, runtime: Runtime, delivery: Delivery) -> Response:
         """Store it. From then on it is ours, and the answer is 2xx."""
@@ -173,8 +173,9 @@ class WebhookBlueprint(Blueprint):
         headers: dict[str, str],
     ) -> Response:
         about = {"endpoint": self.name, "reason": reason, "status": status}
-        message = "A delivery at %s was rejected: %s (%d)."
-        log(_logger, logging.WARNING, message, self.name, reason, status, **about)
+        if status < 500:  # else the log has the cause already
+            message = "A delivery at %s was rejected: %s (%d)."
+            log(_logger, logging.WARNING, message, self.name, reason, status, **about)
         runtime.rejections.count(self.name, reason)
         announce(delivery_rejected, runtime.app, **about)
         return _problem(status, detail, headers)

@@ -38,6 +38,8 @@ def test_an_idle_process_asks_at_most_once_a_second(
         return really_run(statement, tx, values)
 
     monkeypatch.setattr(Statement, "run", run)
+    # Of which there are a few statements, each twenty seconds.
+    monkeypatch.setattr("flask_ycloud.dispatch.worker.BEAT_EVERY_SECONDS", 1000.0)
     app = make_app(YCLOUD_DISPATCH="worker", YCLOUD_INBOX_URL=inbox_url)
     on_event(TYPE, name="one")(lambda event: None)
     body = body_of()
@@ -48,8 +50,7 @@ def test_an_idle_process_asks_at_most_once_a_second(
     time.sleep(1.0)  # what follows the last event
     asked.clear()
     time.sleep(4.0)
-    assert len(asked) <= 4, asked
-    assert asked, "it still looks"
+    assert 1 <= len(asked) <= 3, asked
 
 
 @pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
