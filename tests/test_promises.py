@@ -280,6 +280,7 @@ def test_nothing_is_silent(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What goes wrong can be seen in more than one place."""
+    monkeypatch.setattr("flask_ycloud.dispatch.announcements._warned", set())
     app = make_app(
         YCLOUD_DISPATCH="worker", YCLOUD_WORKER_THREADS=1, YCLOUD_LEASE_SECONDS=1,
         YCLOUD_SLOW_HANDLER_SECONDS=1, TESTING=False,

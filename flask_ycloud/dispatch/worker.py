@@ -169,8 +169,9 @@ class WorkerDispatcher(StartsThreads):
             heartbeats.beat(inbox, self._name)
             self._orphans_after = inbox.release_orphans(self._orphans_after)
         if now >= self._prune_at:
-            # One batch at a time: the rest is for the next look.
-            self._prune_at = now + (0.0 if inbox.prune_some() else PRUNE_EVERY_SECONDS)
+            self._prune_at = now + PRUNE_EVERY_SECONDS
+            if inbox.prune_some():
+                self._prune_at = now  # one batch at a time: the rest is for the next look
 
     def _listen(self) -> None:
         """Be woken by other processes, too."""

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from ..errors import InboxUnavailable
 from . import queries
 from .commits import Transaction
 from .database import Database
@@ -242,10 +244,11 @@ class EventQueue:
 
     def _release_after(self, ended: Sequence[Progress]) -> None:
         """On PostgreSQL, once they have ended for all to see: make the next ones due."""
-        keys = list(_freed(ended))
-        if keys and self.database.dialect != "sqlite":
-            values = {"keys_": keys}
-            self.database.write_single(lambda tx: queries.RELEASE_ALL.run(tx, values))
+        values = {"keys_": list(_freed(ended))}
+        if values["keys_"] and self.database.dialect != "sqlite":
+            # What they were is saved; and a look for orphans finds what is left parked.
+            with suppress(InboxUnavailable):
+                self.database.write_single(lambda tx: queries.RELEASE_ALL.run(tx, values))
 
     def renew(self, claims: Iterable[Claim]) -> set[int]:
         """Prolong the leases of claims; one that is no longer ours stays as it is.

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import Connection
 
+from flask_ycloud import InboxUnavailable
 from flask_ycloud.inbox import Claim, Database, Inbox, Verdict, open_engine, queries
 from flask_ycloud.inbox.driver import Statement, _Compiled
 
@@ -299,6 +300,26 @@ def test_what_a_killed_process_left_parked_is_found(inbox: Inbox) -> None:
         inbox.save(held, None, DONE)
     assert inbox.claim() is None
     assert inbox.release_orphans() == ""
+    assert claim(inbox).id == "second"
+
+
+@pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
+def test_an_outage_after_the_end_of_an_event_changes_nothing_of_it(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(inbox, "first", key="one")
+    accept(inbox, "second", key="one")
+    held = claim(inbox)
+
+    class Broken:
+        def run(self, *_: Any) -> list[Any]:
+            raise InboxUnavailable("the server is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(queries, "RELEASE_ALL", Broken())
+        assert inbox.save(held, None, DONE), "it is saved"
+    assert state_of(inbox, "first") == "done"
+    inbox.release_orphans()
     assert claim(inbox).id == "second"
 
 
