@@ -12,8 +12,8 @@ def log(
     """Log, with what it is about as attributes of the record.
 
     A record factory that sets one of these attributes itself, or a handler or filter
-    that raises, must not change an answer or an outcome: then the attributes are left
-    out, or the record.
+    that raises, must not change an answer or an outcome: then it is logged again without
+    the attributes, or not at all.
     """
     try:
         logger.log(level, message, *args, extra=extra)

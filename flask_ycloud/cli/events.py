@@ -97,6 +97,10 @@ def replay(
     """Have events handled again: the handlers that have not succeeded."""
     if bool(event_ids) == unhandled:
         raise click.UsageError("Name the events by their ids, or give --unhandled.")
+    if event_type is not None and not unhandled:
+        raise click.UsageError("--type goes with --unhandled.")
+    if succeeded_too and unhandled:
+        raise click.UsageError("--all is for events that some handler succeeded with.")
     if unhandled:
         count = runtime_of(current_app).inbox.replay_unhandled(type=event_type)
         click.echo(f"{count} events are due again.")

@@ -78,6 +78,11 @@ class Buffer:
             self._busy[me] = time.monotonic()
             return claim
 
+    def leave(self) -> None:
+        """This thread ends, and takes no more."""
+        with self._work:
+            self._busy.pop(threading.get_ident(), None)
+
     def overdue(self, seconds: float) -> list[Claim]:
         """Take out what has waited for so long: another process may be free for it."""
         with self._work:
@@ -108,10 +113,11 @@ class Buffer:
         return 0
 
     def _most_ahead(self) -> int:
+        """How many the threads finish soon, by what each is at now."""
         if self._mean is None:
             return 0
-        # Those that run now may tell of slower times.
-        now, busy = time.monotonic(), list(self._busy.values())
-        running = sum(now - since for since in busy) / len(busy) if busy else 0.0
-        seconds = max(self._mean, running, 1e-6)
-        return min(MOST_AHEAD, int(self._threads * AHEAD_SECONDS / seconds))
+        now = time.monotonic()
+        took = [max(self._mean, now - since) for since in list(self._busy.values())]
+        took += [self._mean] * (self._threads - len(took))
+        soon = sum(AHEAD_SECONDS / max(seconds, 1e-6) for seconds in took)
+        return min(MOST_AHEAD, int(soon))

@@ -117,9 +117,11 @@ class Fetcher:
         return len(claims) == wanted
 
     def _give_back(self, claims: Sequence[Claim]) -> None:
-        self._runtime.inbox.save_all([given_back(claim) for claim in claims])
-        for claim in claims:
-            self._keeper.drop(claim)
+        try:
+            self._runtime.inbox.save_all([given_back(claim) for claim in claims])
+        finally:  # else their leases run out
+            for claim in claims:
+                self._keeper.drop(claim)
 
     def _wait(self, seen: int) -> None:
         """Wait for a wake, or for the time of the next retry, but not for long."""

@@ -121,7 +121,7 @@ class LeaseKeeper(StartsThreads):
         with self._changed:
             held = list(self._held.values())
         for inbox, these in _by_inbox(held).items():
-            due = [each for each in these if each.renew_at <= now]
+            due = [each for each in these if each.renew_at <= now and not each.lost]
             try:
                 if due:
                     self._renew(inbox, due, now)
@@ -135,11 +135,10 @@ class LeaseKeeper(StartsThreads):
                 log(_logger, logging.ERROR, "Keeping leases failed: %s", text)
 
     def _renew(self, inbox: Inbox, due: list[_Held], now: float) -> None:
-        for each in due:
-            each.renew_at = now + inbox.lease / 3
         ours = inbox.renew([each.claim for each in due])
         for each in due:
-            each.lost = each.lost or each.claim.seq not in ours
+            each.renew_at = now + inbox.lease / 3
+            each.lost = each.claim.seq not in ours
 
     def _note(self, held: _Held, now: float) -> None:
         seconds, handler, claim = now - held.started, held.handler, held.claim
@@ -153,8 +152,8 @@ class LeaseKeeper(StartsThreads):
                 event_id=claim.id, endpoint=claim.endpoint, handler=handler,
             )  # fmt: skip
         if not held.noted:
-            held.noted = True
             held.runtime.inbox.note_start(claim, handler, seconds)
+            held.noted = True
 
     def _keep(self) -> None:
         while True:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
+from sqlalchemy.engine import Connection
+
 from .. import tracing
 from ..errors import EventNotUnderstood, type_and_stack
 from ..handlers import (
@@ -144,7 +146,13 @@ class _Round:
                 success = HandlerState(name, "succeeded", attempts, seconds=seconds)
                 kept.append(self._keep_on(transaction, success, last))
 
-        event = replace(self.event, attempt=attempt, connect=transaction.open)
+        def connect() -> Connection:
+            # The outcomes so far are saved before it: a verdict on it ends the claim, and
+            # on SQLite it keeps every other writer out.
+            self.saver.flush(self.claim)
+            return transaction.open()
+
+        event = replace(self.event, attempt=attempt, connect=connect)
         started = time.perf_counter()
         try:
             with self.keeper.running(self.claim, name):
@@ -221,7 +229,7 @@ class _Round:
 
     def _verdict(self) -> Verdict:
         now = self.runtime.inbox.clock()
-        states = [state for name in self.states if (state := self._state(name, now))]
+        states = [self._state(name, now) for name in self.states]
         waiting = [state.next_at for state in states if state.next_at is not None]
         if waiting:
             return Verdict("pending", due_at=min(waiting))
@@ -230,7 +238,7 @@ class _Round:
             return Verdict("dead", reason=f"{failed.handler}: {failed.error}")
         return Verdict("done", unhandled=not states)
 
-    def _state(self, name: str, now: float) -> HandlerState | None:
+    def _state(self, name: str, now: float) -> HandlerState:
         """An outcome as it counts: a failure is none the less for want of its handler."""
         state = self.states[name]
         if name in self.handlers or state.state != "failed":

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
-from ..errors import InboxUnavailable
+from ..errors import InboxUnavailable, type_and_stack
 from ..inbox import Claim, Inbox, NotStorable, Progress
 from ..logs import log
 from .leases import TICK_SECONDS, LeaseKeeper
@@ -39,6 +39,9 @@ class Saver(Protocol):
     def saved(self, progress: Progress, then: Then | None) -> None:
         """Go on as if it had just been saved, since something else has done so."""
 
+    def flush(self, claim: Claim) -> None:
+        """Wait until all is saved that came of this claim so far."""
+
 
 class DirectSaver:
     """Saves in the thread of the handler."""
@@ -59,6 +62,9 @@ class DirectSaver:
         """Call ``then``."""
         if then is not None:
             then()
+
+    def flush(self, claim: Claim) -> None:
+        """Nothing waits here."""
 
 
 class SharedSaver:
@@ -85,7 +91,7 @@ class SharedSaver:
         self._tell = tell
         self._changed = threading.Condition()
         self._waiting: deque[tuple[Progress, Then | None]] = deque()
-        self._saving = 0  # how many are on their way to the database
+        self._saving: list[tuple[Progress, Then | None]] = []
         self._closed = False
         self._interval = min(TICK_SECONDS, inbox.lease / 6)
 
@@ -103,6 +109,20 @@ class SharedSaver:
         self._on_saved([progress])
         if then is not None:
             self._tell(then)
+
+    def flush(self, claim: Claim) -> None:
+        """Wait until all is saved that came of this claim so far.
+
+        :raises InboxUnavailable: if it was not saved, or the claim was taken over.
+        """
+
+        def waits() -> bool:
+            return any(each.claim is claim for each, _ in (*self._waiting, *self._saving))
+
+        with self._changed:
+            self._changed.wait_for(lambda: not waits())
+        if self._keeper.is_lost(claim):
+            raise InboxUnavailable("The event is no longer this process's to handle.")
 
     def finish(self, seconds: float) -> None:
         """Wait until all is saved, but not for longer; then :meth:`run` ends."""
@@ -126,7 +146,7 @@ class SharedSaver:
                     self._waiting.popleft()
                     for _ in range(min(len(self._waiting), _MOST_AT_ONCE))
                 ]
-                self._saving = len(batch)
+                self._saving = batch
             try:
                 if batch:
                     self._save(batch)
@@ -135,27 +155,31 @@ class SharedSaver:
                     tick_at = time.monotonic() + self._interval
             finally:
                 with self._changed:
-                    self._saving = 0
+                    self._saving = []
                     self._changed.notify_all()
 
     def _save(self, batch: list[tuple[Progress, Then | None]]) -> None:
         progress = _merged(each for each, _ in batch)
+        held: set[int] | None = None
         try:
             held = save_patiently(self._inbox, progress)
-        except InboxUnavailable as error:
-            # Their leases run out, and they are handled again.
-            log(_logger, logging.ERROR, "%d outcomes were not kept: %s", len(batch), error)
-            held = set()
-        saved = []
+        except Exception as error:
+            text = (
+                str(error) if isinstance(error, InboxUnavailable) else type_and_stack(error)
+            )
+            log(_logger, logging.ERROR, "%d outcomes were not kept: %s", len(batch), text)
+        finally:  # what was not kept runs again when its lease has run out
+            for each in progress:
+                if held is None or each.claim.seq not in held:
+                    self._keeper.lose(each.claim)
+                if each.verdict is not None:
+                    self._keeper.drop(each.claim)
+        if held is None:
+            return
         for each in progress:
-            if each.claim.seq in held:
-                saved.append(each)
-            else:
-                self._keeper.lose(each.claim)
+            if each.claim.seq not in held:
                 tell_taken_over(each.claim)
-            if each.verdict is not None:
-                self._keeper.drop(each.claim)
-        self._on_saved(saved)
+        self._on_saved([each for each in progress if each.claim.seq in held])
         for each, then in batch:
             if then is not None and each.claim.seq in held:
                 self._tell(then)
@@ -168,10 +192,14 @@ def save_patiently(inbox: Inbox, progress: Sequence[Progress]) -> set[int]:
     :raises InboxUnavailable: if they were not stored.
     """
     delays = iter(SAVE_AGAIN_AFTER)
+    again = False
     while True:
         try:
-            return _save_all(inbox, progress)
+            held = _save_all(inbox, progress)
+            # A try before may have been saved, and only its answer was lost.
+            return held | inbox.ended_by(progress) if again else held
         except InboxUnavailable:
+            again = True
             delay = next(delays, None)
             if delay is None:
                 raise

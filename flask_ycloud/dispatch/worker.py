@@ -125,22 +125,33 @@ class WorkerDispatcher(StartsThreads):
         :returns: how many events were handled.
         """
         handled = 0
+        after = self._runtime.inbox.release_orphans()
+        while after:
+            after = self._runtime.inbox.release_orphans(after)
         while (claim := self._runtime.inbox.claim()) is not None:
             process(self._runtime, claim)
             handled += 1
         return handled
 
     def _handle(self) -> None:
+        try:
+            self._handle_all()
+        finally:
+            self._buffer.leave()
+
+    def _handle_all(self) -> None:
         while (claim := self._buffer.take()) is not None:
+            verdict = None
             try:
-                process(self._runtime, claim, saver=self._saver, keeper=self._keeper)
-            except BaseException as error:
-                # The lease runs out, and the event is handled again.
-                self._keeper.drop(claim)
-                if not isinstance(error, Exception):
-                    raise  # this thread ends, and another one starts
+                keeper = self._keeper
+                handled = process(self._runtime, claim, saver=self._saver, keeper=keeper)
+                verdict = handled.verdict
+            except Exception as error:
                 text = type_and_stack(error)
                 log(_logger, logging.ERROR, "The worker failed: %s", text)
+            finally:
+                if verdict is None:  # if it is still ours, its lease runs out
+                    self._keeper.drop(claim)
 
     def _give_back(self, claims: list[Claim]) -> None:
         try:
@@ -163,6 +174,13 @@ class WorkerDispatcher(StartsThreads):
     def _do_chores(self) -> None:
         """What does not wait for idle times; the fetcher does it between two looks."""
         self.start()  # a thread that ended is replaced
+        try:
+            self._beat_and_prune()
+        except InboxUnavailable as error:
+            # They are done again later; and events are fetched meanwhile.
+            log(_logger, logging.WARNING, "No heartbeat, or no pruning: %s", error)
+
+    def _beat_and_prune(self) -> None:
         now, inbox = time.monotonic(), self._runtime.inbox
         if now >= self._beat_at:
             self._beat_at = now + BEAT_EVERY_SECONDS
@@ -184,7 +202,7 @@ class WorkerDispatcher(StartsThreads):
                             self._fetcher.wake()
                         if self._stopping:
                             return
-            except InboxUnavailable:  # the fetcher logs it
+            except Exception:  # the fetcher logs it, and looks by the clock meanwhile
                 time.sleep(POLL_SECONDS)
 
 

@@ -9,6 +9,7 @@ import os
 import traceback
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +129,9 @@ def _type_and_place(error: BaseException, receiver: Receiver) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = getattr(code_of(function_of(receiver)), "co_filename", None)
     place = next((each for each in reversed(frames) if each.filename == own), frames[-1])
-    file = place.filename.removeprefix(os.getcwd() + os.sep)
+    file = place.filename
+    with suppress(OSError):  # a deployment may have removed the working folder
+        file = file.removeprefix(os.getcwd() + os.sep)
     return f"{name} at {file}:{place.lineno} in {place.name}"
 
 

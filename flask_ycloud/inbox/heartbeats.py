@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from sqlalchemy.engine import Connection
-
 from .queries import INSERTS
 from .store import Inbox
 from .tables import workers as processes
@@ -23,12 +21,9 @@ def beat(inbox: Inbox, worker: str) -> None:
         index_elements=["name"], set_={"seen_at": insert.excluded.seen_at}
     )
     gone = processes.delete().where(processes.c.seen_at < now - _DAY)
-
-    def work(tx: Connection) -> None:
-        tx.execute(gone)
-        tx.execute(keep, row)
-
-    inbox.database.write(work)
+    # Each by itself: a process that is stopped between them holds no row.
+    inbox.database.write_single(lambda tx: tx.execute(gone))
+    inbox.database.write_single(lambda tx: tx.execute(keep, row))
 
 
 def sign_off(inbox: Inbox, worker: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-import select
+import selectors
 import stat
 import time
 from collections.abc import Generator
@@ -122,12 +122,15 @@ class PipeNotifier:
         except OSError as error:
             raise InboxUnavailable(f"{self._folder}: {error.strerror}.") from None
         try:
+            selector = selectors.DefaultSelector()
+            selector.register(reader, selectors.EVENT_READ)
             while True:
-                ready = select.select([reader], [], [], seconds)[0]
+                ready = selector.select(seconds)
                 if ready:
                     os.read(reader, _MANY)
                 yield bool(ready)
         finally:
+            selector.close()
             os.close(reader)
             with suppress(OSError):
                 os.unlink(pipe)

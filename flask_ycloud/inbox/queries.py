@@ -78,16 +78,22 @@ NEW_EVENTS = Batch(
 
 
 def _somebody_is_ahead(key: Any, now: Any) -> Any:
-    """Whether an event of that conversation runs or is due.
+    """Whether an event of that conversation runs, is due or is parked.
 
-    If others are parked, one of them runs or is due. An event that waits for its retry
-    is not ahead of anybody.
+    An event that waits for its retry is not ahead of anybody.
     """
     other = events.alias("other")
     same = other.c.key == key
-    return _first(other, same, other.c.state == _RUNNING) | _first(
-        other, same, other.c.due_at <= now, by=(other.c.due_at, other.c.seq)
+    return (
+        _first(other, same, other.c.state == _RUNNING)
+        | _first(other, same, other.c.due_at <= now, by=(other.c.due_at, other.c.seq))
+        | _first(other, same, other.c.parked_due_at.is_not(None), by=(_arrival(other),))
     )
+
+
+def _arrival(table: Any) -> Any:
+    """As ``ARRIVAL`` of the tables has it."""
+    return table.c.seq + sa.literal_column("0")
 
 
 def _first(table: Any, *which: Any, by: tuple[Any, ...] = ()) -> Any:
@@ -185,7 +191,7 @@ _THE_ONE = (events.c.id == bindparam("id_"), events.c.due_at <= bindparam("now_"
 
 
 def _must_wait(event: Any) -> Any:
-    """Whether another event of its conversation runs, or is due and arrived before."""
+    """Whether another event of its conversation runs, or is next and arrived before."""
     other = events.alias("other")
     same = other.c.key == event.c.key
     runs = _first(other, same, other.c.state == _RUNNING)
@@ -196,8 +202,16 @@ def _must_wait(event: Any) -> Any:
         other.c.seq < event.c.seq,
         by=(other.c.due_at, other.c.seq),
     )
+    parked = _first(
+        other,
+        same,
+        other.c.parked_due_at.is_not(None),
+        _arrival(other) < event.c.seq,
+        by=(_arrival(other),),
+    )
     # What runs already, by a claim that has run out, is the one for which others wait.
-    return event.c.key.is_not(None) & (event.c.state != _RUNNING) & (runs | before)
+    waits = runs | before | parked
+    return event.c.key.is_not(None) & (event.c.state != _RUNNING) & waits
 
 
 _CLAIMED = (
@@ -268,7 +282,7 @@ TAKE = Statement(
     .returning(*(events.c[name] for name in _CLAIMED))
 )
 _park = events.update().values(parked_due_at=events.c.due_at, due_at=None)
-PARK = Statement(_park.where(events.c.seq == bindparam("seq_")))
+PARK = Statement(_park.where(events.c.seq == bindparam("seq_")).returning(events.c.key))
 
 
 def _claim_in_one(*found: sa.Select[Any]) -> Statement:
@@ -486,14 +500,13 @@ SAVE_ALL = _save_all()
 
 _release = events.update().values(due_at=events.c.parked_due_at, parked_due_at=sa.null())
 _parked = events.alias("parked")
-_arrival = _parked.c.seq + sa.literal_column("0")  # as ARRIVAL of the tables
 
 
 def _next_parked(key: Any, *correlated: Any) -> Any:
     return (
         sa.select(_parked.c.seq)
         .where(_parked.c.key == key, _parked.c.parked_due_at.is_not(None))
-        .order_by(_arrival)
+        .order_by(_arrival(_parked))
         .limit(sa.literal_column("1"))
         .with_for_update(skip_locked=True)  # another process releases that one just now
         .correlate(*correlated)
@@ -501,9 +514,21 @@ def _next_parked(key: Any, *correlated: Any) -> Any:
     )
 
 
-#: Make the next parked event of a conversation due.
-RELEASE_ONE = Statement(
-    _release.where(events.c.seq == _next_parked(bindparam("key_"))).returning(events.c.id)
+def _nobody_is_ahead(key: Any, *correlated: Any) -> Any:
+    """Whether no event of that conversation runs or is due."""
+    other = events.alias("other")
+    same = sa.select(other.c.seq).where(other.c.key == key).correlate(*correlated)
+    due = other.c.due_at <= bindparam("now_")
+    return ~same.where(other.c.state == _RUNNING).exists() & ~same.where(due).exists()
+
+
+_one = _release.where(events.c.seq == _next_parked(bindparam("key_")))
+
+#: On SQLite: make the next parked event of a conversation due; and the same where no event
+#: of it runs or is due.
+RELEASE_ONE = Statement(_one.returning(events.c.id))
+RELEASE_ORPHAN = Statement(
+    _one.where(_nobody_is_ahead(bindparam("key_"))).returning(events.c.id)
 )
 
 
@@ -518,11 +543,7 @@ def _release_all(*, orphans: bool) -> Statement:
     keys = keys.render_derived(name="keys")
     chosen = sa.select(_next_parked(keys.c.key, keys).label("seq")).select_from(keys)
     if orphans:
-        other = events.alias("other")
-        same = sa.select(other.c.seq).where(other.c.key == keys.c.key).correlate(keys)
-        due = other.c.due_at <= bindparam("now_")
-        for ahead in (other.c.state == _RUNNING, due):
-            chosen = chosen.where(~same.where(ahead).exists())
+        chosen = chosen.where(_nobody_is_ahead(keys.c.key, keys))
     return Statement(
         _release.where(
             events.c.seq.in_(chosen), events.c.parked_due_at.is_not(None)
@@ -545,6 +566,15 @@ PARKED_KEYS = (
     .distinct()
     .order_by(events.c.key)
     .limit(MANY_KEYS)
+)
+
+#: Whether a claim has ended already, by this attempt.
+ENDED = Statement(
+    sa.select(events.c.seq).where(
+        events.c.seq == bindparam("seq_"),
+        events.c.attempt == bindparam("attempt_"),
+        ~STATES["running"],
+    )
 )
 
 #: Note which handler runs, and since when.
@@ -617,6 +647,7 @@ OLD = (
     .where(STATES["done"], events.c.settled_at < bindparam("then_"))
     .order_by(events.c.settled_at)
     .limit(500)
+    .with_for_update(skip_locked=True)  # another process prunes those
 )
 
 

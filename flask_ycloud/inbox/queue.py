@@ -224,6 +224,29 @@ class EventQueue:
         self._release_after([each for each in progress if each.claim.seq in held])
         return held
 
+    def ended_by(self, progress: Sequence[Progress]) -> set[int]:
+        """Which of these claims have ended as they should, by a save whose answer was lost.
+
+        What follows the end of each is done now.
+
+        :returns: their ``seq``.
+        :raises InboxUnavailable: if the inbox cannot be read.
+        """
+        ends = [each for each in progress if each.verdict is not None]
+
+        def work(tx: Connection) -> set[int]:
+            return {
+                row[0]
+                for each in ends
+                for row in queries.ENDED.run(
+                    tx, {"seq_": each.claim.seq, "attempt_": each.claim.attempt}
+                )
+            }
+
+        ended = self.database.read(work)
+        self._release_after([each for each in ends if each.claim.seq in ended])
+        return ended
+
     def _save(self, tx: Connection, progress: Sequence[Progress]) -> set[int]:
         now = self.clock()
         claims = [claim_values(each, now, self.lease) for each in progress]
@@ -364,16 +387,14 @@ def _take_each(
 ) -> tuple[list[Claim], int]:
     """On SQLite, in a transaction: claim what is free, park what must wait."""
     rows = due.run(tx, values)
-    claimed, parked = [], []
+    claimed = []
     for seq, state, due_at, waits in rows:
-        # It may wait for one that this transaction has just claimed, too.
         if waits:
-            parked.append(seq)
+            ((key,),) = queries.PARK.run(tx, {"seq_": seq})
+            queries.RELEASE_ORPHAN.run(tx, {**values, "key_": key})
         else:
             (row,) = queries.TAKE.run(tx, {**values, "seq_": seq})
             claimed.append((*row, due_at, state == "running"))
-    for seq in parked:
-        queries.PARK.run(tx, {"seq_": seq})
     return _with_outcomes(tx, claimed), len(rows)
 
 

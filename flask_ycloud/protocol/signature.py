@@ -117,6 +117,7 @@ def verify(
     age = (time.time() if now is None else now) - seconds
     if not -tolerance <= age <= tolerance:
         raise StaleSignature(age, tolerance)
+    # Half the time of Signature(seconds, digests), which is a function in Python.
     return tuple.__new__(Signature, (seconds, digests))
 
 
