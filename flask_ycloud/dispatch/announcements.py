@@ -60,25 +60,25 @@ def is_told(verdict: Verdict) -> bool:
 def tell_verdict(
     runtime: Runtime, claim: Claim, event_type: str | None, verdict: Verdict
 ) -> None:
-    """Tell who listens how an event ended, and the log of dead letters."""
+    """Tell who listens that an event is done or dead, and the log of dead letters."""
     details: dict[str, Any] = {"event_id": claim.id, "event_type": event_type}
     if verdict.state == "done":
         if verdict.unhandled:
             _warn_unhandled(claim, event_type)
             details["unhandled"] = True
         announce(event_done, runtime.app, **details)
-    elif verdict.state == "dead":
-        log(
-            _logger,
-            logging.ERROR,
-            "Event %s (%s) is a dead letter: %s.",
-            claim.id,
-            event_type,
-            verdict.reason,
-            **details,
-            endpoint=claim.endpoint,
-        )
-        announce(event_dead, runtime.app, **details, reason=verdict.reason)
+        return
+    log(
+        _logger,
+        logging.ERROR,
+        "Event %s (%s) is a dead letter: %s.",
+        claim.id,
+        event_type,
+        verdict.reason,
+        **details,
+        endpoint=claim.endpoint,
+    )
+    announce(event_dead, runtime.app, **details, reason=verdict.reason)
 
 
 def _warn_unhandled(claim: Claim, event_type: str | None) -> None:

@@ -99,11 +99,6 @@ class LeaseKeeper(StartsThreads):
         held = self._held.get(id(claim))
         return held is not None and held.lost
 
-    def running_seconds(self) -> list[float]:
-        """How long each of the handlers that run now has run."""
-        now = time.monotonic()
-        return [now - held.started for held in list(self._held.values()) if held.handler]
-
     def give_back(self) -> None:
         """End every claim, so that another process can take the event now.
 

@@ -164,9 +164,8 @@ class SharedSaver:
         try:
             held = save_patiently(self._inbox, progress)
         except Exception as error:
-            text = (
-                str(error) if isinstance(error, InboxUnavailable) else type_and_stack(error)
-            )
+            known = isinstance(error, InboxUnavailable)
+            text = str(error) if known else type_and_stack(error)
             log(_logger, logging.ERROR, "%d outcomes were not kept: %s", len(batch), text)
         finally:  # what was not kept runs again when its lease has run out
             for each in progress:

@@ -27,6 +27,9 @@ from .rows import claim_values, handler_states, run_values
 #: How often a claim is tried that met other processes in the same instant.
 _TRIES = 5
 
+#: How often one fetch looks for more, where it met only what it parked.
+_MOST_LOOKS = 1_000
+
 
 class EventQueue:
     """What accepting and handling ask of the inbox.
@@ -143,7 +146,9 @@ class EventQueue:
         endpoints = list(self._endpoints())
         claims: list[Claim] = []
         wanted = limit if endpoints else 0
-        while wanted > 0:
+        for _ in range(_MOST_LOOKS):
+            if wanted == 0:
+                break
             taken, met = self._take(wanted, endpoints, event_id)
             claims += taken
             # What was parked instead has let those behind it come nearer.

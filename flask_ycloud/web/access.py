@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -62,9 +63,9 @@ class GuardedBlueprint(Blueprint):
         self.before_request(self._guard)
         self.add_pages()
 
+    @abstractmethod
     def add_pages(self) -> None:
         """Add what this blueprint shows."""
-        raise NotImplementedError
 
     def _attach(self, setup: BlueprintSetupState) -> None:
         given = setup.options.get("access", self._access)

@@ -148,6 +148,20 @@ def test_a_worker_for_once(make_app: MakeApp) -> None:
     assert call(app, "worker", "--once").output == "Handled 1 events.\n"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["evt_1", "--type", TYPE], "--type goes with --unhandled"),
+        (["--unhandled", "--all"], "--all is for events"),
+    ],
+)
+def test_options_of_a_replay_that_do_not_go_together(
+    app: Flask, arguments: list[str], said: str
+) -> None:
+    result = call(app, "replay", *arguments)
+    assert (result.exit_code, said in result.output) == (2, True)
+
+
 @pytest.mark.parametrize("option", [[], ["--once"]])
 def test_a_worker_without_handlers_does_not_start(
     make_app: MakeApp, option: list[str]
@@ -246,7 +260,12 @@ def test_a_worker_in_this_process(
     handlers: dict[int, Any] = {}
     monkeypatch.setattr(signal, "signal", handlers.__setitem__)
 
+    waited: list[float | None] = []
+
     def wait(self: threading.Event, seconds: float | None = None) -> bool:
+        waited.append(seconds)
+        if len(waited) == 1:
+            return False
         eventually(lambda: runtime_of(app).inbox.list(state="done"))
         handlers[signal.SIGTERM]()
         return self.is_set()

@@ -146,3 +146,32 @@ def test_a_replay_that_was_taken_over_settles_nothing(
     process(bench.runtime, late)
     assert told == []
     assert bench.look(body_id(b"hello")).state == "running"
+
+
+def test_a_keeper_outlives_faults_and_idles(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeper = LeaseKeeper()
+    keeper.start()
+    eventually(lambda: keeper._idle)
+    bench.accept()
+    claim = bench.inbox.claim()
+    assert claim is not None
+    bench.inbox.lease = 0.03
+    number = "+447901614024"
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError(number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Inbox, "renew", broken)
+        keeper.hold(bench.runtime, claim)
+        eventually(lambda: "Keeping leases failed: RuntimeError" in caplog.text)
+    assert number not in caplog.text
+    with keeper.running(claim, "one"):
+        pass
+    keeper.give_back()
+    with keeper.running(claim, "one"):
+        assert not keeper.is_lost(claim)
+    keeper.lose(claim)
+    bench.inbox.lease = 60

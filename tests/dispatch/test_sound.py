@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from flask import Flask
 from flask_ycloud import (
     Discard,
     Event,
+    InboxUnavailable,
     Retry,
     WebhookBlueprint,
     event_done,
@@ -395,3 +397,92 @@ def test_a_worker_is_stopped_with_nothing_left_claimed(
     assert not stopping.is_alive()
     stats = inbox.stats()
     assert (stats.pending, stats.running) == (40, 0)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_tracer_that_raises_runs_no_handler_twice(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    runs: list[str] = []
+    on_event(TYPE, name="one")(lambda event: runs.append(event.id))
+
+    @contextmanager
+    def broken(*_: Any, **__: Any) -> Iterator[None]:
+        if when == "before":
+            raise RuntimeError
+        yield
+        raise RuntimeError
+
+    monkeypatch.setattr("flask_ycloud.tracing.handling", broken)
+    event_id = bench.accept()
+    bench.handle()
+    assert (bench.look(event_id).state, runs) == ("done", [event_id])
+
+
+def test_a_fault_in_running_a_handler_is_a_failure(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise RuntimeError
+
+    on_event(TYPE, name="one")(lambda event: None)
+    event_id = bench.accept()
+    with monkeypatch.context() as patch:
+        patch.setattr("flask_ycloud.dispatch.processing.run", broken)
+        bench.handle()
+    (outcome,) = bench.look(event_id).handlers
+    assert (outcome.state, outcome.error) == ("failed", "RuntimeError around the handler")
+
+
+def test_a_fault_in_fetching_or_in_chores_ends_nothing(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("flask_ycloud.dispatch.fetching.POLL_SECONDS", 0.01)
+    app = make_app(YCLOUD_DISPATCH="worker")
+    faults: list[Exception] = [RuntimeError("+447901614024")]
+    really_fetch = Inbox.fetch
+
+    def fetch(inbox: Inbox, limit: int, **options: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return really_fetch(inbox, limit, **options)
+
+    def beat(*_: Any) -> None:
+        raise InboxUnavailable("no heartbeat now")
+
+    monkeypatch.setattr(Inbox, "fetch", fetch)
+    monkeypatch.setattr("flask_ycloud.inbox.heartbeats.beat", beat)
+    body = body_of()
+    deliver(app, body)
+    eventually(lambda: state_of(app, id_of(body)) == "done")
+    assert "The worker failed: RuntimeError" in caplog.text
+    assert "447901614024" not in caplog.text
+    assert "no heartbeat now" in caplog.text
+
+
+def test_ctrl_c_in_the_main_thread_is_not_swallowed(bench: Bench) -> None:
+    def interrupt(app: Flask, **details: Any) -> None:
+        raise KeyboardInterrupt
+
+    event_done.connect(interrupt)
+    bench.accept()
+    with pytest.raises(KeyboardInterrupt):
+        bench.handle()
+    event_done.disconnect(interrupt)
+
+
+def test_a_removed_working_folder_hides_no_error(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone() -> str:
+        raise FileNotFoundError
+
+    @on_event(TYPE, name="one")
+    def fail(event: Event[Any]) -> None:
+        raise ValueError
+
+    event_id = bench.accept()
+    with monkeypatch.context() as patch:
+        patch.setattr("os.getcwd", gone)
+        bench.handle()
+    assert str(bench.look(event_id).handlers[0].error).startswith("ValueError at ")
