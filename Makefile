@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
+# Of the tests, many wait for other processes.
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test chromium screenshots torture payloads bench fuzz row soak release lint types imports docs
@@ -20,7 +22,7 @@ demo: $(INSTALLED)  ## start the example app, send it everything, show what beca
 
 test: $(INSTALLED)  ## the whole test suite, with full branch coverage enforced
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -117,9 +117,7 @@ def sweep() -> int:
     :returns: how many tasks were sent.
     """
     runtime, dispatcher = _task_queue()
-    after = runtime.inbox.release_orphans()
-    while after:
-        after = runtime.inbox.release_orphans(after)
+    runtime.inbox.release_all_orphans()
     overdue = runtime.inbox.overdue(OVERDUE_SECONDS, limit=_MOST_SWEPT)
     for event_id in overdue:
         dispatcher.send(event_id)

@@ -125,9 +125,7 @@ class WorkerDispatcher(StartsThreads):
         :returns: how many events were handled.
         """
         handled = 0
-        after = self._runtime.inbox.release_orphans()
-        while after:
-            after = self._runtime.inbox.release_orphans(after)
+        self._runtime.inbox.release_all_orphans()
         while (claim := self._runtime.inbox.claim()) is not None:
             process(self._runtime, claim)
             handled += 1

@@ -45,7 +45,7 @@ class SharedCommits:
         again: Callable[[], AbstractContextManager[Connection]] | None = None,
     ) -> None:
         self._begin = begin
-        self._again = again
+        self._again = again or begin
         self._lock = threading.Lock()  # of the two below
         self._waiting: deque[_Write[Any, Any]] = deque()
         self._led = False  # whether somebody writes for all who wait
@@ -94,8 +94,6 @@ class SharedCommits:
                 with self._begin() as connection:
                     _do_all(connection, batch)
             except LostConnection:
-                if self._again is None:
-                    raise
                 with self._again() as connection:
                     _do_all(connection, batch)
             error = None

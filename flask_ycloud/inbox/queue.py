@@ -322,6 +322,15 @@ class EventQueue:
 
         return self.database.write_single(work)
 
+    def release_all_orphans(self) -> None:
+        """Look at all conversations in which events are parked.
+
+        :raises InboxUnavailable: if the inbox cannot be written.
+        """
+        after = self.release_orphans()
+        while after:
+            after = self.release_orphans(after)
+
     def follower(self, claim: Claim) -> str | None:
         """The id of the next due event of the same conversation; ``None`` without one."""
         if claim.key is None:

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from flask_ycloud import Event, Retry, event_signal, on_event
+from flask_ycloud.handlers import everywhere
 from flask_ycloud.protocol import body_id
 
 from ..support import deliver
@@ -154,3 +155,23 @@ def test_what_is_not_understood_is_dead_again_after_a_replay(bench: Bench) -> No
     bench.handle()
     event = bench.look(body_id(b"hello"))
     assert (event.state, event.reason) == ("dead", "the body is not JSON")
+
+
+def test_a_final_failure_counts_though_its_handler_is_gone(bench: Bench) -> None:
+    @on_event(TYPE, name="gone", retry_delays=[])
+    def gone(event: Event[Any]) -> None:
+        raise ValueError
+
+    @on_event(TYPE, name="stays")
+    def stays(event: Event[Any]) -> None:
+        if event.attempt == 1:
+            raise ValueError
+
+    event_id = bench.accept()
+    bench.handle()
+    everywhere.signals.disconnect(everywhere._by_name["gone"])
+    bench.clock.now += 10
+    bench.handle()
+    event = bench.look(event_id)
+    assert event.state == "dead"
+    assert str(event.reason).startswith("gone: ValueError at ")

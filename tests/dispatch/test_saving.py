@@ -290,3 +290,49 @@ def test_nobody_is_told_of_what_nobody_asked_for(worker_app: Flask) -> None:
     eventually(lambda: state_of(worker_app, id_of(body)) == "done")
     dispatcher: Any = runtime_of(worker_app).dispatcher
     assert dispatcher._tell_later.empty()
+
+
+def test_a_connection_of_a_handler_that_is_not_the_last(
+    make_app: MakeApp, inbox_url: str
+) -> None:
+    app = make_app(YCLOUD_DISPATCH="worker", YCLOUD_INBOX_URL=inbox_url)
+    runs: list[str] = []
+
+    @on_event(TYPE, name="h0")
+    def exact(event: Event[Any]) -> None:
+        event.connection.execute(sa.text("SELECT 1"))
+        runs.append("h0")
+
+    on_event(TYPE, name="h1")(lambda event: runs.append("h1"))
+    body = body_of()
+    deliver(app, body)
+    eventually(partial(is_done, app, id_of(body)))
+    assert runs == ["h0", "h1"]
+
+
+def test_at_the_end_nothing_is_held_that_could_not_be_given_back(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app(YCLOUD_DISPATCH="worker")
+    dispatcher: Any = runtime_of(app).dispatcher
+    dispatcher.start()
+    claim = Claim(1, 1, "evt_1", "ycloud", None, 0.0, 0, None, b"{}")
+    dispatcher._keeper.hold(runtime_of(app), claim)
+    with monkeypatch.context() as patch:
+        patch.setattr(Inbox, "save_all", _refuse)
+        dispatcher._give_back([claim])
+    assert "were not given back" in caplog.text
+    assert not dispatcher._keeper._held
+
+
+def test_an_announcement_that_fails_ends_no_thread(
+    worker_app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    dispatcher: Any = runtime_of(worker_app).dispatcher
+    dispatcher.start()
+
+    def broken() -> None:
+        raise RuntimeError
+
+    dispatcher._tell_later.put(broken)
+    eventually(lambda: "An announcement failed: RuntimeError" in caplog.text)

@@ -116,6 +116,13 @@ def test_the_group_is_replayed_once_the_handler_is_there(
     assert runtime_of(app).inbox.stats().unhandled == 0
 
 
+def test_what_is_handled_just_now_is_not_replayed(
+    app: Flask, unhandled: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Inbox, "_replay", lambda *_: [])
+    assert runtime_of(app).inbox.replay_unhandled() == 0
+
+
 @pytest.mark.parametrize("arguments", [[], ["evt_1", "--unhandled"]])
 def test_a_replay_is_of_ids_or_of_the_group(app: Flask, arguments: list[str]) -> None:
     result = call(app, "replay", *arguments)

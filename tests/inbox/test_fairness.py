@@ -340,3 +340,80 @@ def test_the_look_for_them_goes_on_where_it_stopped(
     assert ids(inbox.fetch(9)) == ["a1", "b1"]
     assert inbox.release_orphans(after) == ""
     assert ids(inbox.fetch(9)) == ["c1"]
+
+
+@pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
+def test_what_is_accepted_meanwhile_overtakes_nobody(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the end of an event and the release of the next one."""
+    accept(inbox, "k0", key="k")
+    accept(inbox, "k1", key="k")
+    held = claim(inbox)
+    monkeypatch.setattr(inbox, "_release_after", lambda ended: None)
+    inbox.save(held, None, DONE)
+    accept(inbox, "k2", key="k")
+    first = claim(inbox)
+    assert first.id == "k1"
+    assert inbox.claim() is None
+
+
+@pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
+def test_one_that_is_locked_just_now_is_not_overtaken(inbox: Inbox) -> None:
+    """As by its redelivery, when the one before it ends."""
+    for number in range(3):
+        accept(inbox, f"k{number}", key="k")
+    held = claim(inbox)
+    with inbox.database._engine.begin() as other:
+        other.exec_driver_sql("SELECT 1 FROM ycloud_events WHERE id = 'k1' FOR UPDATE")
+        inbox.save(held, None, DONE)
+    assert claim(inbox).id == "k1"
+
+
+def test_all_conversations_are_looked_at(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    answers = iter(["b", ""])
+
+    def look(after: str = "") -> str:
+        looked.append(after)
+        return next(answers)
+
+    monkeypatch.setattr(inbox, "release_orphans", look)
+    inbox.release_all_orphans()
+    assert looked == ["", "b"]
+
+
+def test_a_fetch_ends_whatever_it_meets(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_ycloud.inbox.queue._MOST_LOOKS", 0)
+    accept(inbox)
+    assert inbox.fetch(1) == []
+
+
+@pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
+def test_one_that_is_released_as_it_is_parked_is_claimed(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task claims it by its id, and nobody would come back for it."""
+    accept(inbox, "k0", key="k")
+    really_release, answers = inbox._release_orphans, [["k0"]]
+
+    def release(tx: Connection, keys: Any) -> list[str]:
+        return answers.pop() if answers else really_release(tx, keys)
+
+    monkeypatch.setattr(inbox, "_release_orphans", release)
+    assert inbox.claim("k0") is None, "it ran in the answer that was lost"
+    accept(inbox, "k1", key="other")
+    assert claim(inbox, "k1").id == "k1"
+
+
+def test_a_value_that_no_database_takes_is_refused(inbox: Inbox) -> None:
+    with pytest.raises(InboxUnavailable):
+        inbox.accept("half \ud83d", b"{}", endpoint="ycloud", event_type="t")
+    if inbox.database.dialect == "postgresql":
+        with pytest.raises(InboxUnavailable, match="DataError"):
+            inbox.accept("a\0b", b"{}", endpoint="ycloud", event_type="t")
+    accept(inbox)

@@ -49,8 +49,10 @@ def test_the_pipes_of_processes_that_died_are_removed(file: Path) -> None:
     next(notifications)
     dead = file.with_name("inbox.db-listeners") / "1-dead"
     os.mkfifo(dead)
+    (dead.parent / "no-pipe").mkdir()
     notifier.notify()
     assert not dead.exists()
+    (dead.parent / "no-pipe").rmdir()
     assert next(notifications) is True
     notifications.close()
 

@@ -75,3 +75,11 @@ def test_it_may_be_given_when_it_is_registered(make_app: MakeApp) -> None:
     opened.register_blueprint(inspector_bp, access=lambda: True)
     closed.register_blueprint(inspector_bp)
     assert (get(opened)[0], get(closed)[0]) == (200, 403)
+
+
+def test_a_name_and_a_path_of_its_own(app: Flask) -> None:
+    pages = InspectorBlueprint("ours", url_prefix="/internal", access=lambda: True)
+    app.register_blueprint(pages)
+    app.register_blueprint(MetricsBlueprint("counts", url_prefix="/internal/counts"))
+    assert get(app, "/internal/")[0] == 200
+    assert get(app, "/internal/counts")[0] == 403
