@@ -37,6 +37,7 @@ BEAT_EVERY_SECONDS = 20.0
 GRACE_SECONDS = 25.0
 
 _SAVER, _ANNOUNCER = "ycloud-saver", "ycloud-announcer"
+_LISTENER = "ycloud-listener"
 
 
 class WorkerDispatcher(StartsThreads):
@@ -79,7 +80,7 @@ class WorkerDispatcher(StartsThreads):
             "ycloud-fetcher": self._fetcher.run,
         }
         if inbox.database.can_notify:
-            jobs["ycloud-listener"] = self._listen
+            jobs[_LISTENER] = self._listen
         for number in range(self._count):
             jobs[f"ycloud-{number}"] = self._handle
         atexit.register(_stop, weakref.ref(self))
@@ -106,8 +107,11 @@ class WorkerDispatcher(StartsThreads):
         until = time.monotonic() + grace
         self._fetcher.stop()
         self._give_back(self._buffer.close())
-        self._runtime.inbox.database.notify()  # or the listener would sleep on
         later = [each for each in threads if each.name in (_SAVER, _ANNOUNCER)]
+        listener = [each for each in threads if each.name == _LISTENER]
+        while any(each.is_alive() for each in listener) and time.monotonic() < until:
+            self._runtime.inbox.database.notify()  # it may have begun to listen just now
+            _join(listener, time.monotonic() + 0.05)
         _join([each for each in threads if each not in later], until)
         self._saver.finish(max(1.0, until - time.monotonic()))
         self._tell_later.put(None)
