@@ -18,8 +18,6 @@ else:  # pragma: no cover  (SQLAlchemy brings it)
     from typing_extensions import NotRequired
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
     from .protocol import Event
 
 
@@ -3925,14 +3923,6 @@ DataT = TypeVar("DataT")
 ResultT = TypeVar("ResultT")
 
 
-class HandlerOptions(TypedDict, total=False):
-    """What a handler may have beside its types: see ``on_event``."""
-
-    name: str | None
-    timeout: float | None
-    retry_delays: Sequence[float] | None
-
-
 class Subscribe(Protocol[DataT]):
     """A decorator of handlers whose events have this data."""
 
@@ -3949,7 +3939,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["email.delivery.updated"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[EmailDelivery]: ...
 
     @overload
@@ -3957,7 +3950,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["sms.message.updated"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[Sms]: ...
 
     @overload
@@ -3965,7 +3961,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["sms.inbound.received"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[SmsInbound]: ...
 
     @overload
@@ -3973,7 +3972,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["voice.message.updated"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[Voice]: ...
 
     @overload
@@ -3985,7 +3987,10 @@ class OnEvent(Protocol):
             "whatsapp.business_account.updated",
         ],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[WhatsappBusinessAccount]: ...
 
     @overload
@@ -3993,7 +3998,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.inbound_message.received"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[WhatsappInboundMessage]: ...
 
     @overload
@@ -4007,7 +4015,10 @@ class OnEvent(Protocol):
             "whatsapp.smb.message.echoes",
         ],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[WhatsappMessage]: ...
 
     @overload
@@ -4015,7 +4026,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.meta_business_agent.handover.updated"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[WhatsappMetaBusinessAgent]: ...
 
     @overload
@@ -4028,7 +4042,10 @@ class OnEvent(Protocol):
             "whatsapp.group.status_update",
         ],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[WhatsappGroupWebhook]: ...
 
     @overload
@@ -4036,7 +4053,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.smb.history"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[WhatsappInboundMessage | WhatsappMessage]: ...
 
     @overload
@@ -4044,7 +4064,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.smb.app.state.sync"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[WhatsappSmbAppStateSync]: ...
 
     @overload
@@ -4057,7 +4080,10 @@ class OnEvent(Protocol):
             "whatsapp.phone_number.business_username_updated",
         ],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[WhatsappPhoneNumber]: ...
 
     @overload
@@ -4069,7 +4095,10 @@ class OnEvent(Protocol):
             "whatsapp.template.reviewed",
         ],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[WhatsappTemplate]: ...
 
     @overload
@@ -4077,7 +4106,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.call.connect"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[CallingConnect]: ...
 
     @overload
@@ -4085,7 +4117,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.call.terminate"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[CallingTerminate]: ...
 
     @overload
@@ -4093,7 +4128,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.call.status.updated"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[CallingStatusUpdated]: ...
 
     @overload
@@ -4101,7 +4139,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.call.recording.updated"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[CallingRecording]: ...
 
     @overload
@@ -4109,7 +4150,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.call.transcription.updated"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[CallingTranscription]: ...
 
     @overload
@@ -4117,7 +4161,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.flow.status_change"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[FlowChanges]: ...
 
     @overload
@@ -4125,7 +4172,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.payment.updated"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[WhatsappPayment]: ...
 
     @overload
@@ -4133,7 +4183,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["whatsapp.user.preferences"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[WhatsappUserPreference]: ...
 
     @overload
@@ -4143,7 +4196,10 @@ class OnEvent(Protocol):
             "messenger.inbound_message.received", "messenger.inbound_message.updated"
         ],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[MessengerInboundMessage]: ...
 
     @overload
@@ -4151,7 +4207,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["messenger.message.updated"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[MessengerMessage]: ...
 
     @overload
@@ -4159,12 +4218,21 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["messenger.message_reaction.updated"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[MessengerMessageReaction]: ...
 
     @overload
     def __call__(
-        self, event_type: Literal["contact.created"], /, **options: Unpack[HandlerOptions]
+        self,
+        event_type: Literal["contact.created"],
+        /,
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[ContactCreated]: ...
 
     @overload
@@ -4172,12 +4240,21 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["contact.attributes_changed"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[ContactAttributesChanged]: ...
 
     @overload
     def __call__(
-        self, event_type: Literal["contact.deleted"], /, **options: Unpack[HandlerOptions]
+        self,
+        event_type: Literal["contact.deleted"],
+        /,
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[ContactDeleted]: ...
 
     @overload
@@ -4185,7 +4262,10 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["contact.unsubscribe.created"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[ContactUnsubscribeCreated]: ...
 
     @overload
@@ -4193,10 +4273,17 @@ class OnEvent(Protocol):
         self,
         event_type: Literal["contact.unsubscribe.deleted"],
         /,
-        **options: Unpack[HandlerOptions],
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[ContactUnsubscribeDeleted]: ...
 
     @overload
     def __call__(
-        self, *types: str, **options: Unpack[HandlerOptions]
+        self,
+        *types: str,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[Any]: ...

@@ -44,8 +44,6 @@ else:  # pragma: no cover  (SQLAlchemy brings it)
     from typing_extensions import NotRequired
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
     from .protocol import Event
 
 '''
@@ -61,14 +59,6 @@ DataT = TypeVar("DataT")
 ResultT = TypeVar("ResultT")
 
 
-class HandlerOptions(TypedDict, total=False):
-    """What a handler may have beside its types: see ``on_event``."""
-
-    name: str | None
-    timeout: float | None
-    retry_delays: Sequence[float] | None
-
-
 class Subscribe(Protocol[DataT]):
     """A decorator of handlers whose events have this data."""
 
@@ -82,14 +72,24 @@ class OnEvent(Protocol):
 {overloads}
     @overload
     def __call__(
-        self, *types: str, **options: Unpack[HandlerOptions]
+        self,
+        *types: str,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[Any]: ...
 '''
 
 OVERLOAD = """
     @overload
     def __call__(
-        self, event_type: Literal[{names}], /, **options: Unpack[HandlerOptions]
+        self,
+        event_type: Literal[{names}],
+        /,
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retry_delays: Sequence[float] | None = None,
     ) -> Subscribe[{data}]: ...
 """
 

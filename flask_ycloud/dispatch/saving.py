@@ -35,6 +35,7 @@ class Saver(Protocol):
         :returns: ``False`` if it is known by now that the claim was taken over.
         :raises InboxUnavailable: if it is known by now that it was not stored.
         """
+        ...
 
     def saved(self, progress: Progress, then: Then | None) -> None:
         """Go on as if it had just been saved, since something else has done so."""

@@ -33,6 +33,7 @@ class Notifier(Protocol):
 
     def notifications(self, seconds: float) -> Generator[bool, None, None]:
         """``True`` for each notification, ``False`` after so many seconds without one."""
+        ...
 
 
 def notifier_for(engine: Engine) -> Notifier | None:
@@ -121,8 +122,8 @@ class PipeNotifier:
             pipe, reader = self._open()
         except OSError as error:
             raise InboxUnavailable(f"{self._folder}: {error.strerror}.") from None
+        selector = selectors.DefaultSelector()
         try:
-            selector = selectors.DefaultSelector()
             selector.register(reader, selectors.EVENT_READ)
             while True:
                 ready = selector.select(seconds)

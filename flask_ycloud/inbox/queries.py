@@ -157,7 +157,7 @@ INSERT_MANY = Statement(_insert_many())
 # -- claim -----------------------------------------------------------------------------
 
 
-def _due(*which: Any) -> tuple[sa.Select[Any], sa.Select[Any]]:
+def _due(*which: Any) -> tuple[Any, Any]:
     """Events that are due, in their order: those never tried, and those tried before.
 
     ``turn`` is when each fell due.
@@ -257,7 +257,7 @@ def candidates(endpoints: int) -> Statement:
     )
 
 
-def _with_state(due: sa.Select[Any]) -> Statement:
+def _with_state(due: Any) -> Statement:
     chosen = due.subquery("chosen")
     columns = (events.c.seq, events.c.state, events.c.due_at, _must_wait(events))
     return Statement(
@@ -285,7 +285,7 @@ _park = events.update().values(parked_due_at=events.c.due_at, due_at=None)
 PARK = Statement(_park.where(events.c.seq == bindparam("seq_")).returning(events.c.key))
 
 
-def _claim_in_one(*found: sa.Select[Any]) -> Statement:
+def _claim_in_one(*found: Any) -> Statement:
     """On PostgreSQL: claim what is free, and park what must wait for its conversation.
 
     It gives a row for each event that was met: what was claimed; and of what was parked
