@@ -296,8 +296,10 @@ def test_nobody_is_told_of_what_nobody_asked_for(
 
 
 def test_a_connection_of_a_handler_that_is_not_the_last(
-    make_app: MakeApp, inbox_url: str
+    make_app: MakeApp, inbox_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for signal in (event_done, handler_succeeded):
+        monkeypatch.setattr(signal, "receivers", {})  # those of other tests
     app = make_app(YCLOUD_DISPATCH="worker", YCLOUD_INBOX_URL=inbox_url)
     runs: list[str] = []
 

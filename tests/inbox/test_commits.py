@@ -141,3 +141,9 @@ def test_a_transaction_is_undone_unless_it_finishes_well(database: Database) -> 
                 transaction.finish(lambda tx: bool(tx.execute(sa.text("NONSENSE"))))
         transaction.close()
         assert versions(database) == [SCHEMA_VERSION]
+
+
+def test_an_error_of_the_work_itself_is_its_writers(database: Database) -> None:
+    with pytest.raises(InboxUnavailable, match="cannot be stored: ZeroDivisionError"):
+        database.write(lambda tx: 1 // 0)
+    assert database.write(lambda tx: add(tx, 5)) == 5
