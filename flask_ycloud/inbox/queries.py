@@ -385,28 +385,27 @@ FOLLOWER = (
 
 # -- save ------------------------------------------------------------------------------
 
+# The columns that are written of a claim, and of each run of a handler.
+_CLAIM_COLUMNS: dict[str, Any] = {
+    name: events.c[name]
+    for name in (
+        "seq", "attempt", "state", "due_at", "reason", "settled_at", "unhandled",
+    )
+}  # fmt: skip
+_RUN_COLUMNS: dict[str, Any] = {
+    "seq": outcomes.c.event_seq,
+    "handler": outcomes.c.handler,
+    "state": outcomes.c.state,
+    "number": attempts.c.number,
+    "next_at": outcomes.c.next_at,
+    "seconds": outcomes.c.seconds,
+    "error": outcomes.c.error,
+    "now": outcomes.c.updated_at,
+}
+
 #: What is saved of a claim, and of the runs of its handlers.
-CLAIMS = Batch(
-    "claim",
-    seq=events.c.seq,
-    attempt=events.c.attempt,
-    state=events.c.state,
-    due_at=events.c.due_at,
-    reason=events.c.reason,
-    settled_at=events.c.settled_at,
-    unhandled=events.c.unhandled,
-)
-RUNS = Batch(
-    "run",
-    seq=outcomes.c.event_seq,
-    handler=outcomes.c.handler,
-    state=outcomes.c.state,
-    number=attempts.c.number,
-    next_at=outcomes.c.next_at,
-    seconds=outcomes.c.seconds,
-    error=outcomes.c.error,
-    now=outcomes.c.updated_at,
-)
+CLAIMS = Batch("claim", **_CLAIM_COLUMNS)
+RUNS = Batch("run", **_RUN_COLUMNS)
 
 
 def _settle(given: Any) -> Any:
@@ -463,28 +462,8 @@ def _bound(**columns: sa.Column[Any]) -> dict[str, Any]:
 
 
 #: On SQLite, each for one claim: its row, and then the runs of its handlers.
-SETTLE = Statement(
-    _settle(
-        _bound(**{name: events.c[name] for name in CLAIMS.c.keys()})  # noqa: SIM118
-    )
-)
-KEEP = tuple(
-    Statement(each)
-    for each in _keep(
-        "sqlite",
-        _bound(
-            seq=outcomes.c.event_seq,
-            handler=outcomes.c.handler,
-            state=outcomes.c.state,
-            number=attempts.c.number,
-            next_at=outcomes.c.next_at,
-            seconds=outcomes.c.seconds,
-            error=outcomes.c.error,
-            now=outcomes.c.updated_at,
-        ),
-        None,
-    )
-)
+SETTLE = Statement(_settle(_bound(**_CLAIM_COLUMNS)))
+KEEP = tuple(Statement(each) for each in _keep("sqlite", _bound(**_RUN_COLUMNS), None))
 
 
 def _save_all() -> Statement:
