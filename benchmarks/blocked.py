@@ -32,7 +32,7 @@ def accept(inbox: Inbox, key: str) -> str:
     """Store an event, and give its id."""
     event_id = new_id()
     body = BODY.replace(_SAMPLE_ID, event_id.encode())
-    inbox.accept(event_id, body, endpoint="ycloud", event_type=TYPE, key=key)
+    inbox.accept(event_id, body, endpoint="ycloud", event_type=TYPE, names=(key,))
     return event_id
 
 

@@ -79,7 +79,7 @@ def ours(count: Count, bodies: list[bytes], *, together: int) -> float:
             bodies[number],
             endpoint="ycloud",
             event_type=TYPE,
-            key=f"key {number // together}",
+            names=(f"key {number // together}",),
         )
 
     with ThreadPoolExecutor(16) as pool:

@@ -76,7 +76,7 @@ def accept(inbox: Inbox) -> None:
         BODY,
         endpoint="ycloud",
         event_type="whatsapp.inbound_message.received",
-        key=secrets.token_hex(16),
+        names=(secrets.token_hex(16),),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from flask_ycloud import Event, Retry
 from flask_ycloud.dispatch import WorkerDispatcher
+from flask_ycloud.inbox import Identity
 from flask_ycloud.runtime import Runtime
 
 from .blocked import accept
@@ -69,7 +70,8 @@ class Load:
                     return
                 self._accepted += 1
                 number = self._accepted
-            self._worker.wake(accept(self._runtime.inbox, f"key {number}"))
+            event_id = accept(self._runtime.inbox, f"key {number}")
+            self._worker.wake(Identity(event_id, "ycloud"))
 
     @property
     def _waiting(self) -> int:

@@ -1,6 +1,7 @@
 """Receive YCloud webhooks in Flask: verified, stored before the 2xx, handled once."""
 
 from .errors import (
+    AmbiguousEvent,
     APIError,
     APIUnreachable,
     ConfigurationError,
@@ -16,11 +17,13 @@ from .errors import (
     SignatureMismatch,
     StaleSignature,
     UnknownEventTypeWarning,
+    UnknownTenant,
     YCloudError,
 )
 from .handlers import (
     delivery_rejected,
     event_accepted,
+    event_conflicted,
     event_dead,
     event_done,
     event_duplicated,
@@ -29,7 +32,15 @@ from .handlers import (
     handler_succeeded,
     on_event,
 )
-from .inbox import Attempt, HandlerState, Inbox, RunningHandler, Stats, StoredEvent
+from .inbox import (
+    Attempt,
+    HandlerState,
+    Identity,
+    Inbox,
+    RunningHandler,
+    Stats,
+    StoredEvent,
+)
 from .protocol import EVENT_TYPES, Event, EventType, Signature, parse_event, sign, verify
 from .web import WebhookBlueprint, current_inbox, ycloud_bp
 
@@ -37,6 +48,7 @@ __all__ = [
     "EVENT_TYPES",
     "APIError",
     "APIUnreachable",
+    "AmbiguousEvent",
     "Attempt",
     "ConfigurationError",
     "Discard",
@@ -46,6 +58,7 @@ __all__ = [
     "EventRunning",
     "EventType",
     "HandlerState",
+    "Identity",
     "Inbox",
     "InboxUnavailable",
     "MalformedSignature",
@@ -59,11 +72,13 @@ __all__ = [
     "Stats",
     "StoredEvent",
     "UnknownEventTypeWarning",
+    "UnknownTenant",
     "WebhookBlueprint",
     "YCloudError",
     "current_inbox",
     "delivery_rejected",
     "event_accepted",
+    "event_conflicted",
     "event_dead",
     "event_done",
     "event_duplicated",

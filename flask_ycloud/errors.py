@@ -8,10 +8,12 @@
     │   ├── MissingSignature
     │   ├── MalformedSignature
     │   ├── SignatureMismatch
-    │   └── StaleSignature
+    │   ├── StaleSignature
+    │   └── UnknownTenant
     ├── EventNotUnderstood      an authentic body is not a YCloud event
     ├── InboxUnavailable        the inbox cannot be read or written now
     ├── EventNotFound           the inbox has no event of that id
+    ├── AmbiguousEvent          the inbox has several events of that id
     ├── EventRunning            that event is being handled at this moment
     ├── APIError                YCloud's API refused a call
     ├── APIUnreachable          YCloud's API gave no answer
@@ -80,6 +82,12 @@ class StaleSignature(SignatureError):
         self.tolerance = tolerance
 
 
+class UnknownTenant(SignatureError):
+    """The URL names a tenant that the app does not know."""
+
+    reason = "unknown tenant"
+
+
 class EventNotUnderstood(YCloudError):
     """An authentic body is not a YCloud event. The message says why, without values."""
 
@@ -92,21 +100,39 @@ class EventNotFound(YCloudError):
     """The inbox has no event of that id."""
 
 
+class AmbiguousEvent(YCloudError):
+    """Several endpoints or tenants have an event of that id. The message names them."""
+
+
 class EventRunning(YCloudError):
     """The event is being handled at this moment, so it cannot be replayed."""
 
 
 class APIError(YCloudError):
-    """YCloud's API refused a call.
+    """YCloud's API refused a call, or its answer is not as documented.
 
     :param status: the HTTP status.
     :param code: YCloud's word for it, such as ``NOT_FOUND``.
     :param message: YCloud's sentence about it.
     :param request_id: what YCloud's support asks for.
+    :param whatsapp_code: WhatsApp's own code, such as ``"131047"``, where it was WhatsApp
+        that refused.
+    :param retry_after: seconds that YCloud asks to wait, by ``Retry-After``.
     """
 
+    #: Whether the call may have been carried out all the same: True unless the status is
+    #: one of 400 to 499, and True if an earlier attempt of a repeated call had no answer.
+    maybe_done: bool
+
     def __init__(
-        self, status: int, code: str, message: str, request_id: str | None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        request_id: str | None,
+        *,
+        whatsapp_code: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         text = f"YCloud's API: {status} {code} {message}"
         super().__init__(f"{text} (request {request_id})" if request_id else text)
@@ -114,10 +140,22 @@ class APIError(YCloudError):
         self.code = code
         self.message = message
         self.request_id = request_id
+        self.whatsapp_code = whatsapp_code
+        self.retry_after = retry_after
+        self.maybe_done = not 400 <= status < 500
 
 
 class APIUnreachable(YCloudError):
-    """YCloud's API gave no answer, or could not be reached."""
+    """YCloud's API gave no answer, or could not be reached.
+
+    :param message: what happened.
+    :param maybe_done: whether the call may have been carried out all the same. It is False
+        if no connection could be made.
+    """
+
+    def __init__(self, message: str, *, maybe_done: bool) -> None:
+        super().__init__(message)
+        self.maybe_done = maybe_done
 
 
 class Retry(YCloudError):

@@ -32,6 +32,7 @@ from .errors import InboxUnavailable
 from .handlers import (
     delivery_rejected,
     event_accepted,
+    event_conflicted,
     event_dead,
     event_done,
     event_duplicated,
@@ -49,6 +50,11 @@ _accepted = Counter(
 )
 _duplicated = Counter(
     "ycloud_events_duplicated", "Deliveries of known events.", ("endpoint", "type")
+)
+_conflicted = Counter(
+    "ycloud_events_conflicted",
+    "Deliveries of known events with another body.",
+    ("endpoint", "type"),
 )
 _rejected = Counter(
     "ycloud_deliveries_rejected", "Deliveries that were rejected.", ("endpoint", "reason")
@@ -155,6 +161,12 @@ def _on_duplicated(app: Any, *, event_type: str | None, endpoint: str, seconds: 
     _accept_seconds.labels(endpoint).observe(seconds)
 
 
+def _on_conflicted(app: Any, *, event_type: str | None, endpoint: str, seconds: float,
+                   **_: Any) -> None:  # fmt: skip
+    _conflicted.labels(endpoint, _type(event_type)).inc()
+    _accept_seconds.labels(endpoint).observe(seconds)
+
+
 def _on_rejected(app: Any, *, endpoint: str, reason: str, **_: Any) -> None:
     _rejected.labels(endpoint, reason).inc()
 
@@ -182,6 +194,7 @@ def _on_dead(app: Any, *, event_type: str | None, **_: Any) -> None:
 _RECEIVERS: tuple[tuple[Any, Any], ...] = (
     (event_accepted, _on_accepted),
     (event_duplicated, _on_duplicated),
+    (event_conflicted, _on_conflicted),
     (delivery_rejected, _on_rejected),
     (handler_succeeded, _on_succeeded),
     (handler_failed, _on_failed),

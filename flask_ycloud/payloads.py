@@ -2,23 +2,36 @@
 
 Made by ``scripts/make_payloads.py`` from YCloud's OpenAPI document (YCloud-Developers/
 ycloud-sdk-go, ``api/openapi.yaml``, MIT license) and from its pages on webhook events; do
-not edit it by hand. For type checkers: at run time the data is a plain ``dict``, and what
-YCloud adds is in it.
+not edit it by hand. For type checkers and for pydantic: at run time the data is a plain
+``dict``, and what YCloud adds is in it.
 """
 
-from __future__ import annotations
+# No annotations from __future__: they would hide NotRequired from __required_keys__.
 
-import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    final,
+    get_args,
+    overload,
+)
 
-if sys.version_info >= (3, 11):  # pragma: no cover
-    from typing import NotRequired
-else:  # pragma: no cover  (SQLAlchemy brings it)
-    from typing_extensions import NotRequired
+# Not from typing: pydantic asks for this one below Python 3.12.
+from typing_extensions import NotRequired, TypedDict
 
 if TYPE_CHECKING:
-    from .protocol import Event
+    from typing_extensions import Never as _Absent
+else:
+    _Absent = None  # pydantic has no Never
+
+# No class body can have a key that is a word of Python.
+_HasFrom = TypedDict("_HasFrom", {"from": str})
+_MayHaveFrom = TypedDict("_MayHaveFrom", {"from": NotRequired[str]})
 
 
 class EmailDelivery(TypedDict):
@@ -34,7 +47,7 @@ class EmailDelivery(TypedDict):
     """
     A recipient's email address.
     """
-    status: NotRequired[Literal["sending", "failed", "sent", "delivered", "undelivered"]]
+    status: Literal["sending", "failed", "sent", "delivered", "undelivered"] | str
     """
     Delivery status of the email to the specific recipient address.
     - `sending`: The messaging request is accepted by our system.
@@ -76,31 +89,31 @@ class Sms(TypedDict):
     """
     The recipient's phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
     """
-    text: NotRequired[str]
+    text: str
     """
     The text of this message.
     """
-    senderId: NotRequired[str]
+    senderId: str
     """
     Sender ID to be used.
     """
-    regionCode: NotRequired[str]
+    regionCode: str
     """
     [ISO 3166-1 alpha-2 country code](https://en.wikipedia.org/wiki/ISO_3166-1_alpha-2)
     """
-    totalSegments: NotRequired[int]
+    totalSegments: int
     """
     Number of message segments. See [SMS character encoding](https://helpdocs.ycloud.com/help-center/integrations/channels/global-sms/sms-basic-principles#sms-encoding) for more info.
     """
-    totalPrice: NotRequired[float]
+    totalPrice: float
     """
     Total price of this message.
     """
-    currency: NotRequired[str]
+    currency: str
     """
     Price currency. [ISO 4217 currency code](https://en.wikipedia.org/wiki/ISO_4217).
     """
-    status: NotRequired[Literal["accepted", "failed", "sent", "delivered", "undelivered"]]
+    status: Literal["accepted", "failed", "sent", "delivered", "undelivered"] | str
     """
     Delivery status. One of `accepted`, `sent`, `delivered`, `undelivered`, or `failed`.
     - `accepted`: The messaging request is accepted by our system.
@@ -113,11 +126,11 @@ class Sms(TypedDict):
     """
     Error code when the message is undeliverable.
     """
-    createTime: NotRequired[str]
+    createTime: str
     """
     The time at which this message was created, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-03-01T12:00:00.000Z`.
     """
-    updateTime: NotRequired[str]
+    updateTime: str
     """
     The time at which the delivery report for this message was updated, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-03-01T12:00:00.000Z`.
     """
@@ -142,16 +155,29 @@ class Sms(TypedDict):
     """
 
 
-SmsInbound = TypedDict(
-    "SmsInbound",
-    {
-        "id": NotRequired[str],
-        "from": NotRequired[str],
-        "to": NotRequired[str],
-        "text": NotRequired[str],
-        "sendTime": NotRequired[str],
-    },
-)
+class SmsInbound(_HasFrom):
+    """
+    Represents an inbound SMS message, which means a user replies to your message.
+
+    ``from``: The user's phone number who sent the message to your registered sender ID, formatted in [E.164](https://en.wikipedia.org/wiki/E.164) format.
+    """
+
+    id: str
+    """
+    Unique ID of the message.
+    """
+    to: str
+    """
+    The receiver's phone number, which is one of your registered Sender IDs.
+    """
+    text: str
+    """
+    The text of this message.
+    """
+    sendTime: str
+    """
+    The time at which this message was sent, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
+    """
 
 
 class Voice(TypedDict):
@@ -163,31 +189,31 @@ class Voice(TypedDict):
     """
     The recipient's phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
     """
-    verificationCode: NotRequired[str]
+    verificationCode: str
     """
     The verification code to be sent, 4 to 6 digits.
     """
-    language: NotRequired[str]
+    language: str
     """
     [ISO 639 Language Code](https://www.iso.org/iso-639-language-codes.html).
     """
-    regionCode: NotRequired[str]
+    regionCode: str
     """
     [ISO 3166-1 alpha-2 country code](https://en.wikipedia.org/wiki/ISO_3166-1_alpha-2).
     """
-    totalSegments: NotRequired[int]
+    totalSegments: int
     """
     Number of message segments. It's always 1 for voice calls.
     """
-    totalPrice: NotRequired[float]
+    totalPrice: float
     """
     Total price of this message.
     """
-    currency: NotRequired[str]
+    currency: str
     """
     Price currency. [ISO 4217 currency code](https://en.wikipedia.org/wiki/ISO_4217).
     """
-    status: NotRequired[Literal["accepted", "failed", "sent", "delivered", "undelivered"]]
+    status: Literal["accepted", "failed", "sent", "delivered", "undelivered"] | str
     """
     Delivery status. One of `accepted`, `sent`, `delivered`, `undelivered`, or `failed`.
     - `accepted`: The messaging request is accepted by our system.
@@ -200,11 +226,11 @@ class Voice(TypedDict):
     """
     Error code when the message is undeliverable.
     """
-    createTime: NotRequired[str]
+    createTime: str
     """
     The time at which this message was created, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-03-01T12:00:00.000Z`.
     """
-    updateTime: NotRequired[str]
+    updateTime: str
     """
     The time at which the delivery report for this message was updated, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-03-01T12:00:00.000Z`.
     """
@@ -229,205 +255,6 @@ class Voice(TypedDict):
     """
 
 
-class ContactCreated(TypedDict):
-    """
-    Represents a contact created event.
-    Contains the full contact information that was created.
-    """
-
-    id: str
-    """
-    Unique ID for the object.
-    """
-    nickName: NotRequired[str]
-    """
-    Contact's nickname.
-    """
-    realName: NotRequired[str]
-    """
-    Contact's real name.
-    """
-    phoneNumber: NotRequired[str]
-    """
-    Unique Phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
-    """
-    countryCode: NotRequired[str]
-    """
-    Two-letter country abbreviation. See [ISO 3166-1 alpha-2 country code](https://en.wikipedia.org/wiki/ISO_3166-1_alpha-2).
-    """
-    countryName: NotRequired[str]
-    """
-    Full country name.
-    """
-    email: NotRequired[str]
-    """
-    The contact's email address.
-    If present, the email address must be unique.
-    """
-    sourceType: NotRequired[str]
-    """
-    The source type where the contact was created.
-    """
-    sourceId: NotRequired[str]
-    """
-    The source ID where the contact was created.
-    """
-    sourceUrl: NotRequired[str]
-    """
-    The source URL where the contact was created.
-    """
-    lastSeen: NotRequired[str]
-    """
-    The time at which the contact last sent a message to your business, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
-    """
-    lastConnectedNumber: NotRequired[str]
-    """
-    The business phone number that the contact last connected to.
-    """
-    ownerEmail: NotRequired[str]
-    """
-    The email address of the contact's owner.
-    """
-    tags: NotRequired[list[str]]
-    """
-    Contact's tags.
-    """
-    createTime: NotRequired[str]
-    """
-    The time at which the contact was created, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
-    """
-    updateTime: NotRequired[str]
-    """
-    The time at which the contact was last updated, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
-    """
-    blocked: NotRequired[bool]
-    """
-    Whether the contact is blocked.
-    """
-    customAttributes: NotRequired[dict[str, Any]]
-    """
-    The contact's own attributes by name.
-    """
-    remarkName: NotRequired[str]
-    """
-    The name that the business gave the contact.
-    """
-
-
-class ContactDeleted(TypedDict):
-    """
-    Represents a contact deleted event.
-    Contains the contact information that was deleted.
-    """
-
-    id: str
-    """
-    Contact ID
-    """
-    nickName: NotRequired[str]
-    """
-    Contact's nickname.
-    """
-    phoneNumber: NotRequired[str]
-    """
-    Unique Phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
-    """
-    updateTime: NotRequired[str]
-    """
-    The time at which the contact was last updated, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
-    """
-
-
-class ContactUnsubscribeCreated(TypedDict):
-    """
-    Represents a customer initiates an unsubscribe event.
-    """
-
-    phoneNumber: NotRequired[str]
-    """
-    Unique Customer Phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
-    """
-    source: NotRequired[Literal["Whatsapp", "Inbox", "Chatbot", "API", "Manual"]]
-    """
-    The source from which a customer initiates an unsubscribe.
-    - `Whatsapp`: The customer initiated an unsubscribe on the whatsapp client.
-    - `Inbox`:You added a customer to the unsubscribe list on the Inbox page of YCloud.
-    - `Chatbot`: The message sent by the customer triggered the unsubscribe keyword configured by the Chatbot.
-    - `API`: You add customers to the unsubscribe list through YCloud's OpenAPI.
-    - `Manual`: You added a customer to the unsubscribe list on the Contact page of YCloud.
-    """
-    updateTime: NotRequired[str]
-    """
-    The time when a customer initiates an unsubscribe, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
-    """
-    id: str
-    """
-    Unique ID for the object.
-    """
-
-
-class ContactUnsubscribeDeleted(TypedDict):
-    """
-    Represents a customer resumed their subscription event.
-    """
-
-    phoneNumber: NotRequired[str]
-    """
-    Unique Customer Phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
-    """
-    source: NotRequired[Literal["Whatsapp", "API", "Manual"]]
-    """
-    The source from which a customer resumed their subscription
-    - `Whatsapp`: The customer resumed their subscription on the whatsapp client
-    - `API`: You remove the customer from the unsubscribe list through the OpenAPI of YCloud
-    - `Manual`: You remove the customer from the unsubscribe list on the Contact page of YCloud.
-    """
-    updateTime: NotRequired[str]
-    """
-    The time when customers cancel unsubscribe, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
-    """
-    id: str
-    """
-    Unique ID for the object.
-    """
-
-
-class WhatsappUserPreference(TypedDict):
-    wabaId: NotRequired[str]
-    """
-    WhatsApp Business Account ID.
-    """
-    businessPhoneNumber: NotRequired[str]
-    """
-    Phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
-    """
-    businessPhoneId: NotRequired[str]
-    """
-    Phone number ID.
-    """
-    contactName: NotRequired[str]
-    """
-    WhatsApp user name.
-    """
-    contactPhoneNumber: NotRequired[str]
-    """
-    WhatsApp user phone number. Phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
-    """
-    detail: NotRequired[str]
-    """
-    Description of marketing message preference.
-    """
-    category: NotRequired[str]
-    value: NotRequired[str]
-    """
-    Marketing message preference.
-    """
-    timestamp: NotRequired[str]
-    """
-    Unix timestamp indicating when the webhook was triggered.
-    """
-
-
 class WhatsappBusinessAccountRestrictionInfo(TypedDict):
     """
     Used to report restrictions imposed on a specific WABA, when that WABA violates [WhatsApp Business Platform policies](https://developers.facebook.com/docs/whatsapp/overview/policy-enforcement).
@@ -439,6 +266,7 @@ class WhatsappBusinessAccountRestrictionInfo(TypedDict):
             "RESTRICTED_BIZ_INITIATED_MESSAGING",
             "RESTRICTED_CUSTOMER_INITIATED_MESSAGING",
         ]
+        | str
     ]
     """
     Restriction type.
@@ -468,6 +296,158 @@ class WhatsappAuthIntlRateEligibilityCountry(TypedDict):
     """
 
 
+class WhatsappBusinessAccount(TypedDict):
+    """
+    Represents a specific [WhatsApp Business Account (WABA)](https://developers.facebook.com/docs/whatsapp/overview/business-accounts).
+    """
+
+    id: str
+    """
+    WhatApp Business Account ID.
+    """
+    name: str
+    """
+    User-friendly name to differentiate WhatsApp Business Accounts.
+    """
+    currency: NotRequired[str]
+    """
+    The currency in which the payment transactions for the WhatsApp Business Account will be processed.
+    """
+    messageTemplateNamespace: NotRequired[str]
+    """
+    Namespace string for the message templates that belong to the WhatsApp Business Account.
+    """
+    accountReviewStatus: NotRequired[Literal["PENDING", "APPROVED", "REJECTED"] | str]
+    businessId: NotRequired[str]
+    """
+    Business Portfolio ID.
+    """
+    businessName: NotRequired[str]
+    """
+    Business Portfolio Name.
+    """
+    businessStatus: NotRequired[str]
+    """
+    Business Portfolio Status,Default:APPROVED
+    """
+    businessVerificationStatus: NotRequired[
+        Literal[
+            "expired",
+            "failed",
+            "ineligible",
+            "not_verified",
+            "pending",
+            "pending_need_more_info",
+            "pending_submission",
+            "rejected",
+            "revoked",
+            "verified",
+        ]
+        | str
+    ]
+    country: NotRequired[str]
+    """
+    Country of the WhatsApp Business Account's owning Meta Business account.
+    """
+    ownershipType: NotRequired[str]
+    """
+    Ownership type of the WhatsApp Business Account.
+    """
+    paymentMethodAttached: NotRequired[bool]
+    """
+    Whether we have attached a payment method to the WhatsApp Business Account.
+    """
+    primaryFundingId: NotRequired[str]
+    """
+    Primary funding ID for the WhatsApp Business Account paid service.
+    """
+    purchaseOrderNumber: NotRequired[str]
+    """
+    The purchase order number supplied by the business for payment management purposes.
+    """
+    timezoneId: NotRequired[str]
+    """
+    The timezone ID of the WhatsApp Business Account. See [Timezone IDs](https://developers.facebook.com/docs/marketing-api/reference/ad-account/timezone-ids).
+    """
+    decision: NotRequired[Literal["APPROVED", "REJECTED", "DEFERRED"] | str]
+    updateEvent: NotRequired[
+        Literal[
+            "DISABLED_UPDATE",
+            "ACCOUNT_RESTRICTION",
+            "ACCOUNT_VIOLATION",
+            "PARTNER_REMOVED",
+            "PARTNER_APP_UNINSTALLED",
+            "AUTH_INTL_PRICE_ELIGIBILITY_UPDATE",
+            "BUSINESS_PRIMARY_LOCATION_COUNTRY_UPDATE",
+        ]
+        | str
+    ]
+    banState: NotRequired[Literal["SCHEDULE_FOR_DISABLE", "DISABLE", "REINSTATE"] | str]
+    banDate: NotRequired[str]
+    """
+    The date when the WABA is banned.
+    """
+    violationType: NotRequired[str]
+    """
+    Used to report violations imposed on the WABA.
+    See also [WhatsApp Business Platform Policy Violations](https://developers.facebook.com/docs/whatsapp/overview/policy-enforcement/violations).
+    """
+    restrictions: NotRequired[list[WhatsappBusinessAccountRestrictionInfo]]
+    """
+    Used to report restrictions imposed on the WABA, when that WABA violates [WhatsApp Business Platform policies](https://developers.facebook.com/docs/whatsapp/overview/policy-enforcement).
+    """
+    authIntlRateEligibilityCountries: NotRequired[
+        list[WhatsappAuthIntlRateEligibilityCountry]
+    ]
+    """
+    Starting June 1, 2024, we are updating our authentication rate card and introducing a new authentication-international rate. This rate will apply in the the following countries:
+    - June 1, 2024 – Indonesia (country calling code +62, country code `ID`)
+    - July 1, 2024 – India (country calling code +91, country code `IN`)
+
+    See also [Authentication-International Rates](https://developers.facebook.com/docs/whatsapp/pricing/authentication-international-rates).
+    """
+    primaryBusinessLocation: NotRequired[str]
+    """
+    Your primary business location is the country where your business is based. It will appear in the Business Manager under the Primary Business Location field starting May 1, 2024.
+    [ISO 3166-1 alpha-2 country code](https://en.wikipedia.org/wiki/ISO_3166-1_alpha-2).
+    """
+    whatsappBusinessManagerMessagingLimit: NotRequired[str]
+    """
+    The owning business portfolio's messaging limit. Starting October 7, 2025, messaging limits will instead be calculated and set on a business portfolio basis, and will be shared by all business phone numbers within each portfolio. See also [phone_number_quality_update webhook reference](https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/reference/phone_number_quality_update).
+    - `TIER_NOT_SET`: The business phone number has not been used to send a message yet.
+    - `TIER_50`: Messaging limit of 50 business-initiated conversations in a rolling 24-hour period.
+    - `TIER_250`: Messaging limit of 250 business-initiated conversations in a rolling 24-hour period.
+    - `TIER_2K`: Messaging limit of 2,000 business-initiated conversations in a rolling 24-hour period.
+    - `TIER_10K`: Messaging limit of 10,000 business-initiated conversations in a rolling 24-hour period.
+    - `TIER_100K`: Messaging limit of 100,000 business-initiated conversations in a rolling 24-hour period.
+    - `TIER_UNLIMITED`: The business phone number has higher throughput with unlimited business-initiated conversations.
+    """
+    removedReason: NotRequired[str]
+    """
+    Raw reason from the WhatsApp Business Account deletion event. Known values include:
+    - `ACCOUNT_DISCONNECTED`: The account was disconnected due to enforcement or because the WhatsApp account was explicitly deleted.
+    - `BUSINESS_DOWNGRADE`: The phone number was registered with the consumer WhatsApp app.
+    - `CHANGE_NUMBER`: The WhatsApp phone number was changed.
+    - `COMPANION_INACTIVITY`: A companion device was inactive for approximately 30 days.
+    - `PRIMARY_INACTIVITY`: A primary device was inactive for approximately 30 days.
+    - `USER_RE_REGISTERED`: WhatsApp was re-registered on a new device.
+
+    Unknown values are returned as received.
+    """
+    removedInitiatedBy: NotRequired[str]
+    """
+    Raw initiator from the WhatsApp Business Account deletion event. Known values include:
+    - `USER`: The removal was initiated by the WhatsApp user.
+    - `SYSTEM`: The removal was initiated by the Meta system.
+
+    Unknown values are returned as received.
+    """
+    removedTime: NotRequired[str]
+    """
+    The time when the WhatsApp Business Account deletion event was received, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2026-05-19T12:00:00.000Z`.
+    """
+
+
 class WhatsappProfile(TypedDict):
     """
     Represents the profile of a WhatsApp account.
@@ -488,7 +468,7 @@ class WhatsappInboundMessageText(TypedDict):
     When the notification describes a text message, the text object provides the body of the text message.
     """
 
-    body: NotRequired[str]
+    body: str
     """
     Message text.
     """
@@ -499,11 +479,11 @@ class WhatsappInboundMessageMedia(TypedDict):
     When a message with media (`image` | `document` | `audio` | `video` | `sticker`) is received, the WhatsApp Business API client will download the media. Once the media is downloaded, a notification is sent to your Webhook. This message contains information that identifies the media object and enables you to find and download the object.
     """
 
-    id: NotRequired[str]
+    id: str
     """
     ID of the media. Can be used to delete the media if stored locally on the client.
     """
-    link: NotRequired[str]
+    link: str
     """
     The url to download the media file.
     Note that This link can be directly accessed in a few minutes for the convenience of the consumer, but you should always include an `X-API-Key` header to download this file within a month.
@@ -520,14 +500,117 @@ class WhatsappInboundMessageMedia(TypedDict):
     """
     Metadata pertaining to `sticker` media.
     """
-    mime_type: NotRequired[str]
+    mime_type: str
     """
     Mime type of the media.
     """
-    sha256: NotRequired[str]
+    sha256: str
     """
     Checksum.
     """
+
+
+class WhatsappInboundMessageInteractiveButtonReply(TypedDict):
+    """
+    Sent when a customer clicks a button. Returned when `type` is `button_reply`.
+    """
+
+    id: str
+    """
+    Unique ID of the clicked button.
+    """
+    title: str
+    """
+    Title of a button.
+    """
+
+
+class WhatsappInboundMessageInteractiveListReply(TypedDict):
+    """
+    Sent when a customer selects an item from a list. Returned when `type` is `list_reply`.
+    """
+
+    id: str
+    """
+    Unique ID of the selected list item.
+    """
+    title: str
+    """
+    Title of the selected list item.
+    """
+    description: NotRequired[str]
+    """
+    Description of the selected row.
+    """
+
+
+class WhatsappInboundMessageInteractiveNfmReply(TypedDict):
+    """
+    Sent when a customer responds to a WhatsApp Flow (Next Feature Messaging). Returned when `type` is `nfm_reply`.
+    """
+
+    name: str
+    """
+    The name of the flow or form being replied to.
+    """
+    response_json: str
+    """
+    JSON string containing the user's responses to the flow. Contains form field values and flow token.
+    """
+    body: str
+    """
+    The body content of the flow reply message.
+    """
+
+
+class WhatsappInboundMessageInteractiveCallPermissionReply(TypedDict):
+    """
+    Sent when a customer responds to a call permission request. Returned when `type` is `call_permission_reply`.
+    This occurs when WhatsApp prompts users to grant callback permissions after they call your business.
+    """
+
+    response: Literal["accept", "reject"] | str
+    """
+    The customer's response to the call permission request.
+    - `accept`: User granted permission for business to call back
+    - `reject`: User rejected permission for business to call back
+    """
+    expiration_timestamp: NotRequired[int]
+    """
+    The timestamp (in seconds) when the call permission expires.
+    Only present when response is "accept" and is_permanent is false.
+    """
+    is_permanent: NotRequired[bool]
+    """
+    Whether the permission is permanent or temporary.
+    - `true`: Permanent authorization (no expiration)
+    - `false`: Temporary authorization (expires at expiration_timestamp)
+    """
+    response_source: NotRequired[Literal["user_action", "automatic"] | str]
+    """
+    The source of this permission response.
+    - `user_action`: User explicitly approved or rejected the permission
+    - `automatic`: Automatic permission approval due to the WhatsApp user initiating the call
+    """
+
+
+class WhatsappInboundMessageInteractive(TypedDict):
+    """
+    When a customer has interacted with your message, this object is included in the message object.
+    """
+
+    type: Literal["button_reply", "list_reply", "nfm_reply", "call_permission_reply"] | str
+    """
+    The type of interactive message received.
+    - `button_reply`: Sent when a customer clicks a button.
+    - `list_reply`: Sent when a customer selects an item from a list.
+    - `nfm_reply`: Sent when a customer responds to a WhatsApp Flow (Next Feature Messaging).
+    - `call_permission_reply`: Sent when a customer responds to a call permission request.
+    """
+    button_reply: NotRequired[WhatsappInboundMessageInteractiveButtonReply]
+    list_reply: NotRequired[WhatsappInboundMessageInteractiveListReply]
+    nfm_reply: NotRequired[WhatsappInboundMessageInteractiveNfmReply]
+    call_permission_reply: NotRequired[WhatsappInboundMessageInteractiveCallPermissionReply]
 
 
 class WhatsappInboundMessageLocation(TypedDict):
@@ -535,11 +618,11 @@ class WhatsappInboundMessageLocation(TypedDict):
     When you receive a notification of a user's static location, the location object provides the details of the location.
     """
 
-    latitude: NotRequired[float]
+    latitude: float
     """
     Latitude of location being sent.
     """
-    longitude: NotRequired[float]
+    longitude: float
     """
     Longitude of location being sent.
     """
@@ -562,469 +645,13 @@ class WhatsappInboundMessageButton(TypedDict):
     When the message type field is set to `button`, this object is included in the message object.
     """
 
-    payload: NotRequired[str]
+    payload: str
     """
     The payload for a button set up by the business that a customer clicked as part of an interactive message.
     """
-    text: NotRequired[str]
+    text: str
     """
     Button text.
-    """
-
-
-class WhatsappMessageReaction(TypedDict):
-    """
-    When a user reacts to messages with an emoji, the message type is set to `reaction`, and this field is included.
-    """
-
-    message_id: str
-    """
-    Specifies the `wamid` of the message received that contained the reaction.
-    """
-    emoji: NotRequired[str]
-    """
-    **Required** when you send a `reaction` message. Set it to `""` if you want to remove the emoji.
-    **Optional** when you received a message from a user. This field is included when a user reacts to messages with an emoji. Otherwise, it indicates a user removed the emoji.
-    """
-
-
-class WhatsappInboundMessageSystem(TypedDict):
-    """
-    When the message type is set to `system`, this field is included.
-    This object is added to Webhooks if a user has changed their phone number and if a user's identity has potentially changed on WhatsApp.
-    """
-
-    body: NotRequired[str]
-    """
-    Describes the system message event. Supported use cases are:
-    - Phone number update: for when a user changes from an old number to a new number.
-    - Identity update: for when a user identity has changed.
-    """
-    new_wa_id: NotRequired[str]
-    """
-    **Added to Webhooks for phone number updates.**
-
-    New WhatsApp ID of the customer.
-    """
-    type: NotRequired[str]
-    """
-    Supported types are:
-    - `user_changed_number`: for a user changed number notification.
-    - `user_identity_changed`: for user identity changed notification.
-    """
-    user: NotRequired[str]
-    """
-    **Added to Webhooks for identity updates.**
-
-    The new WhatsApp user ID of the customer.
-    """
-    previous_user_id: NotRequired[str]
-    """
-    The business-scoped user ID before the change.
-    """
-    previous_parent_user_id: NotRequired[str]
-    """
-    The parent business-scoped user ID before the change.
-    """
-
-
-class WhatsappInboundMessageError(TypedDict):
-    """
-    When the message type `unsupported`, this object is included.
-    """
-
-    code: NotRequired[str]
-    """
-    The error code.
-    """
-    title: NotRequired[str]
-    """
-    The error title.
-    """
-    message: NotRequired[str]
-    """
-    The error message.
-    """
-    error_data: NotRequired[dict[str, Any]]
-    """
-    An error data object with the following properties:
-    - `details`: A string describing the reason for the error. Example: `Message type is currently not supported.`.
-    """
-
-
-class WhatsappInboundMessageReferral(TypedDict):
-    """
-    When a user messages businesses using call-to-actions buttons on [Ads that Click to WhatsApp](https://www.facebook.com/business/help/447934475640650) or a [Facebook Page call-to-action buttons](https://www.facebook.com/help/977869848936797), this field is included as an attachment.
-    """
-
-    source_url: NotRequired[str]
-    """
-    Specifies the URL that leads to the ad or post clicked by the user. Opening this URL takes you to the ad viewed by your user.
-    """
-    source_type: NotRequired[str]
-    """
-    Specifies the type of the ad's source. Supported values are "ad" or "post".
-    """
-    source_id: NotRequired[str]
-    """
-    Specifies the Meta ID for an ad or post.
-    """
-    headline: NotRequired[str]
-    """
-    Specifies the headline used in the ad or post that generated the message.
-    """
-    body: NotRequired[str]
-    """
-    The description, or body, from the ad or post that generated the message.
-    """
-    media_type: NotRequired[str]
-    """
-    Media present in the ad or post the user clicked. Supported values are "image" or "video".
-    """
-    image_url: NotRequired[str]
-    """
-    **Added if media_type is "image".**
-
-    Contains a URL to the raw image.
-    """
-    video_url: NotRequired[str]
-    """
-    **Added if media_type is "video".**
-
-    Contains a URL to the video.
-    """
-    thumbnail_url: NotRequired[str]
-    """
-    **Added if media_type is "video".**
-
-    Contains a URL to the thumbnail image of the clicked video.
-    """
-    ctwa_clid: NotRequired[str]
-    """
-    Click ID generated by Meta for ads that click to WhatsApp.
-    """
-
-
-class WhatsappMessageText(TypedDict):
-    """
-    WhatsApp Message Text Object.
-    """
-
-    body: str
-    """
-    Required for text messages.
-    The text of the text message which can contain URLs which begin with http:// or https:// and formatting. See available formatting options here.
-    If you include URLs in your text and want to include a preview box in text messages (preview_url: true), make sure the URL starts with http:// or https:// — https:// URLs are preferred. You must include a hostname, since IP addresses will not be matched.
-    Maximum length: 4096 characters.
-    """
-    preview_url: NotRequired[bool]
-    """
-    By default, WhatsApp recognizes URLs and makes them clickable, but you can also include a preview box with more information about the link. Set this field to true if you want to include a URL preview box.
-    The majority of the time, the receiver will see a URL they can click on when you send an URL, set preview_url to true, and provide a body object with a http or https link.
-    URL previews are only rendered after one of the following has happened:
-    - The business has sent a message template to the user.
-    - The user initiates a conversation with a "click to chat" link.
-    - The user adds the business phone number to their address book and initiates a conversation.
-    Default: `false`.
-    """
-
-
-class WhatsappMessageMedia(TypedDict):
-    """
-    Use for `image`, `gif`, `video`, `audio`, `document`, or `sticker` messages.
-    See also [Supported Media Types](https://developers.facebook.com/docs/whatsapp/cloud-api/reference/media#supported-media-types).
-
-    **Note**: Either `id` or `link` must be provided, but not both. These parameters are mutually exclusive.
-
-    Reference: [WhatsApp Cloud API Media Object](https://developers.facebook.com/docs/whatsapp/cloud-api/reference/messages#media-object)
-    """
-
-    id: NotRequired[str]
-    """
-    **Use this when media is uploaded to WhatsApp servers.**
-
-    Provide the media object ID obtained from WhatsApp media upload API (https://docs.ycloud.com/update/reference/whatsapp_media-upload#/).
-
-    Note: Either `id` or `link` must be provided. If both are provided, `id` takes precedence.
-    """
-    link: NotRequired[str]
-    """
-    **Use this when sending media directly from your server.**
-
-    The protocol and URL of the media to be sent. Use only with HTTP/HTTPS URLs.
-
-    Note: WhatsApp Cloud API caches media resources for 10 minutes. To ensure latest content, add random query strings to the URL.
-
-    Note: Either `id` or `link` must be provided. If both are provided, `id` takes precedence and `link` will be ignored.
-    """
-    caption: NotRequired[str]
-    """
-    Describes the specified `image`, `gif`, `video`, or `document` media. Not applicable in the `header` of `template` or `interactive` messages.
-    """
-    filename: NotRequired[str]
-    """
-    Describes the filename for the specific document. Use only with `document` media.
-    """
-    sha256: NotRequired[str]
-    """
-    The SHA-256 hash of the media.
-    """
-    mime_type: NotRequired[str]
-    """
-    The media type, such as image/jpeg.
-    """
-
-
-class WhatsappMessageLocation(TypedDict):
-    """
-    Use for `location` messages.
-    """
-
-    latitude: float
-    """
-    Latitude of the location.
-    """
-    longitude: float
-    """
-    Longitude of the location.
-    """
-    name: NotRequired[str]
-    """
-    Name of the location.
-    """
-    address: NotRequired[str]
-    """
-    Address of the location. Only displayed if `name` is present.
-    """
-
-
-class WhatsappMessageContext(TypedDict):
-    """
-    Used to mention a specific message you are replying to. The reply can be any message type.
-    """
-
-    message_id: NotRequired[str]
-    """
-    Specifies the `wamid` of the message your are replying to. `wamid` is the original message ID on WhatsApp's platform.
-    """
-
-
-class WhatsappApiError(TypedDict):
-    """
-    The original error object returned by WhatsApp. See [Handling Errors](https://developers.facebook.com/docs/graph-api/guides/error-handling), [Cloud API Error Codes](https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes).
-    """
-
-    message: str
-    """
-    A human-readable description of the error.
-    """
-    code: str
-    """
-    An error code.
-    """
-    type: NotRequired[str]
-    """
-    Error type.
-    """
-    error_subcode: NotRequired[str]
-    """
-    Additional code about the error.
-    """
-    error_user_msg: NotRequired[str]
-    """
-    The message to display to the user. The language of the message is based on the locale of the API request.
-    """
-    error_user_title: NotRequired[str]
-    """
-    The title of the dialog, if shown. The language of the message is based on the locale of the API request.
-    """
-    fbtrace_id: NotRequired[str]
-    """
-    Internal support identifier. When reporting a bug related to a Graph API call, include the fbtrace_id to help us find log data for debugging.
-    """
-    error_data: NotRequired[dict[str, Any]]
-    """
-    Additional data about the error. A string or map.
-    - For template APIs, this field is a string describing the reason for the error.
-    - For message APIs, this field is a map with property `details` describing the reason for the error.
-    """
-
-
-class WhatsappGroupCustomerProfile(TypedDict):
-    """
-    WhatsApp customer profile information.
-    """
-
-    name: NotRequired[str]
-    """
-    WhatsApp profile name.
-    """
-    username: NotRequired[str]
-    """
-    WhatsApp username.
-    """
-
-
-class WhatsappGroupWebhookParticipant(TypedDict):
-    """
-    Participant information included in group webhook payloads.
-    """
-
-    input: NotRequired[str]
-    """
-    The original participant input.
-    """
-    waId: NotRequired[str]
-    """
-    WhatsApp user ID.
-    """
-    recipientUserId: NotRequired[str]
-    """
-    Business-scoped user ID.
-    """
-    parentRecipientUserId: NotRequired[str]
-    """
-    Parent business-scoped user ID.
-    """
-    customerProfile: NotRequired[WhatsappGroupCustomerProfile]
-    errors: NotRequired[list[dict[str, Any]]]
-    """
-    Errors returned by WhatsApp for this participant.
-    """
-
-
-class WhatsappGroupWebhookSetting(TypedDict):
-    """
-    Group setting update detail.
-    """
-
-    name: NotRequired[Literal["profile_picture", "group_subject", "group_description"]]
-    """
-    Setting name.
-    """
-    text: NotRequired[str]
-    """
-    Text value for subject or description updates.
-    """
-    updateSuccessful: NotRequired[bool]
-    """
-    Whether the setting update succeeded.
-    """
-    mimeType: NotRequired[str]
-    """
-    MIME type for profile picture updates.
-    """
-    sha256: NotRequired[str]
-    """
-    SHA-256 hash for profile picture updates.
-    """
-    errors: NotRequired[list[dict[str, Any]]]
-    """
-    Errors returned by WhatsApp for this setting.
-    """
-
-
-class WhatsappGroupWebhookStatusContact(TypedDict):
-    """
-    Contact information included in group message status webhooks.
-    """
-
-    customerProfile: NotRequired[WhatsappGroupCustomerProfile]
-    waId: NotRequired[str]
-    """
-    WhatsApp user ID.
-    """
-    recipientUserId: NotRequired[str]
-    """
-    Business-scoped user ID.
-    """
-    parentRecipientUserId: NotRequired[str]
-    """
-    Parent business-scoped user ID.
-    """
-
-
-class WhatsappInboundMessageInteractiveButtonReply(TypedDict):
-    """
-    Sent when a customer clicks a button. Returned when `type` is `button_reply`.
-    """
-
-    id: NotRequired[str]
-    """
-    Unique ID of the clicked button.
-    """
-    title: NotRequired[str]
-    """
-    Title of a button.
-    """
-
-
-class WhatsappInboundMessageInteractiveListReply(TypedDict):
-    """
-    Sent when a customer selects an item from a list. Returned when `type` is `list_reply`.
-    """
-
-    id: NotRequired[str]
-    """
-    Unique ID of the selected list item.
-    """
-    title: NotRequired[str]
-    """
-    Title of the selected list item.
-    """
-    description: NotRequired[str]
-    """
-    Description of the selected row.
-    """
-
-
-class WhatsappInboundMessageInteractiveNfmReply(TypedDict):
-    """
-    Sent when a customer responds to a WhatsApp Flow (Next Feature Messaging). Returned when `type` is `nfm_reply`.
-    """
-
-    name: NotRequired[str]
-    """
-    The name of the flow or form being replied to.
-    """
-    response_json: NotRequired[str]
-    """
-    JSON string containing the user's responses to the flow. Contains form field values and flow token.
-    """
-    body: NotRequired[str]
-    """
-    The body content of the flow reply message.
-    """
-
-
-class WhatsappInboundMessageInteractiveCallPermissionReply(TypedDict):
-    """
-    Sent when a customer responds to a call permission request. Returned when `type` is `call_permission_reply`.
-    This occurs when WhatsApp prompts users to grant callback permissions after they call your business.
-    """
-
-    response: NotRequired[Literal["accept", "reject"]]
-    """
-    The customer's response to the call permission request.
-    - `accept`: User granted permission for business to call back
-    - `reject`: User rejected permission for business to call back
-    """
-    expiration_timestamp: NotRequired[int]
-    """
-    The timestamp (in seconds) when the call permission expires.
-    Only present when response is "accept" and is_permanent is false.
-    """
-    is_permanent: NotRequired[bool]
-    """
-    Whether the permission is permanent or temporary.
-    - `true`: Permanent authorization (no expiration)
-    - `false`: Temporary authorization (expires at expiration_timestamp)
-    """
-    response_source: NotRequired[Literal["user_action", "automatic"]]
-    """
-    The source of this permission response.
-    - `user_action`: User explicitly approved or rejected the permission
-    - `automatic`: Automatic permission approval due to the WhatsApp user initiating the call
     """
 
 
@@ -1154,22 +781,142 @@ class WhatsappMessageContactUrl(TypedDict):
     """
 
 
+class WhatsappMessageContact(TypedDict):
+    """
+    When the message type filed is set to `contacts`, this object is included in the message object.
+    """
+
+    addresses: NotRequired[list[WhatsappMessageContactAddress]]
+    birthday: NotRequired[str]
+    """
+    `YYYY-MM-DD` formatted string.
+    """
+    emails: NotRequired[list[WhatsappMessageContactEmail]]
+    name: WhatsappMessageContactName
+    org: NotRequired[WhatsappMessageContactOrg]
+    phones: NotRequired[list[WhatsappMessageContactPhone]]
+    """
+    Contact phone number(s) formatted as a phone object.
+    """
+    urls: NotRequired[list[WhatsappMessageContactUrl]]
+    """
+    Contact URL(s) formatted as a urls object.
+    """
+
+
+class WhatsappMessageReaction(TypedDict):
+    """
+    When a user reacts to messages with an emoji, the message type is set to `reaction`, and this field is included.
+    """
+
+    message_id: str
+    """
+    Specifies the `wamid` of the message received that contained the reaction.
+    """
+    emoji: NotRequired[str]
+    """
+    **Required** when you send a `reaction` message. Set it to `""` if you want to remove the emoji.
+    **Optional** when you received a message from a user. This field is included when a user reacts to messages with an emoji. Otherwise, it indicates a user removed the emoji.
+    """
+
+
 class WhatsappInboundMessageOrderProductItem(TypedDict):
-    product_retailer_id: NotRequired[str]
+    product_retailer_id: str
     """
     The product SKU identifier.
     """
-    quantity: NotRequired[int]
+    quantity: int
     """
     Number of item.
     """
-    item_price: NotRequired[float]
+    item_price: float
     """
     Unitary price of item.
     """
-    currency: NotRequired[str]
+    currency: str
     """
     Price currency. [ISO 4217 currency code](https://en.wikipedia.org/wiki/ISO_4217).
+    """
+
+
+class WhatsappInboundMessageOrder(TypedDict):
+    """
+    When a customer places an order, the message type is set to `order`, and this field is included.
+    """
+
+    catalog_id: str
+    """
+    The catalog ID.
+    """
+    product_items: list[WhatsappInboundMessageOrderProductItem]
+    text: NotRequired[str]
+    """
+    Text message sent along with the order.
+    """
+
+
+class WhatsappInboundMessageSystem(TypedDict):
+    """
+    When the message type is set to `system`, this field is included.
+    This object is added to Webhooks if a user has changed their phone number and if a user's identity has potentially changed on WhatsApp.
+    """
+
+    body: NotRequired[str]
+    """
+    Describes the system message event. Supported use cases are:
+    - Phone number update: for when a user changes from an old number to a new number.
+    - Identity update: for when a user identity has changed.
+    """
+    new_wa_id: NotRequired[str]
+    """
+    **Added to Webhooks for phone number updates.**
+
+    New WhatsApp ID of the customer.
+    """
+    type: NotRequired[
+        Literal["user_changed_number", "user_changed_user_id", "user_identity_changed"]
+        | str
+    ]
+    """
+    What has changed.
+    """
+    user: NotRequired[str]
+    """
+    **Added to Webhooks for identity updates.**
+
+    The new WhatsApp user ID of the customer.
+    """
+    previous_user_id: NotRequired[str]
+    """
+    The business-scoped user ID before the change.
+    """
+    previous_parent_user_id: NotRequired[str]
+    """
+    The parent business-scoped user ID before the change.
+    """
+
+
+class WhatsappInboundMessageError(TypedDict):
+    """
+    When the message type `unsupported`, this object is included.
+    """
+
+    code: str
+    """
+    The error code.
+    """
+    title: str
+    """
+    The error title.
+    """
+    message: NotRequired[str]
+    """
+    The error message.
+    """
+    error_data: NotRequired[dict[str, Any]]
+    """
+    An error data object with the following properties:
+    - `details`: A string describing the reason for the error. Example: `Message type is currently not supported.`.
     """
 
 
@@ -1191,6 +938,530 @@ class WhatsappInboundMessageReferredProduct(TypedDict):
     """
 
 
+class WhatsappInboundMessageContext(_MayHaveFrom):
+    """
+    Message context.
+
+    ``from``: **Added to Webhooks if message is an inbound reply to a sent message.**
+
+    The WhatsApp ID (a phone number without the '+' prefix) of the sender of the sent message.
+    """
+
+    forwarded: NotRequired[bool]
+    """
+    **Added to Webhooks if message was forwarded.**
+
+    Set to `true` if the received message has been forwarded.
+    """
+    frequently_forwarded: NotRequired[bool]
+    """
+    **Added to Webhooks if message has been frequently forwarded.**
+
+    Set to `true` if the received message has been forwarded more than five times.
+    """
+    id: NotRequired[str]
+    """
+    **Optional.**
+
+    The `wamid` for the sent message for an inbound reply. `wamid` is the original message ID on WhatsApp's platform.
+    """
+    referred_product: NotRequired[WhatsappInboundMessageReferredProduct]
+
+
+class WhatsappInboundMessageReferral(TypedDict):
+    """
+    When a user messages businesses using call-to-actions buttons on [Ads that Click to WhatsApp](https://www.facebook.com/business/help/447934475640650) or a [Facebook Page call-to-action buttons](https://www.facebook.com/help/977869848936797), this field is included as an attachment.
+    """
+
+    source_url: NotRequired[str]
+    """
+    Specifies the URL that leads to the ad or post clicked by the user. Opening this URL takes you to the ad viewed by your user.
+    """
+    source_type: NotRequired[str]
+    """
+    Specifies the type of the ad's source. Supported values are "ad" or "post".
+    """
+    source_id: NotRequired[str]
+    """
+    Specifies the Meta ID for an ad or post.
+    """
+    headline: NotRequired[str]
+    """
+    Specifies the headline used in the ad or post that generated the message.
+    """
+    body: NotRequired[str]
+    """
+    The description, or body, from the ad or post that generated the message.
+    """
+    media_type: NotRequired[str]
+    """
+    Media present in the ad or post the user clicked. Supported values are "image" or "video".
+    """
+    image_url: NotRequired[str]
+    """
+    **Added if media_type is "image".**
+
+    Contains a URL to the raw image.
+    """
+    video_url: NotRequired[str]
+    """
+    **Added if media_type is "video".**
+
+    Contains a URL to the video.
+    """
+    thumbnail_url: NotRequired[str]
+    """
+    **Added if media_type is "video".**
+
+    Contains a URL to the thumbnail image of the clicked video.
+    """
+    ctwa_clid: NotRequired[str]
+    """
+    Click ID generated by Meta for ads that click to WhatsApp.
+    """
+
+
+class WhatsappInboundMessageUnsupported(TypedDict):
+    """
+    What kind of message it is that WhatsApp does not pass on.
+    """
+
+    type: Literal["poll_creation", "poll_update", "edit", "pin"] | str
+    """
+    The kind; `unknown` was seen, too.
+    """
+
+
+class _WhatsappInboundMessage(_MayHaveFrom):
+    """
+    The keys that each has.
+
+    ``from``: The customer's phone number who sent the message to the business, formatted in [E.164](https://en.wikipedia.org/wiki/E.164) format.
+    """
+
+    id: str
+    """
+    Unique ID for the object.
+    """
+    wamid: str
+    """
+    The original message ID on WhatsApp's platform.
+    """
+    wabaId: str
+    """
+    WhatsApp Business Account ID.
+    """
+    fromUserId: NotRequired[str]
+    """
+    The customer's WhatsApp Business-scoped user ID (BSUID).
+    """
+    fromParentUserId: NotRequired[str]
+    """
+    The customer's parent WhatsApp Business-scoped user ID.
+    """
+    customerProfile: NotRequired[WhatsappProfile]
+    to: str
+    """
+    The recipient's phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
+    """
+    sendTime: NotRequired[str]
+    """
+    The time at which this message is sent, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
+    """
+    context: NotRequired[WhatsappInboundMessageContext]
+    referral: NotRequired[WhatsappInboundMessageReferral]
+    groupId: NotRequired[str]
+    """
+    WhatsApp group ID. This field is included when the inbound message is sent in a WhatsApp group.
+    """
+
+
+if TYPE_CHECKING:
+    # YCloud adds types. A checker narrows a union only where each tag is a Literal, so to a
+    # checker the others are those that receivers have met.
+    WhatsappInboundMessageOtherType: TypeAlias = Literal["voice", "unknown"]
+else:
+    WhatsappInboundMessageOtherType = str
+
+
+@final
+class WhatsappInboundTextMessage(_WhatsappInboundMessage):
+    type: Literal["text"]
+    text: WhatsappInboundMessageText
+    image: NotRequired[_Absent]
+    video: NotRequired[_Absent]
+    audio: NotRequired[_Absent]
+    document: NotRequired[_Absent]
+    sticker: NotRequired[_Absent]
+    interactive: NotRequired[_Absent]
+    location: NotRequired[_Absent]
+    button: NotRequired[_Absent]
+    contacts: NotRequired[_Absent]
+    reaction: NotRequired[_Absent]
+    order: NotRequired[_Absent]
+    system: NotRequired[_Absent]
+    errors: NotRequired[list[WhatsappInboundMessageError]]
+    unsupported: NotRequired[_Absent]
+    voice: NotRequired[_Absent]
+
+
+@final
+class WhatsappInboundImageMessage(_WhatsappInboundMessage):
+    type: Literal["image"]
+    text: NotRequired[_Absent]
+    image: WhatsappInboundMessageMedia
+    video: NotRequired[_Absent]
+    audio: NotRequired[_Absent]
+    document: NotRequired[_Absent]
+    sticker: NotRequired[_Absent]
+    interactive: NotRequired[_Absent]
+    location: NotRequired[_Absent]
+    button: NotRequired[_Absent]
+    contacts: NotRequired[_Absent]
+    reaction: NotRequired[_Absent]
+    order: NotRequired[_Absent]
+    system: NotRequired[_Absent]
+    errors: NotRequired[list[WhatsappInboundMessageError]]
+    unsupported: NotRequired[_Absent]
+    voice: NotRequired[_Absent]
+
+
+@final
+class WhatsappInboundVideoMessage(_WhatsappInboundMessage):
+    type: Literal["video"]
+    text: NotRequired[_Absent]
+    image: NotRequired[_Absent]
+    video: WhatsappInboundMessageMedia
+    audio: NotRequired[_Absent]
+    document: NotRequired[_Absent]
+    sticker: NotRequired[_Absent]
+    interactive: NotRequired[_Absent]
+    location: NotRequired[_Absent]
+    button: NotRequired[_Absent]
+    contacts: NotRequired[_Absent]
+    reaction: NotRequired[_Absent]
+    order: NotRequired[_Absent]
+    system: NotRequired[_Absent]
+    errors: NotRequired[list[WhatsappInboundMessageError]]
+    unsupported: NotRequired[_Absent]
+    voice: NotRequired[_Absent]
+
+
+@final
+class WhatsappInboundAudioMessage(_WhatsappInboundMessage):
+    type: Literal["audio"]
+    text: NotRequired[_Absent]
+    image: NotRequired[_Absent]
+    video: NotRequired[_Absent]
+    audio: WhatsappInboundMessageMedia
+    document: NotRequired[_Absent]
+    sticker: NotRequired[_Absent]
+    interactive: NotRequired[_Absent]
+    location: NotRequired[_Absent]
+    button: NotRequired[_Absent]
+    contacts: NotRequired[_Absent]
+    reaction: NotRequired[_Absent]
+    order: NotRequired[_Absent]
+    system: NotRequired[_Absent]
+    errors: NotRequired[list[WhatsappInboundMessageError]]
+    unsupported: NotRequired[_Absent]
+    voice: NotRequired[_Absent]
+
+
+@final
+class WhatsappInboundDocumentMessage(_WhatsappInboundMessage):
+    type: Literal["document"]
+    text: NotRequired[_Absent]
+    image: NotRequired[_Absent]
+    video: NotRequired[_Absent]
+    audio: NotRequired[_Absent]
+    document: WhatsappInboundMessageMedia
+    sticker: NotRequired[_Absent]
+    interactive: NotRequired[_Absent]
+    location: NotRequired[_Absent]
+    button: NotRequired[_Absent]
+    contacts: NotRequired[_Absent]
+    reaction: NotRequired[_Absent]
+    order: NotRequired[_Absent]
+    system: NotRequired[_Absent]
+    errors: NotRequired[list[WhatsappInboundMessageError]]
+    unsupported: NotRequired[_Absent]
+    voice: NotRequired[_Absent]
+
+
+@final
+class WhatsappInboundStickerMessage(_WhatsappInboundMessage):
+    type: Literal["sticker"]
+    text: NotRequired[_Absent]
+    image: NotRequired[_Absent]
+    video: NotRequired[_Absent]
+    audio: NotRequired[_Absent]
+    document: NotRequired[_Absent]
+    sticker: WhatsappInboundMessageMedia
+    interactive: NotRequired[_Absent]
+    location: NotRequired[_Absent]
+    button: NotRequired[_Absent]
+    contacts: NotRequired[_Absent]
+    reaction: NotRequired[_Absent]
+    order: NotRequired[_Absent]
+    system: NotRequired[_Absent]
+    errors: NotRequired[list[WhatsappInboundMessageError]]
+    unsupported: NotRequired[_Absent]
+    voice: NotRequired[_Absent]
+
+
+@final
+class WhatsappInboundContactsMessage(_WhatsappInboundMessage):
+    type: Literal["contacts"]
+    text: NotRequired[_Absent]
+    image: NotRequired[_Absent]
+    video: NotRequired[_Absent]
+    audio: NotRequired[_Absent]
+    document: NotRequired[_Absent]
+    sticker: NotRequired[_Absent]
+    interactive: NotRequired[_Absent]
+    location: NotRequired[_Absent]
+    button: NotRequired[_Absent]
+    contacts: list[WhatsappMessageContact]
+    reaction: NotRequired[_Absent]
+    order: NotRequired[_Absent]
+    system: NotRequired[_Absent]
+    errors: NotRequired[list[WhatsappInboundMessageError]]
+    unsupported: NotRequired[_Absent]
+    voice: NotRequired[_Absent]
+
+
+@final
+class WhatsappInboundLocationMessage(_WhatsappInboundMessage):
+    type: Literal["location"]
+    text: NotRequired[_Absent]
+    image: NotRequired[_Absent]
+    video: NotRequired[_Absent]
+    audio: NotRequired[_Absent]
+    document: NotRequired[_Absent]
+    sticker: NotRequired[_Absent]
+    interactive: NotRequired[_Absent]
+    location: WhatsappInboundMessageLocation
+    button: NotRequired[_Absent]
+    contacts: NotRequired[_Absent]
+    reaction: NotRequired[_Absent]
+    order: NotRequired[_Absent]
+    system: NotRequired[_Absent]
+    errors: NotRequired[list[WhatsappInboundMessageError]]
+    unsupported: NotRequired[_Absent]
+    voice: NotRequired[_Absent]
+
+
+@final
+class WhatsappInboundInteractiveMessage(_WhatsappInboundMessage):
+    type: Literal["interactive"]
+    text: NotRequired[_Absent]
+    image: NotRequired[_Absent]
+    video: NotRequired[_Absent]
+    audio: NotRequired[_Absent]
+    document: NotRequired[_Absent]
+    sticker: NotRequired[_Absent]
+    interactive: WhatsappInboundMessageInteractive
+    location: NotRequired[_Absent]
+    button: NotRequired[_Absent]
+    contacts: NotRequired[_Absent]
+    reaction: NotRequired[_Absent]
+    order: NotRequired[_Absent]
+    system: NotRequired[_Absent]
+    errors: NotRequired[list[WhatsappInboundMessageError]]
+    unsupported: NotRequired[_Absent]
+    voice: NotRequired[_Absent]
+
+
+@final
+class WhatsappInboundButtonMessage(_WhatsappInboundMessage):
+    type: Literal["button"]
+    text: NotRequired[_Absent]
+    image: NotRequired[_Absent]
+    video: NotRequired[_Absent]
+    audio: NotRequired[_Absent]
+    document: NotRequired[_Absent]
+    sticker: NotRequired[_Absent]
+    interactive: NotRequired[_Absent]
+    location: NotRequired[_Absent]
+    button: WhatsappInboundMessageButton
+    contacts: NotRequired[_Absent]
+    reaction: NotRequired[_Absent]
+    order: NotRequired[_Absent]
+    system: NotRequired[_Absent]
+    errors: NotRequired[list[WhatsappInboundMessageError]]
+    unsupported: NotRequired[_Absent]
+    voice: NotRequired[_Absent]
+
+
+@final
+class WhatsappInboundReactionMessage(_WhatsappInboundMessage):
+    type: Literal["reaction"]
+    text: NotRequired[_Absent]
+    image: NotRequired[_Absent]
+    video: NotRequired[_Absent]
+    audio: NotRequired[_Absent]
+    document: NotRequired[_Absent]
+    sticker: NotRequired[_Absent]
+    interactive: NotRequired[_Absent]
+    location: NotRequired[_Absent]
+    button: NotRequired[_Absent]
+    contacts: NotRequired[_Absent]
+    reaction: WhatsappMessageReaction
+    order: NotRequired[_Absent]
+    system: NotRequired[_Absent]
+    errors: NotRequired[list[WhatsappInboundMessageError]]
+    unsupported: NotRequired[_Absent]
+    voice: NotRequired[_Absent]
+
+
+@final
+class WhatsappInboundRequestWelcomeMessage(_WhatsappInboundMessage):
+    type: Literal["request_welcome"]
+    text: NotRequired[_Absent]
+    image: NotRequired[_Absent]
+    video: NotRequired[_Absent]
+    audio: NotRequired[_Absent]
+    document: NotRequired[_Absent]
+    sticker: NotRequired[_Absent]
+    interactive: NotRequired[_Absent]
+    location: NotRequired[_Absent]
+    button: NotRequired[_Absent]
+    contacts: NotRequired[_Absent]
+    reaction: NotRequired[_Absent]
+    order: NotRequired[_Absent]
+    system: NotRequired[_Absent]
+    errors: NotRequired[list[WhatsappInboundMessageError]]
+    unsupported: NotRequired[_Absent]
+    voice: NotRequired[_Absent]
+
+
+@final
+class WhatsappInboundOrderMessage(_WhatsappInboundMessage):
+    type: Literal["order"]
+    text: NotRequired[_Absent]
+    image: NotRequired[_Absent]
+    video: NotRequired[_Absent]
+    audio: NotRequired[_Absent]
+    document: NotRequired[_Absent]
+    sticker: NotRequired[_Absent]
+    interactive: NotRequired[_Absent]
+    location: NotRequired[_Absent]
+    button: NotRequired[_Absent]
+    contacts: NotRequired[_Absent]
+    reaction: NotRequired[_Absent]
+    order: WhatsappInboundMessageOrder
+    system: NotRequired[_Absent]
+    errors: NotRequired[list[WhatsappInboundMessageError]]
+    unsupported: NotRequired[_Absent]
+    voice: NotRequired[_Absent]
+
+
+@final
+class WhatsappInboundSystemMessage(_WhatsappInboundMessage):
+    type: Literal["system"]
+    text: NotRequired[_Absent]
+    image: NotRequired[_Absent]
+    video: NotRequired[_Absent]
+    audio: NotRequired[_Absent]
+    document: NotRequired[_Absent]
+    sticker: NotRequired[_Absent]
+    interactive: NotRequired[_Absent]
+    location: NotRequired[_Absent]
+    button: NotRequired[_Absent]
+    contacts: NotRequired[_Absent]
+    reaction: NotRequired[_Absent]
+    order: NotRequired[_Absent]
+    system: WhatsappInboundMessageSystem
+    errors: NotRequired[list[WhatsappInboundMessageError]]
+    unsupported: NotRequired[_Absent]
+    voice: NotRequired[_Absent]
+
+
+@final
+class WhatsappInboundUnsupportedMessage(_WhatsappInboundMessage):
+    type: Literal["unsupported"]
+    text: NotRequired[_Absent]
+    image: NotRequired[_Absent]
+    video: NotRequired[_Absent]
+    audio: NotRequired[_Absent]
+    document: NotRequired[_Absent]
+    sticker: NotRequired[_Absent]
+    interactive: NotRequired[_Absent]
+    location: NotRequired[_Absent]
+    button: NotRequired[_Absent]
+    contacts: NotRequired[_Absent]
+    reaction: NotRequired[_Absent]
+    order: NotRequired[_Absent]
+    system: NotRequired[_Absent]
+    errors: list[WhatsappInboundMessageError]
+    unsupported: NotRequired[WhatsappInboundMessageUnsupported]
+    voice: NotRequired[_Absent]
+
+
+@final
+class WhatsappInboundOtherMessage(_WhatsappInboundMessage):
+    type: WhatsappInboundMessageOtherType
+    text: NotRequired[_Absent]
+    image: NotRequired[_Absent]
+    video: NotRequired[_Absent]
+    audio: NotRequired[_Absent]
+    document: NotRequired[_Absent]
+    sticker: NotRequired[_Absent]
+    interactive: NotRequired[_Absent]
+    location: NotRequired[_Absent]
+    button: NotRequired[_Absent]
+    contacts: NotRequired[_Absent]
+    reaction: NotRequired[_Absent]
+    order: NotRequired[_Absent]
+    system: NotRequired[_Absent]
+    errors: NotRequired[list[WhatsappInboundMessageError]]
+    unsupported: NotRequired[_Absent]
+    voice: NotRequired[WhatsappInboundMessageMedia]
+
+
+#: WhatsApp inbound message object.
+WhatsappInboundMessage: TypeAlias = (
+    WhatsappInboundTextMessage
+    | WhatsappInboundImageMessage
+    | WhatsappInboundVideoMessage
+    | WhatsappInboundAudioMessage
+    | WhatsappInboundDocumentMessage
+    | WhatsappInboundStickerMessage
+    | WhatsappInboundContactsMessage
+    | WhatsappInboundLocationMessage
+    | WhatsappInboundInteractiveMessage
+    | WhatsappInboundButtonMessage
+    | WhatsappInboundReactionMessage
+    | WhatsappInboundRequestWelcomeMessage
+    | WhatsappInboundOrderMessage
+    | WhatsappInboundSystemMessage
+    | WhatsappInboundUnsupportedMessage
+    | WhatsappInboundOtherMessage
+)
+
+
+class WhatsappConversation(TypedDict):
+    """
+    WhatsApp defines a conversation as a 24-hour session of messaging between a person and a business.
+    See also [Conversation-Based Pricing](https://developers.facebook.com/docs/whatsapp/pricing).
+    """
+
+    id: NotRequired[str]
+    """
+    Unique ID for the object.
+    """
+    type: NotRequired[Literal["FREE_ENTRY", "FREE_TIER", "REGULAR"] | str]
+    originType: NotRequired[
+        Literal["referral_conversion", "authentication", "marketing", "utility", "service"]
+        | str
+    ]
+    expireTime: NotRequired[str]
+    """
+    Date when the conversation expires, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
+    """
+
+
 class WhatsappMessageTemplateLanguage(TypedDict):
     """
     Contains a language object. Specifies the language the template may be rendered in.
@@ -1207,71 +1478,83 @@ class WhatsappMessageTemplateLanguage(TypedDict):
     """
 
 
-class WhatsappMessageInteractiveBody(TypedDict):
+class WhatsappMessageMedia(TypedDict):
     """
-    Optional for type `product`. Required for other message types.
+    Use for `image`, `gif`, `video`, `audio`, `document`, or `sticker` messages.
+    See also [Supported Media Types](https://developers.facebook.com/docs/whatsapp/cloud-api/reference/media#supported-media-types).
+
+    **Note**: Either `id` or `link` must be provided, but not both. These parameters are mutually exclusive.
+
+    Reference: [WhatsApp Cloud API Media Object](https://developers.facebook.com/docs/whatsapp/cloud-api/reference/messages#media-object)
     """
 
-    text: NotRequired[str]
+    id: NotRequired[str]
     """
-    The body content of the message. Emojis and markdown are supported. Maximum length: 1024 characters.
+    **Use this when media is uploaded to WhatsApp servers.**
+
+    Provide the media object ID obtained from WhatsApp media upload API (https://docs.ycloud.com/update/reference/whatsapp_media-upload#/).
+
+    Note: Either `id` or `link` must be provided. If both are provided, `id` takes precedence.
+    """
+    link: NotRequired[str]
+    """
+    **Use this when sending media directly from your server.**
+
+    The protocol and URL of the media to be sent. Use only with HTTP/HTTPS URLs.
+
+    Note: WhatsApp Cloud API caches media resources for 10 minutes. To ensure latest content, add random query strings to the URL.
+
+    Note: Either `id` or `link` must be provided. If both are provided, `id` takes precedence and `link` will be ignored.
+    """
+    caption: NotRequired[str]
+    """
+    Describes the specified `image`, `gif`, `video`, or `document` media. Not applicable in the `header` of `template` or `interactive` messages.
+    """
+    filename: NotRequired[str]
+    """
+    Describes the filename for the specific document. Use only with `document` media.
+    """
+    sha256: NotRequired[str]
+    """
+    The SHA-256 hash of the media.
+    """
+    mime_type: NotRequired[str]
+    """
+    The media type, such as image/jpeg.
     """
 
 
-class WhatsappMessageInteractiveHeader(TypedDict):
+class WhatsappMessageTemplateComponentParameterLimitedTimeOffer(TypedDict):
     """
-    Required for type `product_list`. Optional for other types.
+    Required if template uses offer expiration details.
     """
 
-    type: NotRequired[Literal["text", "image", "video", "document"]]
+    expiration_time_ms: NotRequired[int]
     """
     **Required.**
-    The header type you would like to use.
-    - `text`: Used for List Messages, Reply Buttons, and Multi-Product Messages.
-    - `video`: Used for Reply Buttons.
-    - `image`: Used for Reply Buttons.
-    - `document`: Used for Reply Buttons.
-    """
-    text: NotRequired[str]
-    """
-    Text for the header. Formatting allows emojis, but not markdown.
-    """
-    image: NotRequired[WhatsappMessageMedia]
-    video: NotRequired[WhatsappMessageMedia]
-    document: NotRequired[WhatsappMessageMedia]
-
-
-class WhatsappMessageInteractiveFooter(TypedDict):
-    """
-    Optional. An object with the footer of the message.
-    """
-
-    text: NotRequired[str]
-    """
-    The footer content. Emojis and markdown are supported. Links are supported. Maximum length: 60 characters.
+    Offer code expiration time as a UNIX timestamp in milliseconds.
     """
 
 
-class WhatsappGroupWebhookPricing(TypedDict):
+class WhatsappMessageTemplateComponentParameterActionSectionProductItem(TypedDict):
+    product_retailer_id: NotRequired[str]
     """
-    Pricing information included in group message status webhooks.
+    SKU number of the item you want to appear in the section.
+    SKU numbers are labeled as **Content ID** in the [Commerce Manager](https://business.facebook.com/commerce).
     """
 
-    billable: NotRequired[bool]
+
+class WhatsappMessageTemplateComponentParameterActionSection(TypedDict):
+    title: NotRequired[str]
     """
-    Whether the message is billable.
+    Section title text.
+    Maximum 24 characters. Markdown is not supported.
     """
-    pricingModel: NotRequired[str]
+    product_items: NotRequired[
+        list[WhatsappMessageTemplateComponentParameterActionSectionProductItem]
+    ]
     """
-    Pricing model.
-    """
-    type: NotRequired[str]
-    """
-    Pricing type.
-    """
-    category: NotRequired[str]
-    """
-    Pricing category.
+    Array of product SKU numbers. There is a minimum of 1 product per section and a maximum of 30 products across all sections.
     """
 
 
@@ -1298,248 +1581,6 @@ class WhatsappMessageOrderAmount(TypedDict):
     """
     Use only for `discount`.
     Text used for defining incentivised orders. If order is incentivised, the merchant needs to define this information. Max character limit is 60 characters.
-    """
-
-
-class WhatsappPaymentTransactionError(TypedDict):
-    """
-    The payment error details might not be available for all payments attempts.
-    """
-
-    code: str
-    """
-    Describes the payment failure reason that generated by payment gateway and Meta transmits this to partners.
-    """
-    reason: str
-    """
-    Describes the payment failure reason in plain text that is generated by payment gateway and Meta transmits this to partners.
-    """
-
-
-class WhatsappTemplateComponentLimitedTimeOffer(TypedDict):
-    """
-    Use for `LIMITED_TIME_OFFER` components.
-    """
-
-    text: NotRequired[str]
-    """
-    **Required.**
-    Offer details text.
-    Maximum 16 characters.
-    """
-    has_expiration: NotRequired[bool]
-    """
-    **Optional.**
-    Set to `true` to have the [offer expiration details](https://developers.facebook.com/docs/whatsapp/business-management-api/message-templates/limited-time-offer-templates#offer-expiration-details) appear in the delivered message.
-    If set to `true`, the copy code button component must be included in the `buttons` array, and must appear first in the array.
-    If set to `false`, offer expiration details will not appear in the delivered message and the copy code button component is optional. If including the copy code button, it must appear first in the `buttons` array.
-    """
-
-
-class WhatsappTemplateComponentExample(TypedDict):
-    """
-    **Required** when:
-    - `type` is `HEADER`, and `format` is one of `IMAGE`, `GIF`, `VIDEO`, or `DOCUMENT`. Provide a sample media URL in `header_url`.
-    - `type` is `HEADER`, `format` is `TEXT`, and a variable is used in `text`. Provide a sample value for that variable in `header_text`. There can be at most 1 variable in `HEADER` text.
-    - `type` is `BODY`, and variables are used in `text`. Provide sample values for those variables in `body_text`.
-    """
-
-    body_text: NotRequired[list[list[str]]]
-    """
-    Sample values for variables in `text` of a `BODY` component.
-    """
-    header_text: NotRequired[list[str]]
-    """
-    Sample value for the variable in `text` of a `HEADER` component.
-    """
-    header_url: NotRequired[list[str]]
-    """
-    Sample media URL for a `HEADER` component whose format is one of `IMAGE`, `GIF`, `VIDEO`, or `DOCUMENT`.
-    Supported types:
-    - For `IMAGE`, the URL must end with one of `.jpg`, `.jpeg`, or `.png`, size limit is 5MB.
-    - For `GIF`, the URL must end with `.mp4`, size limit is 3.5MB.
-    - For `VIDEO`, the URL must end with `.mp4`, size limit is 16MB.
-    - For `DOCUMENT`, the URL must end with `.pdf`, size limit is 100MB.
-    """
-
-
-class AttributeChangeAction(TypedDict):
-    """
-    Represents a single change action performed on an attribute.
-    For tag attributes, includes additional id and value fields.
-    """
-
-    action: Literal["ADDED", "REMOVED", "CHANGED"]
-    """
-    The type of change action performed.
-    """
-    id: NotRequired[str]
-    """
-    The ID of the item when the attribute is 'tags'.
-    This field is only present for tag-related changes.
-    """
-    value: NotRequired[str]
-    """
-    The value of the item when the attribute is 'tags'.
-    This field is only present for tag-related changes.
-    """
-
-
-class WhatsappGroupWebhookConversationOrigin(TypedDict):
-    type: NotRequired[str]
-    """
-    Conversation origin type.
-    """
-
-
-class WhatsappTemplateComponentButtonOtpSupportedApp(TypedDict):
-    """
-    The supported_apps array allows you define pairs of app package names and signing key hashes for up to 5 apps. This can be useful if you have different app builds and want each of them to be able to initiate the handshake:
-    """
-
-    package_name: NotRequired[str]
-    """
-    Your Android app's package name.
-    """
-    signature_hash: NotRequired[str]
-    """
-    Your app signing key hash. See [App Signing Key Hash](https://developers.facebook.com/docs/whatsapp/business-management-api/authentication-templates/zero-tap-authentication-templates#app-signing-key-hash).
-    """
-
-
-class WhatsappTemplateComponentButtonAppDeepLink(TypedDict):
-    meta_app_id: NotRequired[str]
-    """
-    Required if using a URL button mapped to a deep link. APP ID.
-    """
-    android_deep_link: NotRequired[str]
-    """
-    Required if using a URL button component mapped to a deep link.The WhatsApp client will attempt to load this URI if the WhatsApp user taps the button on an Android device.
-    """
-    android_fallback_playstore_url: NotRequired[str]
-    """
-    Optional. URL of a website that the WhatsApp client will attempt to load in the device’s default web browser when the button is tapped but unable to load the Android deep link URI.
-    """
-
-
-class WhatsappMessageTemplateComponentParameterLimitedTimeOffer(TypedDict):
-    """
-    Required if template uses offer expiration details.
-    """
-
-    expiration_time_ms: NotRequired[int]
-    """
-    **Required.**
-    Offer code expiration time as a UNIX timestamp in milliseconds.
-    """
-
-
-class WhatsappMessageInteractiveActionButtonReply(TypedDict):
-    title: NotRequired[str]
-    """
-    Button title. It cannot be an empty string and must be unique within the message. Emojis are supported, markdown is not. Maximum length: 20 characters.
-    """
-    id: NotRequired[str]
-    """
-    Unique identifier for your button. This ID is returned in the webhook when the button is clicked by the user. Maximum length: 256 characters. You cannot have leading or trailing spaces when setting the ID.
-    """
-
-
-class WhatsappMessageInteractiveActionSectionRow(TypedDict):
-    id: NotRequired[str]
-    """
-    Unique row ID. Maximum length: 200 characters.
-    """
-    title: NotRequired[str]
-    """
-    Row title content. Maximum length: 24 characters.
-    """
-    description: NotRequired[str]
-    """
-    Row description content. Maximum length: 72 characters.
-    """
-
-
-class WhatsappMessageInteractiveActionSectionProductItem(TypedDict):
-    product_retailer_id: NotRequired[str]
-    """
-    Required for Multi-Product Messages.
-    Unique identifier of the product in a catalog.
-    """
-
-
-class WhatsappMessageInteractiveActionParametersFlowActionPayload(TypedDict):
-    """
-    Required if `flow_action` is `navigate`. Should be omitted otherwise.
-    """
-
-    screen: NotRequired[str]
-    """
-    The ID of the screen displayed first. It needs to be an **entry** screen.
-    """
-    data: NotRequired[dict[str, dict[str, Any]]]
-    """
-    Optional input data for the first screen of the Flow. If provided, this must be a non-empty object.
-    """
-
-
-class WhatsappMessageOrderBeneficiary(TypedDict):
-    """
-    A beneficiary is an intended recipient for shipping the physical goods in the order.
-    Beneficiary information isn't shown to users but is needed for legal and compliance reasons.
-    """
-
-    name: str
-    """
-    Name of the individual or business receiving the physical goods. Cannot exceed 200 characters.
-    """
-    address_line1: str
-    """
-    Shipping address (Door/Tower Number, Street Name etc.). Cannot exceed 100 characters.
-    """
-    address_line2: NotRequired[str]
-    """
-    Shipping address (Landmark, Area, etc.). Cannot exceed 100 characters.
-    """
-    city: str
-    """
-    Name of the city.
-    """
-    state: str
-    """
-    Name of the state.
-    """
-    country: str
-    """
-    Name of the country.
-    Currently the only supported value is `India`.
-    """
-    postal_code: str
-    """
-    6-digit zipcode of shipping address.
-    """
-
-
-class WhatsappMessageInteractiveActionCardHeader(TypedDict):
-    type: NotRequired[Literal["image", "video"]]
-    """
-    **Required.**
-    The header type you would like to use.
-    - `video`: Used for Reply Buttons.
-    - `image`: Used for Reply Buttons.
-    """
-    image: NotRequired[WhatsappMessageMedia]
-    video: NotRequired[WhatsappMessageMedia]
-
-
-class WhatsappMessageInteractiveActionCardBody(TypedDict):
-    """
-    Optional for card.
-    """
-
-    text: NotRequired[str]
-    """
-    Max 160 chars, and up to 2 line breaks.
     """
 
 
@@ -1591,27 +1632,40 @@ class WhatsappMessageOrderExpiration(TypedDict):
     """
 
 
-class WhatsappMessageInteractiveActionCardActionParameters(TypedDict):
+class WhatsappMessageOrderInfo(TypedDict):
     """
-    Required when card action is url button. Only support `display_text` and `url`. Button display text Max 20 chars.
-    """
-
-    display_text: NotRequired[str]
-    """
-    Text of the CTA URL button.
-    Maximum length: 20 bytes.
-    """
-    url: NotRequired[str]
-    """
-    URL of the CTA URL button.
+    Order info.
     """
 
-
-class WhatsappMessageTemplateComponentParameterActionSectionProductItem(TypedDict):
-    product_retailer_id: NotRequired[str]
+    status: NotRequired[
+        Literal[
+            "pending", "processing", "partially_shipped", "shipped", "completed", "canceled"
+        ]
+        | str
+    ]
+    type: NotRequired[str]
     """
-    SKU number of the item you want to appear in the section.
-    SKU numbers are labeled as **Content ID** in the [Commerce Manager](https://business.facebook.com/commerce).
+    Only supported value is `quick_pay`.
+    When this field is passed in we hide the "Review and Pay" button and only show the "Pay Now" button in the order details bubble.
+    """
+    catalog_id: NotRequired[str]
+    """
+    Unique identifier of the Facebook catalog being used by the business.
+    If you do not provide this field, you must provide the following fields inside the items object: `country_of_origin`, `importer_name`, and `importer_address`.
+    """
+    items: NotRequired[list[WhatsappMessageOrderItem]]
+    """
+    Array of items in the order.
+    """
+    subtotal: NotRequired[WhatsappMessageOrderAmount]
+    tax: NotRequired[WhatsappMessageOrderAmount]
+    shipping: NotRequired[WhatsappMessageOrderAmount]
+    discount: NotRequired[WhatsappMessageOrderAmount]
+    expiration: NotRequired[WhatsappMessageOrderExpiration]
+    description: NotRequired[str]
+    """
+    **Optional.**
+    Text for sharing status related information. Could be useful while sending cancellation. Max character limit is 120 characters.
     """
 
 
@@ -1668,1135 +1722,12 @@ class WhatsappMessageOrderPaymentSettingPaymentGatewayZaakpay(TypedDict):
     extra2: NotRequired[str]
 
 
-class WhatsappMessageInteractiveActionCardActionButtonQuickReply(TypedDict):
-    title: NotRequired[str]
-    """
-    Button title. It cannot be an empty string and must be unique within the message. Emojis are supported, markdown is not. Maximum length: 20 characters.
-    """
-    id: NotRequired[str]
-    """
-    Unique identifier for your button. This ID is returned in the webhook when the button is clicked by the user. Maximum length: 20 characters. You cannot have leading or trailing spaces when setting the ID.
-    """
-
-
-CallingConnect = TypedDict(
-    "CallingConnect",
-    {
-        "id": str,
-        "wacid": str,
-        "phoneId": NotRequired[str],
-        "from": NotRequired[str],
-        "fromUserId": NotRequired[str],
-        "fromParentUserId": NotRequired[str],
-        "to": NotRequired[str],
-        "direction": NotRequired[Literal["USER_INITIATED", "BUSINESS_INITIATED"]],
-        "sdpType": NotRequired[Literal["offer", "answer"]],
-        "sdp": NotRequired[str],
-        "dialTime": NotRequired[int],
-    },
-)
-
-
-CallingTerminate = TypedDict(
-    "CallingTerminate",
-    {
-        "id": str,
-        "wacid": str,
-        "phoneId": NotRequired[str],
-        "from": NotRequired[str],
-        "fromUserId": NotRequired[str],
-        "fromParentUserId": NotRequired[str],
-        "to": NotRequired[str],
-        "direction": NotRequired[Literal["USER_INITIATED", "BUSINESS_INITIATED"]],
-        "startTime": NotRequired[int],
-        "endTime": NotRequired[int],
-        "duration": NotRequired[int],
-        "status": NotRequired[str],
-    },
-)
-
-
-class CallingStatusUpdated(TypedDict):
-    """
-    The state of a WhatsApp call that the business made.
-    """
-
-    wabaId: NotRequired[str]
-    """
-    WhatsApp Business Account ID.
-    """
-    wacid: str
-    """
-    WhatsApp's ID of the call.
-    """
-    phoneId: NotRequired[str]
-    """
-    ID of the business phone number.
-    """
-    status: Literal["RINGING", "ACCEPTED", "REJECTED"]
-    recipientPhone: NotRequired[str]
-    """
-    The called phone number in E.164 format.
-    """
-    recipientUserId: NotRequired[str]
-    """
-    The called user's business-scoped user ID.
-    """
-    parentRecipientUserId: NotRequired[str]
-    """
-    The called user's parent business-scoped user ID.
-    """
-    customerProfile: NotRequired[WhatsappProfile]
-
-
-class CallingMediaError(TypedDict):
-    """
-    Why a recording or transcription could not be made.
-    """
-
-    code: NotRequired[str]
-    """
-    Such as CALLING_RECORDING_PROCESSING_FAILED.
-    """
-    retryable: NotRequired[bool]
-    """
-    Whether asking again may help.
-    """
-
-
-class CallingRecording(TypedDict):
-    """
-    The recording of a WhatsApp call.
-    """
-
-    wacid: str
-    """
-    WhatsApp's ID of the call.
-    """
-    phoneId: NotRequired[str]
-    """
-    ID of the business phone number.
-    """
-    mediaAssetId: NotRequired[str]
-    """
-    What the call media download API takes.
-    """
-    status: Literal["AVAILABLE", "FAILED"]
-    error: NotRequired[CallingMediaError]
-
-
-class CallingTranscription(TypedDict):
-    """
-    The transcription of a WhatsApp call.
-    """
-
-    wacid: str
-    """
-    WhatsApp's ID of the call.
-    """
-    phoneId: NotRequired[str]
-    """
-    ID of the business phone number.
-    """
-    mediaAssetId: NotRequired[str]
-    """
-    What the call media download API takes.
-    """
-    status: Literal["AVAILABLE", "FAILED"]
-    error: NotRequired[CallingMediaError]
-
-
-class FlowChanges(TypedDict):
-    """
-    A change in the status of a WhatsApp flow.
-    """
-
-    flowId: str
-    """
-    The flow's ID.
-    """
-    wabaId: NotRequired[str]
-    """
-    WhatsApp Business Account ID.
-    """
-    message: NotRequired[str]
-    """
-    The change in words.
-    """
-    oldStatus: NotRequired[str]
-    """
-    Such as DRAFT.
-    """
-    newStatus: NotRequired[str]
-    """
-    Such as PUBLISHED.
-    """
-
-
-class MessengerText(TypedDict):
-    """
-    The text of a Messenger message.
-    """
-
-    body: str
-    """
-    The text, with the white space around it.
-    """
-
-
-MessengerInboundMessage = TypedDict(
-    "MessengerInboundMessage",
-    {
-        "id": str,
-        "metaMessageId": NotRequired[str],
-        "from": NotRequired[str],
-        "to": NotRequired[str],
-        "type": NotRequired[str],
-        "text": NotRequired[MessengerText],
-        "sendTime": NotRequired[str],
-        "createTime": NotRequired[str],
-        "editCount": NotRequired[int],
-        "editTime": NotRequired[str],
-    },
-)
-
-
-MessengerMessage = TypedDict(
-    "MessengerMessage",
-    {
-        "id": str,
-        "metaMessageId": NotRequired[str],
-        "from": NotRequired[str],
-        "to": NotRequired[str],
-        "type": NotRequired[str],
-        "text": NotRequired[MessengerText],
-        "status": NotRequired[str],
-        "createTime": NotRequired[str],
-        "updateTime": NotRequired[str],
-        "readTime": NotRequired[str],
-    },
-)
-
-
-class MessengerMessageReaction(TypedDict):
-    """
-    A customer's reaction to a Messenger message, or its withdrawal.
-    """
-
-    pageId: NotRequired[str]
-    """
-    The Facebook Page ID.
-    """
-    psid: NotRequired[str]
-    """
-    The customer's Page-scoped ID.
-    """
-    metaMessageId: str
-    """
-    Meta's ID of the message.
-    """
-    action: str
-    """
-    Whether it was made or withdrawn.
-    """
-    reaction: NotRequired[str]
-    """
-    Such as love; left out of a withdrawal.
-    """
-    emoji: NotRequired[str]
-    """
-    Left out of a withdrawal.
-    """
-
-
-class WhatsappMetaBusinessAgent(TypedDict):
-    """
-    Control of a conversation that was taken from an agent set up by API.
-    """
-
-    agentId: str
-    """
-    YCloud's ID of the agent.
-    """
-    metaAgentId: NotRequired[str]
-    """
-    Meta's ID of the agent.
-    """
-    phoneNumberId: NotRequired[str]
-    """
-    ID of the business phone number.
-    """
-    wabaId: NotRequired[str]
-    """
-    WhatsApp Business Account ID.
-    """
-    consumerPhoneNumber: NotRequired[str]
-    """
-    The customer's phone number in E.164 format.
-    """
-    controlState: str
-    """
-    At present always APP_CONTROL_TAKEN.
-    """
-    actor: NotRequired[str]
-    """
-    ID of the app that had control before.
-    """
-    reason: NotRequired[str]
-    """
-    Why control was taken.
-    """
-    timestamp: NotRequired[int]
-    """
-    When, in Unix milliseconds.
-    """
-
-
-class WhatsappSmbAppContact(TypedDict):
-    """
-    A contact in the address book of a WhatsApp Business app.
-    """
-
-    fullName: NotRequired[str]
-    """
-    The full name; missing when it was removed.
-    """
-    firstName: NotRequired[str]
-    """
-    The first name; missing when it was removed.
-    """
-    phoneNumber: NotRequired[str]
-    """
-    The phone number in E.164 format.
-    """
-    userId: NotRequired[str]
-    """
-    The business-scoped user ID.
-    """
-    parentUserId: NotRequired[str]
-    """
-    The parent business-scoped user ID.
-    """
-    username: NotRequired[str]
-    """
-    The WhatsApp username.
-    """
-
-
-class WhatsappSmbAppStateSyncItem(TypedDict):
-    """
-    A change of a contact.
-    """
-
-    action: NotRequired[str]
-    """
-    `add` for one that is new or was edited, or `remove`.
-    """
-    contact: NotRequired[WhatsappSmbAppContact]
-    timestamp: NotRequired[str | int]
-    """
-    When it was changed, in Unix seconds.
-    """
-
-
-class WhatsappSmbAppStateSync(TypedDict):
-    """
-    Contacts of a WhatsApp Business app that were added, changed or removed.
-    """
-
-    wabaId: NotRequired[str]
-    """
-    WhatsApp Business Account ID.
-    """
-    phoneNumber: NotRequired[str]
-    """
-    The business phone number in E.164 format.
-    """
-    stateSync: NotRequired[list[WhatsappSmbAppStateSyncItem]]
-    """
-    The changes.
-    """
-
-
-class WhatsappBusinessAccount(TypedDict):
-    """
-    Represents a specific [WhatsApp Business Account (WABA)](https://developers.facebook.com/docs/whatsapp/overview/business-accounts).
-    """
-
-    id: NotRequired[str]
-    """
-    WhatApp Business Account ID.
-    """
-    name: NotRequired[str]
-    """
-    User-friendly name to differentiate WhatsApp Business Accounts.
-    """
-    currency: NotRequired[str]
-    """
-    The currency in which the payment transactions for the WhatsApp Business Account will be processed.
-    """
-    messageTemplateNamespace: NotRequired[str]
-    """
-    Namespace string for the message templates that belong to the WhatsApp Business Account.
-    """
-    accountReviewStatus: NotRequired[Literal["PENDING", "APPROVED", "REJECTED"]]
-    """
-    WhatsApp Business Account review status.
-    """
-    businessId: NotRequired[str]
-    """
-    Business Portfolio ID.
-    """
-    businessName: NotRequired[str]
-    """
-    Business Portfolio Name.
-    """
-    businessStatus: NotRequired[str]
-    """
-    Business Portfolio Status,Default:APPROVED
-    """
-    businessVerificationStatus: NotRequired[
-        Literal[
-            "expired",
-            "failed",
-            "ineligible",
-            "not_verified",
-            "pending",
-            "pending_need_more_info",
-            "pending_submission",
-            "rejected",
-            "revoked",
-            "verified",
-        ]
-    ]
-    """
-    Current status of business verification of Meta Business Account which owns this WhatsApp Business Account.
-    """
-    country: NotRequired[str]
-    """
-    Country of the WhatsApp Business Account's owning Meta Business account.
-    """
-    ownershipType: NotRequired[str]
-    """
-    Ownership type of the WhatsApp Business Account.
-    """
-    paymentMethodAttached: NotRequired[bool]
-    """
-    Whether we have attached a payment method to the WhatsApp Business Account.
-    """
-    primaryFundingId: NotRequired[str]
-    """
-    Primary funding ID for the WhatsApp Business Account paid service.
-    """
-    purchaseOrderNumber: NotRequired[str]
-    """
-    The purchase order number supplied by the business for payment management purposes.
-    """
-    timezoneId: NotRequired[str]
-    """
-    The timezone ID of the WhatsApp Business Account. See [Timezone IDs](https://developers.facebook.com/docs/marketing-api/reference/ad-account/timezone-ids).
-    """
-    decision: NotRequired[Literal["APPROVED", "REJECTED", "DEFERRED"]]
-    """
-    Used if a decision about WhatsApp accounts or phone numbers has been made.
-    """
-    updateEvent: NotRequired[
-        Literal[
-            "DISABLED_UPDATE",
-            "ACCOUNT_RESTRICTION",
-            "ACCOUNT_VIOLATION",
-            "PARTNER_REMOVED",
-            "PARTNER_APP_UNINSTALLED",
-            "AUTH_INTL_PRICE_ELIGIBILITY_UPDATE",
-            "BUSINESS_PRIMARY_LOCATION_COUNTRY_UPDATE",
-        ]
-    ]
-    """
-    Indicates the update event type of the WABA when a notification is sent to you to report a [policy violation](https://developers.facebook.com/docs/whatsapp/overview/policy-enforcement), a WABA has been banned and more.
-    - `DISABLED_UPDATE`: WhatsApp Business Account Banned.
-    - `ACCOUNT_RESTRICTION`: WhatsApp Business Account Restricted Due To Policy Violations.
-    - `ACCOUNT_VIOLATION`: WhatsApp Business Account Violates Policy.
-    - `PARTNER_REMOVED`: WhatsApp Business Account was removed from the partner connection.
-    - `PARTNER_APP_UNINSTALLED`: WhatsApp Business Account partner app was uninstalled.
-    - `AUTH_INTL_PRICE_ELIGIBILITY_UPDATE`: WhatsApp Business Account is eligible for the [authentication-international rate](https://developers.facebook.com/docs/whatsapp/pricing/authentication-international-rates).
-    - `BUSINESS_PRIMARY_LOCATION_COUNTRY_UPDATE`: Business's [primary business location](https://developers.facebook.com/docs/whatsapp/pricing/authentication-international-rates#primary-business-location) is set.
-    """
-    banState: NotRequired[Literal["SCHEDULE_FOR_DISABLE", "DISABLE", "REINSTATE"]]
-    """
-    The ban state of the WhatsApp Business Account.
-    """
-    banDate: NotRequired[str]
-    """
-    The date when the WABA is banned.
-    """
-    violationType: NotRequired[str]
-    """
-    Used to report violations imposed on the WABA.
-    See also [WhatsApp Business Platform Policy Violations](https://developers.facebook.com/docs/whatsapp/overview/policy-enforcement/violations).
-    """
-    restrictions: NotRequired[list[WhatsappBusinessAccountRestrictionInfo]]
-    """
-    Used to report restrictions imposed on the WABA, when that WABA violates [WhatsApp Business Platform policies](https://developers.facebook.com/docs/whatsapp/overview/policy-enforcement).
-    """
-    authIntlRateEligibilityCountries: NotRequired[
-        list[WhatsappAuthIntlRateEligibilityCountry]
-    ]
-    """
-    Starting June 1, 2024, we are updating our authentication rate card and introducing a new authentication-international rate. This rate will apply in the the following countries:
-    - June 1, 2024 – Indonesia (country calling code +62, country code `ID`)
-    - July 1, 2024 – India (country calling code +91, country code `IN`)
-
-    See also [Authentication-International Rates](https://developers.facebook.com/docs/whatsapp/pricing/authentication-international-rates).
-    """
-    primaryBusinessLocation: NotRequired[str]
-    """
-    Your primary business location is the country where your business is based. It will appear in the Business Manager under the Primary Business Location field starting May 1, 2024.
-    [ISO 3166-1 alpha-2 country code](https://en.wikipedia.org/wiki/ISO_3166-1_alpha-2).
-    """
-    whatsappBusinessManagerMessagingLimit: NotRequired[str]
-    """
-    The owning business portfolio's messaging limit. Starting October 7, 2025, messaging limits will instead be calculated and set on a business portfolio basis, and will be shared by all business phone numbers within each portfolio. See also [phone_number_quality_update webhook reference](https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/reference/phone_number_quality_update).
-    - `TIER_NOT_SET`: The business phone number has not been used to send a message yet.
-    - `TIER_50`: Messaging limit of 50 business-initiated conversations in a rolling 24-hour period.
-    - `TIER_250`: Messaging limit of 250 business-initiated conversations in a rolling 24-hour period.
-    - `TIER_2K`: Messaging limit of 2,000 business-initiated conversations in a rolling 24-hour period.
-    - `TIER_10K`: Messaging limit of 10,000 business-initiated conversations in a rolling 24-hour period.
-    - `TIER_100K`: Messaging limit of 100,000 business-initiated conversations in a rolling 24-hour period.
-    - `TIER_UNLIMITED`: The business phone number has higher throughput with unlimited business-initiated conversations.
-    """
-    removedReason: NotRequired[str]
-    """
-    Raw reason from the WhatsApp Business Account deletion event. Known values include:
-    - `ACCOUNT_DISCONNECTED`: The account was disconnected due to enforcement or because the WhatsApp account was explicitly deleted.
-    - `BUSINESS_DOWNGRADE`: The phone number was registered with the consumer WhatsApp app.
-    - `CHANGE_NUMBER`: The WhatsApp phone number was changed.
-    - `COMPANION_INACTIVITY`: A companion device was inactive for approximately 30 days.
-    - `PRIMARY_INACTIVITY`: A primary device was inactive for approximately 30 days.
-    - `USER_RE_REGISTERED`: WhatsApp was re-registered on a new device.
-
-    Unknown values are returned as received.
-    """
-    removedInitiatedBy: NotRequired[str]
-    """
-    Raw initiator from the WhatsApp Business Account deletion event. Known values include:
-    - `USER`: The removal was initiated by the WhatsApp user.
-    - `SYSTEM`: The removal was initiated by the Meta system.
-
-    Unknown values are returned as received.
-    """
-    removedTime: NotRequired[str]
-    """
-    The time when the WhatsApp Business Account deletion event was received, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2026-05-19T12:00:00.000Z`.
-    """
-
-
-class WhatsappPhoneNumber(TypedDict):
-    """
-    See [WhatsApp Business Phone Number](https://developers.facebook.com/docs/whatsapp/cloud-api/phone-numbers)
-    """
-
-    id: NotRequired[str]
-    """
-    Phone number ID.
-    """
-    phoneNumber: NotRequired[str]
-    """
-    Phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
-    """
-    displayPhoneNumber: NotRequired[str]
-    """
-    Display phone number.
-    """
-    wabaId: NotRequired[str]
-    """
-    WhatsApp Business Account ID.
-    """
-    businessUsername: NotRequired[str]
-    """
-    Active Business Username for this phone number. The value is a plain username without `@`.
-    """
-    businessUsernameStatus: NotRequired[Literal["not_set", "active", "pending_review"]]
-    """
-    Business Username state for a WhatsApp business phone number.
-    - `not_set`: No active or pending Business Username exists.
-    - `active`: A Business Username is active.
-    - `pending_review`: A requested Business Username is under Meta review.
-    If an active username exists while a new request is pending, `businessUsernameStatus` is `pending_review`, `businessUsername` contains the still-active username, and `requestedBusinessUsername` contains the pending request.
-    """
-    requestedBusinessUsername: NotRequired[str]
-    """
-    Last requested Business Username that is still under review. This value can coexist with an active `businessUsername` while the new request is pending.
-    """
-    businessUsernameUpdatedAt: NotRequired[str]
-    """
-    The time when the Business Username state was last updated.
-    """
-    qualityRating: NotRequired[Literal["GREEN", "YELLOW", "RED", "UNKNOWN"]]
-    """
-    Quality rating. One of `GREEN`, `YELLOW`, `RED`, or `UNKNOWN`. See also [Phone Number Quality Rating](https://www.facebook.com/business/help/896873687365001).
-    - `GREEN`: High quality.
-    - `YELLOW`: Medium quality.
-    - `RED`: Low quality.
-    - `UNKNOWN`: Unknown quality.
-    """
-    messagingLimit: NotRequired[str]
-    """
-    Messaging limits determine the maximum number of business-initiated conversations each phone number can start in a rolling 24-hour period. See also [Messaging Limits](https://developers.facebook.com/docs/whatsapp/messaging-limits).
-    - `TIER_NOT_SET`: Unknown limit.
-    - `TIER_50`: 50 business-initiated conversations in a rolling 24-hour period.
-    - `TIER_250`: 250 business-initiated conversations in a rolling 24-hour period.
-    - `TIER_1K`: 1K business-initiated conversations with unique customers in a rolling 24-hour period.
-    - `TIER_10K`: 10K business-initiated conversations with unique customers in a rolling 24-hour period.
-    - `TIER_100K`: 100K business-initiated conversations with unique customers in a rolling 24-hour period.
-    - `TIER_UNLIMITED`: An unlimited number of business-initiated conversations in a rolling 24-hour period.
-    """
-    whatsappBusinessManagerMessagingLimit: NotRequired[str]
-    """
-    The owning business portfolio's messaging limit. Starting October 7, 2025, messaging limits will instead be calculated and set on a business portfolio basis, and will be shared by all business phone numbers within each portfolio. See also [phone_number_quality_update webhook reference](https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/reference/phone_number_quality_update).
-    - `TIER_NOT_SET`: The business phone number has not been used to send a message yet.
-    - `TIER_50`: Messaging limit of 50 business-initiated conversations in a rolling 24-hour period.
-    - `TIER_250`: Messaging limit of 250 business-initiated conversations in a rolling 24-hour period.
-    - `TIER_2K`: Messaging limit of 2,000 business-initiated conversations in a rolling 24-hour period.
-    - `TIER_10K`: Messaging limit of 10,000 business-initiated conversations in a rolling 24-hour period.
-    - `TIER_100K`: Messaging limit of 100,000 business-initiated conversations in a rolling 24-hour period.
-    - `TIER_UNLIMITED`: The business phone number has higher throughput with unlimited business-initiated conversations.
-    """
-    verifiedName: NotRequired[str]
-    """
-    Verified name.
-    """
-    newName: NotRequired[str]
-    """
-    The modified name
-    """
-    codeVerificationStatus: NotRequired[Literal["VERIFIED", "NOT_VERIFIED", "EXPIRED"]]
-    """
-    To see if a phone number has been verified via OTP (one-time password).
-    """
-    isOfficialBusinessAccount: NotRequired[bool]
-    """
-    Whether this phone number is an official business account or not.
-    An official business account has a green checkmark badge in its profile and chat thread headers. See [Official Business Account](https://developers.facebook.com/docs/whatsapp/overview/business-accounts#official-business-account) for more information.
-    """
-    status: NotRequired[
-        Literal[
-            "PENDING",
-            "UNVERIFIED",
-            "MANUAL_REVIEW",
-            "DISCONNECTED",
-            "CONNECTED",
-            "FLAGGED",
-            "WARNED",
-            "RATE_LIMITED",
-            "BANNED",
-            "RESTRICTED",
-            "BLOCKED",
-            "MIGRATED",
-            "UNKNOWN",
-        ]
-    ]
-    """
-    The status of a WhatsApp business phone number.
-    - `PENDING`: Pending. Phone number is newly added. Verify and register this phone number so it can be connected to your account.
-    - `UNVERIFIED`: Unverified. Verify this phone number to start sending messages.
-    - `MANUAL_REVIEW`: Being reviewed. Phone number is currently being reviewed for connection to your account.
-    - `DISCONNECTED`: Offline. Phone number is currently not reachable by WhatsApp servers.
-    - `CONNECTED`: Connected. Phone number is associated with this account and working properly.
-    - `FLAGGED`: Flagged. This phone number has been flagged due to low quality messages.
-    - `WARNED`: Warned. A warning has been issued for this number, potentially due to spam reports.
-    - `RATE_LIMITED`: Rate limited. The number of messages you can send from this phone number may be restricted.
-    - `BANNED`: Banned. Phone number cannot be used with a WhatsApp account.
-    - `RESTRICTED`: Restricted. This phone number has reached its 24-hour messaging limit and can no longer send messages to customers. Please wait until the messaging limit is reset to send messages.
-    - `BLOCKED`: Message limit reached. The limit has been reached for this 24-hour period.
-    - `MIGRATED`: Transferred. This phone number has been transferred to another WhatsApp Business account.
-    - `UNKNOWN`: Unavailable. The status of this phone number can't be determined right now.
-    """
-    nameStatus: NotRequired[
-        Literal[
-            "APPROVED",
-            "AVAILABLE_WITHOUT_REVIEW",
-            "DECLINED",
-            "EXPIRED",
-            "PENDING_REVIEW",
-            "NONE",
-        ]
-    ]
-    """
-    The review status of the current display name request. See also [Get Display Name Status](https://developers.facebook.com/docs/whatsapp/business-management-api/manage-phone-numbers#get-display-name-status--beta-).
-    - `APPROVED`: The name has been approved. You can download your certificate now.
-    - `AVAILABLE_WITHOUT_REVIEW`: The certificate for the phone is available and display name is ready to use without review.
-    - `DECLINED`: The name has not been approved. You cannot download your certificate.
-    - `EXPIRED`: Your certificate has expire and can no longer be downloaded.
-    - `PENDING_REVIEW`: Your name request is under review. You cannot download your certificate.
-    - `NONE`: No certificate is available.
-    """
-    newNameStatus: NotRequired[
-        Literal[
-            "APPROVED",
-            "AVAILABLE_WITHOUT_REVIEW",
-            "DECLINED",
-            "EXPIRED",
-            "PENDING_REVIEW",
-            "NONE",
-        ]
-    ]
-    """
-    The review status of the current display name request. See also [Get Display Name Status](https://developers.facebook.com/docs/whatsapp/business-management-api/manage-phone-numbers#get-display-name-status--beta-).
-    - `APPROVED`: The name has been approved. You can download your certificate now.
-    - `AVAILABLE_WITHOUT_REVIEW`: The certificate for the phone is available and display name is ready to use without review.
-    - `DECLINED`: The name has not been approved. You cannot download your certificate.
-    - `EXPIRED`: Your certificate has expire and can no longer be downloaded.
-    - `PENDING_REVIEW`: Your name request is under review. You cannot download your certificate.
-    - `NONE`: No certificate is available.
-    """
-    decision: NotRequired[Literal["APPROVED", "REJECTED", "DEFERRED"]]
-    """
-    Used if a decision about WhatsApp accounts or phone numbers has been made.
-    """
-    requestedVerifiedName: NotRequired[str]
-    """
-    Last requested verified name.
-    """
-    rejectionReason: NotRequired[str]
-    """
-    Rejection reason.
-    """
-    qualityUpdateEvent: NotRequired[
-        Literal["ONBOARDING", "UPGRADE", "DOWNGRADE", "FLAGGED", "UNFLAGGED"]
-    ]
-    """
-    Indicates the update event type of WhatsApp phone number quality when a notification is sent to you.
-    - `ONBOARDING`: Typically when the messaging limit changes from `TIER_NOT_SET` to another tier.
-    - `UPGRADE`: Messaging limit tier upgraded.
-    - `DOWNGRADE`: Messaging limit tier downgraded.
-    - `FLAGGED`: Flagged status occurs when the quality rating reaches a low state. If the message quality improves to a high or medium state and maintains this for 7 days, your status will return to Connected. If the quality rating doesn't improve, your status will still return to Connected, but you'll be placed in a lower messaging limit tier. Learn more on [Phone Number Quality Rating](https://www.facebook.com/business/help/896873687365001) docs.
-    - `UNFLAGGED`: Phone number status changes from `FLAGGED` to `CONNECTED`.
-    """
-    updateEvent: NotRequired[Literal["ACCOUNT_RECONNECTED", "ACCOUNT_OFFBOARDED"]]
-    """
-    Account update event that triggered this phone number status change.
-    """
-    businessUsernameContext: NotRequired[str]
-    """
-    Why the Business Username changed.
-    """
-
-
-class WhatsappInboundMessageInteractive(TypedDict):
-    """
-    When a customer has interacted with your message, this object is included in the message object.
-    """
-
-    type: NotRequired[
-        Literal["button_reply", "list_reply", "nfm_reply", "call_permission_reply"]
-    ]
-    """
-    The type of interactive message received.
-    - `button_reply`: Sent when a customer clicks a button.
-    - `list_reply`: Sent when a customer selects an item from a list.
-    - `nfm_reply`: Sent when a customer responds to a WhatsApp Flow (Next Feature Messaging).
-    - `call_permission_reply`: Sent when a customer responds to a call permission request.
-    """
-    button_reply: NotRequired[WhatsappInboundMessageInteractiveButtonReply]
-    list_reply: NotRequired[WhatsappInboundMessageInteractiveListReply]
-    nfm_reply: NotRequired[WhatsappInboundMessageInteractiveNfmReply]
-    call_permission_reply: NotRequired[WhatsappInboundMessageInteractiveCallPermissionReply]
-
-
-class WhatsappMessageContact(TypedDict):
-    """
-    When the message type filed is set to `contacts`, this object is included in the message object.
-    """
-
-    addresses: NotRequired[list[WhatsappMessageContactAddress]]
-    birthday: NotRequired[str]
-    """
-    `YYYY-MM-DD` formatted string.
-    """
-    emails: NotRequired[list[WhatsappMessageContactEmail]]
-    name: WhatsappMessageContactName
-    org: NotRequired[WhatsappMessageContactOrg]
-    phones: NotRequired[list[WhatsappMessageContactPhone]]
-    """
-    Contact phone number(s) formatted as a phone object.
-    """
-    urls: NotRequired[list[WhatsappMessageContactUrl]]
-    """
-    Contact URL(s) formatted as a urls object.
-    """
-
-
-class WhatsappInboundMessageOrder(TypedDict):
-    """
-    When a customer places an order, the message type is set to `order`, and this field is included.
-    """
-
-    catalog_id: NotRequired[str]
-    """
-    The catalog ID.
-    """
-    product_items: NotRequired[list[WhatsappInboundMessageOrderProductItem]]
-    text: NotRequired[str]
-    """
-    Text message sent along with the order.
-    """
-
-
-WhatsappInboundMessageContext = TypedDict(
-    "WhatsappInboundMessageContext",
-    {
-        "forwarded": NotRequired[bool],
-        "frequently_forwarded": NotRequired[bool],
-        "from": NotRequired[str],
-        "id": NotRequired[str],
-        "referred_product": NotRequired[WhatsappInboundMessageReferredProduct],
-    },
-)
-
-
-class WhatsappConversation(TypedDict):
-    """
-    WhatsApp defines a conversation as a 24-hour session of messaging between a person and a business.
-    See also [Conversation-Based Pricing](https://developers.facebook.com/docs/whatsapp/pricing).
-    """
-
-    id: NotRequired[str]
-    """
-    Unique ID for the object.
-    """
-    type: NotRequired[Literal["FREE_ENTRY", "FREE_TIER", "REGULAR"]]
-    """
-    Conversation type. There is a charge when the first business message of this conversation is delivered, initiating the 24-hour conversation session. As such, the conversation type can be `null` before the first message is delivered.
-    - `FREE_ENTRY`: Conversations originating from a [free entry point](https://developers.facebook.com/docs/whatsapp/pricing#free-entry-point-conversations).
-    - `FREE_TIER`: Conversations within the monthly [free tier](https://developers.facebook.com/docs/whatsapp/pricing#free-tier-conversations).
-    - `REGULAR`: Any conversations that did not originate from a [free entry point](https://developers.facebook.com/docs/whatsapp/pricing#free-entry-point-conversations) or are above the monthly [free tier](https://developers.facebook.com/docs/whatsapp/pricing#free-tier-conversations) allotment.
-    """
-    originType: NotRequired[
-        Literal["referral_conversion", "authentication", "marketing", "utility", "service"]
-    ]
-    """
-    Indicates [conversation category](https://developers.facebook.com/docs/whatsapp/pricing#conversation-categories). This can also be referred to as a conversation entry point.
-    - `referral_conversion`: Indicates a [free entry point conversation](https://developers.facebook.com/docs/whatsapp/pricing#free-entry-point-conversations).
-    - `authentication`: Indicates the conversation was opened by a business sending template categorized as `AUTHENTICATION` to the customer. This applies any time it has been more than 24 hours since the last customer message.
-    - `marketing`: Indicates the conversation was opened by a business sending template categorized as `MARKETING` to the customer. This applies any time it has been more than 24 hours since the last customer message.
-    - `utility`: Indicates the conversation was opened by a business sending template categorized as `UTILITY` to the customer. This applies any time it has been more than 24 hours since the last customer message.
-    - `service`: Indicates that the conversation opened by a business replying to a customer within a [customer service window](https://developers.facebook.com/docs/whatsapp/pricing#customer-service-windows).
-    """
-    expireTime: NotRequired[str]
-    """
-    Date when the conversation expires, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
-    """
-
-
-class WhatsappPaymentTransaction(TypedDict):
-    """
-    Represents a transaction attempt for a payment.
-    """
-
-    id: str
-    """
-    Transaction ID.
-    """
-    type: Literal["billdesk", "razorpay", "payu", "zaakpay"]
-    """
-    The payment type for this transactions. One of `billdesk`, `razorpay`, `payu`, or `zaakpay`.
-    """
-    status: Literal["pending", "success", "failed"]
-    """
-    The status of the transaction. One of `pending`, `success` or `failed`.
-    """
-    createdTimestamp: int
-    """
-    Time when transaction was created in epoch milliseconds.
-    """
-    updatedTimestamp: int
-    """
-    Time when transaction was last updated in epoch milliseconds.
-    """
-    amount: WhatsappMessageOrderAmount
-    currency: str
-    """
-    The currency for this payment.
-    Currently the only supported value is `INR`.
-    """
-    methodType: NotRequired[str]
-    """
-    Describes the type of payment method used by consumer to pay for the order. Can be one of `upi`, `card`, `wallet`, or `netbanking`.
-    The payment method information might not be available for failed payments.
-    """
-    error: NotRequired[WhatsappPaymentTransactionError]
-
-
-class ContactAttributeChange(TypedDict):
-    """
-    Represents a single attribute change, containing the old value, new value, and change actions.
-    """
-
-    oldValue: NotRequired[Any]
-    """
-    The previous value of the attribute before the change.
-    Can be a string, number, array, or boolean depending on the attribute type.
-    This field is not included when the value is null.
-    """
-    newValue: NotRequired[Any]
-    """
-    The new value of the attribute after the change.
-    Can be a string, number, array, or boolean depending on the attribute type.
-    This field is not included when the value is null.
-    """
-    extra: NotRequired[list[AttributeChangeAction]]
-    """
-    An array of change actions that describe what operations were performed on this attribute.
-    """
-
-
-class WhatsappGroupWebhookConversation(TypedDict):
-    """
-    WhatsApp conversation object included in group message status webhooks.
-    """
-
-    id: NotRequired[str]
-    """
-    Conversation ID.
-    """
-    expirationTimestamp: NotRequired[int]
-    """
-    Unix timestamp indicating when the conversation expires.
-    """
-    origin: NotRequired[WhatsappGroupWebhookConversationOrigin]
-
-
-class WhatsappTemplateComponentButton(TypedDict):
-    type: Literal[
-        "PHONE_NUMBER",
-        "URL",
-        "QUICK_REPLY",
-        "COPY_CODE",
-        "OTP",
-        "CATALOG",
-        "MPM",
-        "FLOW",
-        "ORDER_DETAILS",
-        "VOICE_CALL",
-    ]
-    """
-    Button type.
-    - `PHONE_NUMBER`: Phone number buttons call the specified business phone number when tapped by the app user. Templates are limited to one phone number button.
-    - `URL`: URL buttons load the specified URL in the device's default web browser when tapped by the app user. Templates are limited to two URL buttons.
-    - `QUICK_REPLY`: Quick reply buttons are custom text-only buttons that immediately message you with the specified text string when tapped by the app user. Templates are limited to 10 quick reply buttons. If using quick reply buttons with other buttons, buttons must be organized into two groups: quick reply buttons and non-quick reply buttons.
-    - `COPY_CODE`: Copy code buttons copy a text string (defined when the template is sent in a template message) to the device's clipboard when tapped by the app user. Templates are limited to one copy code button.
-    - `OTP`: One-time password (OTP) buttons are a special type of URL button component used with authentication templates.
-    - `CATALOG`: When a customer taps the **View catalog** button in a catalog template message, your product catalog appears within WhatsApp.
-    - `MPM`: Customers can browse products and sections by tapping the **View items** button in a multi-product template message.
-    - `FLOW`: Use this type to specify the [Flow](https://developers.facebook.com/docs/whatsapp/flows) to be sent with the template message.
-    - `ORDER_DETAILS`: Provides a order details button with `Review and Pay` text.
-    - `VOICE_CALL`: Triggers a WhatsApp call, when clicked by a WhatsApp customer.
-    """
-    text: NotRequired[str]
-    """
-    **Required for button type `PHONE_NUMBER` or `URL`.** Button text.
-    For `CODE_CODE` buttons, the text is a pre-set value and cannot be customized.
-    For `OTP` buttons, if omitted, the text will default to a pre-set value localized to the template's language. For example, `Copy Code` for English (US). If your template is using a one-tap autofill button and you supply this value, the authentication template message will display a copy code button with this text if we are unable to validate your [handshake](https://developers.facebook.com/docs/whatsapp/business-management-api/authentication-templates/autofill-button-authentication-templates#handshake). Maximum 25 characters.
-    """
-    url: NotRequired[str]
-    """
-    **Required for button type `URL`.** URL of website.
-    There can be at most 1 variable at the end of the URL. Example: `https://www.luckyshrub.com/shop?promo={{1}}`.
-    2000 characters maximum.
-    """
-    phone_number: NotRequired[str]
-    """
-    **Required for button type `PHONE_NUMBER`.**
-    Alphanumeric string. Business phone number to be (display phone number) called when the user taps the button.
-    20 characters maximum.
-    """
-    otp_type: NotRequired[Literal["COPY_CODE", "ONE_TAP", "ZERO_TAP"]]
-    """
-    Indicates button OTP type.
-    Set to `COPY_CODE` if you want the template to use a copy code button, `ONE_TAP` to have it use a one-tap autofill button, or `ZERO_TAP` to have no button at all.
-    """
-    autofill_text: NotRequired[str]
-    """
-    **One-tap and zero-tap buttons only.**
-    One-tap button text.
-    Maximum 25 characters.
-    """
-    package_name: NotRequired[str]
-    """
-    **Deprecated since 2025-07-23. Use `supported_apps` instead.**
-    **One-tap and zero-tap buttons only.**
-    Your Android app's package name.
-    """
-    signature_hash: NotRequired[str]
-    """
-    **Deprecated since 2025-07-23. Use `supported_apps` instead.**
-    **One-tap and zero-tap buttons only.**
-    Your app signing key hash. See [App Signing Key Hash](https://developers.facebook.com/docs/whatsapp/business-management-api/authentication-templates/zero-tap-authentication-templates#app-signing-key-hash).
-    """
-    supported_apps: NotRequired[list[WhatsappTemplateComponentButtonOtpSupportedApp]]
-    """
-    **One-tap and zero-tap buttons only.**
-    List of supported apps.
-    """
-    zero_tap_terms_accepted: NotRequired[bool]
-    """
-    **Zero-tap buttons only.**
-    Set to `true` to indicate that you understand that your use of zero-tap authentication is subject to the WhatsApp Business Terms of Service, and that it's your responsibility to ensure your customers expect that the code will be automatically filled in on their behalf when they choose to receive the zero-tap code through WhatsApp.
-    If set to `false`, the template will not be created as you need to accept zero-tap terms before creating zero-tap enabled message templates.
-    """
-    example: NotRequired[list[str]]
-    """
-    Sample full URL for a `URL` button with a variable.
-    """
-    flow_id: NotRequired[str]
-    """
-    **Conditionally required for button type `FLOW`.**
-    The unique ID of the Flow. Cannot be used if `flow_name` or `flow_json` parameters are provided. Only one of these parameters is allowed.
-    """
-    flow_name: NotRequired[str]
-    """
-    **Conditionally required for button type `FLOW`.**
-    The name of the Flow. Cannot be used if `flow_id` or `flow_json` parameters are provided. Only one of these parameters is allowed. The Flow ID is stored in the message template, not the name, so changing the Flow name will not affect existing message templates.
-    """
-    flow_json: NotRequired[str]
-    """
-    **Conditionally required for button type `FLOW`.**
-    The Flow JSON encoded as string with escaping. The Flow JSON specifies the content of the Flow. Cannot be used if `flow_id` or `flow_name` parameters are provided. Only one of these parameters is allowed.
-    """
-    flow_action: NotRequired[str]
-    """
-    **Use for button type `FLOW`.**
-    Either `navigate` or `data_exchange`. Defaults to `navigate`.
-    """
-    navigate_screen: NotRequired[str]
-    """
-    **Required if `flow_action` is `navigate`.**
-    The unique ID of the Screen in the Flow.
-    """
-    app_deep_link: NotRequired[WhatsappTemplateComponentButtonAppDeepLink]
-
-
-class WhatsappMessageInteractiveActionButton(TypedDict):
-    """
-    A button object in `interactive` messages.
-    """
-
-    type: NotRequired[Literal["reply"]]
-    """
-    Only supported type is `reply` (for Reply Button).
-    """
-    reply: NotRequired[WhatsappMessageInteractiveActionButtonReply]
-
-
-class WhatsappMessageInteractiveActionSection(TypedDict):
-    """
-    WhatsApp Message Interactive Section Object.
-    """
-
-    title: NotRequired[str]
-    """
-    **Required if the message has more than one section.**
-    Title of the section. Maximum length: 24 characters.
-    """
-    rows: NotRequired[list[WhatsappMessageInteractiveActionSectionRow]]
-    """
-    Contains a list of rows. You can have a total of 10 rows across your sections.
-    Each row must have a title (Maximum length: 24 characters) and an ID (Maximum length: 200 characters). You can add a description (Maximum length: 72 characters), but it is optional.
-    """
-    product_items: NotRequired[list[WhatsappMessageInteractiveActionSectionProductItem]]
-    """
-    Required for Multi-Product Messages.
-    Array of product objects. There is a minimum of 1 product per section and a maximum of 30 products across all sections.
-    """
-
-
-class WhatsappTemplateComponentCardComponent(TypedDict):
-    type: NotRequired[Literal["BODY", "HEADER", "BUTTONS"]]
-    """
-    **Required.**
-    Card component type.
-    - `BODY`: Body components are text-only components. Cards must have body text.
-    - `HEADER`: Cards must have a media header (image or video).
-    - `BUTTONS`: Buttons are interactive components that perform specific actions when tapped. Cards must have at least one button, up to 2 buttons.
-    """
-    format: NotRequired[Literal["IMAGE", "VIDEO"]]
-    """
-    **Required for type `HEADER`.**
-    Cards must have a media header (image or video).
-    """
-    text: NotRequired[str]
-    """
-    **Required for type `BODY`.**
-    Card body text supports variables. Maximum 160 characters.
-    """
-    buttons: NotRequired[list[WhatsappTemplateComponentButton]]
-    """
-    **Required for type `BUTTONS`.**
-    Cards must have at least one button. Supports 2 buttons. Buttons can be the same or a mix of quick reply buttons, phone number buttons, or URL buttons.
-    """
-    example: NotRequired[WhatsappTemplateComponentExample]
-
-
-class WhatsappMessageOrderInfo(TypedDict):
-    """
-    Order info.
-    """
-
-    status: NotRequired[
-        Literal[
-            "pending", "processing", "partially_shipped", "shipped", "completed", "canceled"
-        ]
-    ]
-    """
-    Only supported value in the `order_details` message is `pending`.
-    In an `order_status` message, `status` can be: `pending`, `processing`, `partially_shipped`, `shipped`, `completed`, or `canceled`.
-    """
-    type: NotRequired[str]
-    """
-    Only supported value is `quick_pay`.
-    When this field is passed in we hide the "Review and Pay" button and only show the "Pay Now" button in the order details bubble.
-    """
-    catalog_id: NotRequired[str]
-    """
-    Unique identifier of the Facebook catalog being used by the business.
-    If you do not provide this field, you must provide the following fields inside the items object: `country_of_origin`, `importer_name`, and `importer_address`.
-    """
-    items: NotRequired[list[WhatsappMessageOrderItem]]
-    """
-    Array of items in the order.
-    """
-    subtotal: NotRequired[WhatsappMessageOrderAmount]
-    tax: NotRequired[WhatsappMessageOrderAmount]
-    shipping: NotRequired[WhatsappMessageOrderAmount]
-    discount: NotRequired[WhatsappMessageOrderAmount]
-    expiration: NotRequired[WhatsappMessageOrderExpiration]
-    description: NotRequired[str]
-    """
-    **Optional.**
-    Text for sharing status related information. Could be useful while sending cancellation. Max character limit is 120 characters.
-    """
-
-
-class WhatsappMessageTemplateComponentParameterActionSection(TypedDict):
-    title: NotRequired[str]
-    """
-    Section title text.
-    Maximum 24 characters. Markdown is not supported.
-    """
-    product_items: NotRequired[
-        list[WhatsappMessageTemplateComponentParameterActionSectionProductItem]
-    ]
-    """
-    Array of product SKU numbers. There is a minimum of 1 product per section and a maximum of 30 products across all sections.
-    """
-
-
 class WhatsappMessageOrderPaymentGateway(TypedDict):
     """
     An object that describes payment account information.
     """
 
-    type: Literal["billdesk", "razorpay", "payu", "zaakpay"]
+    type: Literal["billdesk", "razorpay", "payu", "zaakpay"] | str
     """
     Payment type.
     Must set this to `billdesk`, `razorpay`, `payu`, or `zaakpay`, if you have linked your BillDesk, Razorpay, PayU, or Zaakpay payment gateway to accept payments.
@@ -2812,179 +1743,6 @@ class WhatsappMessageOrderPaymentGateway(TypedDict):
     zaakpay: NotRequired[WhatsappMessageOrderPaymentSettingPaymentGatewayZaakpay]
 
 
-class WhatsappMessageInteractiveActionCardActionButton(TypedDict):
-    type: NotRequired[str]
-    """
-    Must be "quick_reply".
-    """
-    quick_reply: NotRequired[WhatsappMessageInteractiveActionCardActionButtonQuickReply]
-
-
-WhatsappInboundMessage = TypedDict(
-    "WhatsappInboundMessage",
-    {
-        "id": str,
-        "wamid": NotRequired[str],
-        "wabaId": NotRequired[str],
-        "from": NotRequired[str],
-        "fromUserId": NotRequired[str],
-        "fromParentUserId": NotRequired[str],
-        "customerProfile": NotRequired[WhatsappProfile],
-        "to": NotRequired[str],
-        "sendTime": NotRequired[str],
-        "type": NotRequired[
-            Literal[
-                "text",
-                "image",
-                "video",
-                "audio",
-                "document",
-                "sticker",
-                "contacts",
-                "location",
-                "interactive",
-                "button",
-                "reaction",
-                "request_welcome",
-                "order",
-                "system",
-                "unsupported",
-            ]
-        ],
-        "text": NotRequired[WhatsappInboundMessageText],
-        "image": NotRequired[WhatsappInboundMessageMedia],
-        "video": NotRequired[WhatsappInboundMessageMedia],
-        "audio": NotRequired[WhatsappInboundMessageMedia],
-        "document": NotRequired[WhatsappInboundMessageMedia],
-        "sticker": NotRequired[WhatsappInboundMessageMedia],
-        "interactive": NotRequired[WhatsappInboundMessageInteractive],
-        "location": NotRequired[WhatsappInboundMessageLocation],
-        "button": NotRequired[WhatsappInboundMessageButton],
-        "contacts": NotRequired[list[WhatsappMessageContact]],
-        "reaction": NotRequired[WhatsappMessageReaction],
-        "order": NotRequired[WhatsappInboundMessageOrder],
-        "system": NotRequired[WhatsappInboundMessageSystem],
-        "errors": NotRequired[list[WhatsappInboundMessageError]],
-        "context": NotRequired[WhatsappInboundMessageContext],
-        "referral": NotRequired[WhatsappInboundMessageReferral],
-        "groupId": NotRequired[str],
-    },
-)
-
-
-class WhatsappPayment(TypedDict):
-    """
-    Represents a payment object.
-    Businesses receive updates via webhooks when the status of the user-initiated transaction changes.
-    """
-
-    wabaId: str
-    """
-    WhatsApp Business Account ID.
-    """
-    referenceId: str
-    """
-    Unique identifier for the payment provided by the business.
-    It is case sensitive and cannot be an empty string and can only contain English letters, numbers, underscores, dashes, or dots, and should not exceed 35 characters.
-    """
-    status: Literal["captured", "pending"]
-    """
-    Status of this payment.
-    - `captured`: Indicates the payment is successfully completed.
-    - `pending`: Indicates the user attempted but yet to receive success transactions signal.
-    """
-    transactions: NotRequired[list[WhatsappPaymentTransaction]]
-    """
-    Contains the latest transaction attempt for this payment.
-    """
-
-
-class ContactAttributesChanged(TypedDict):
-    """
-    Represents a contact attributes changed event.
-    Contains information about which contact attributes were modified and their old/new values.
-    """
-
-    id: str
-    """
-    The ID of the contact whose attributes were changed.
-    """
-    updateTime: str
-    """
-    The time at which the contact attributes were updated, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
-    """
-    changedAttributes: dict[str, ContactAttributeChange]
-    """
-    An object containing the changed attributes. Each key represents the name of the changed attribute,
-    and the value contains the old value, new value, and change actions.
-    """
-
-
-class WhatsappGroupWebhookMessageStatus(TypedDict):
-    """
-    Group message status detail.
-    """
-
-    id: NotRequired[str]
-    """
-    WhatsApp message ID.
-    """
-    status: NotRequired[str]
-    """
-    Message status.
-    """
-    timestamp: NotRequired[int]
-    """
-    Unix timestamp indicating when the message status was updated.
-    """
-    recipientId: NotRequired[str]
-    """
-    Recipient group ID.
-    """
-    recipientType: NotRequired[Literal["group"]]
-    """
-    Recipient type.
-    """
-    recipientParticipantId: NotRequired[str]
-    """
-    WhatsApp user ID of the recipient participant.
-    """
-    recipientUserId: NotRequired[str]
-    """
-    Business-scoped user ID of the recipient participant.
-    """
-    parentRecipientUserId: NotRequired[str]
-    """
-    Parent business-scoped user ID of the recipient participant.
-    """
-    conversation: NotRequired[WhatsappGroupWebhookConversation]
-    pricing: NotRequired[WhatsappGroupWebhookPricing]
-    errors: NotRequired[list[dict[str, Any]]]
-    """
-    Errors returned by WhatsApp.
-    """
-
-
-class WhatsappTemplateComponentCard(TypedDict):
-    """
-    Carousel templates support up to 10 carousel cards. Cards must have a media header (image or video) and can optionally include body text and up to 2 quick reply buttons, phone number buttons, or URL buttons (button types can be mixed).
-    """
-
-    components: NotRequired[list[WhatsappTemplateComponentCardComponent]]
-    """
-    **Required.**
-    Card components.
-    """
-
-
-class WhatsappMessageOrderStatus(TypedDict):
-    reference_id: NotRequired[str]
-    """
-    Unique identifier for the order provided by the business.
-    """
-    order: NotRequired[WhatsappMessageOrderInfo]
-
-
 class WhatsappMessageOrderPaymentSetting(TypedDict):
     """
     Payment settings for the order.
@@ -2995,23 +1753,6 @@ class WhatsappMessageOrderPaymentSetting(TypedDict):
     Must be set to `payment_gateway`.
     """
     payment_gateway: WhatsappMessageOrderPaymentGateway
-
-
-class WhatsappMessageInteractiveActionCardAction(TypedDict):
-    """
-    A button object in `interactive` messages.
-    Cards must include either one URL button, or one or more quick-reply buttons. Button types and numbers must match across all cards (for example, if you define a card with 2 quick-reply buttons, all cards must define exactly 2 quick-reply buttons).
-    """
-
-    name: NotRequired[str]
-    """
-    Required when card action is url button. Must be "cta_url".
-    """
-    parameters: NotRequired[WhatsappMessageInteractiveActionCardActionParameters]
-    buttons: NotRequired[list[WhatsappMessageInteractiveActionCardActionButton]]
-    """
-    Required when card action is quick reply button.
-    """
 
 
 class WhatsappMessageOrderDetails(TypedDict):
@@ -3042,219 +1783,386 @@ class WhatsappMessageOrderDetails(TypedDict):
     """
 
 
-class WhatsappGroupWebhook(TypedDict):
+class WhatsappMessageTemplateComponentParameterAction(TypedDict):
     """
-    WhatsApp group webhook payload.
+    Required if template uses catalog or MPM (multi-product message) buttons.
     """
 
-    wabaId: NotRequired[str]
+    thumbnail_product_retailer_id: NotRequired[str]
     """
-    WhatsApp Business Account ID.
+    **Optional.**
+    Use for catalog and MPM template messages.
+    Item SKU number. Labeled as Content ID in the Commerce Manager.
+    The thumbnail of this item will be used as the message's header image.
+    If the `parameters` object is omitted, the product image of the first item in your catalog will be used.
     """
-    displayPhoneNumber: NotRequired[str]
+    sections: NotRequired[list[WhatsappMessageTemplateComponentParameterActionSection]]
     """
-    The display phone number from WhatsApp webhook metadata.
+    Use for MPM templates.
+    Product sections. You can define up to 10 sections.
     """
-    phoneNumberId: NotRequired[str]
+    flow_token: NotRequired[str]
     """
-    WhatsApp phone number ID.
+    Use for `FLOW` buttons.
+    Flow token that is generated by the business to serve as an identifier. Defaults to `unused`.
     """
-    field: NotRequired[
-        Literal[
-            "group_lifecycle_update",
-            "group_participants_update",
-            "group_settings_update",
-            "group_status_update",
-            "messages",
-        ]
-    ]
+    flow_action_data: NotRequired[dict[str, dict[str, Any]]]
     """
-    WhatsApp webhook field that produced the group event.
+    Use for `FLOW` buttons.
+    JSON object with the data payload for the first screen.
     """
+    order_details: NotRequired[WhatsappMessageOrderDetails]
+
+
+class WhatsappMessageOrderStatus(TypedDict):
+    reference_id: NotRequired[str]
+    """
+    Unique identifier for the order provided by the business.
+    """
+    order: NotRequired[WhatsappMessageOrderInfo]
+
+
+class WhatsappMessageLocation(TypedDict):
+    """
+    Use for `location` messages.
+    """
+
+    latitude: float
+    """
+    Latitude of the location.
+    """
+    longitude: float
+    """
+    Longitude of the location.
+    """
+    name: NotRequired[str]
+    """
+    Name of the location.
+    """
+    address: NotRequired[str]
+    """
+    Address of the location. Only displayed if `name` is present.
+    """
+
+
+class WhatsappMessageTemplateComponentParameter(TypedDict):
     type: NotRequired[
         Literal[
-            "group_create",
-            "group_delete",
-            "group_participants_add",
-            "group_participants_remove",
-            "group_join_request_created",
-            "group_join_request_revoked",
-            "group_settings_update",
-            "group_suspend",
-            "group_suspend_cleared",
-            "message_status",
+            "text",
+            "image",
+            "gif",
+            "video",
+            "document",
+            "payload",
+            "coupon_code",
+            "limited_time_offer",
+            "action",
+            "order_status",
+            "location",
+            "group_id",
         ]
+        | str
     ]
     """
-    Specific WhatsApp group event type.
-    """
-    requestId: NotRequired[str]
-    """
-    The request ID returned by an asynchronous group API operation.
-    """
-    status: NotRequired[
-        Literal[
-            "created",
-            "failed",
-            "deleted",
-            "added",
-            "removed",
-            "left",
-            "requested",
-            "revoked",
-            "updated",
-            "suspended",
-            "suspend_cleared",
-            "sent",
-            "delivered",
-            "read",
-        ]
-    ]
-    """
-    WhatsApp group webhook status.
-    """
-    groupId: NotRequired[str]
-    """
-    WhatsApp group ID.
-    """
-    inviteLink: NotRequired[str]
-    """
-    The group invite link.
-    """
-    reason: NotRequired[str]
-    """
-    The reason for a participant, join request, or removal event.
-    """
-    initiatedBy: NotRequired[Literal["business", "participant"]]
-    """
-    Indicates who initiated a participant removal event.
-    """
-    joinRequestId: NotRequired[str]
-    """
-    The join request ID.
-    """
-    waId: NotRequired[str]
-    """
-    WhatsApp user ID for a single participant event.
-    """
-    recipientUserId: NotRequired[str]
-    """
-    Business-scoped user ID for a single participant event.
-    """
-    parentRecipientUserId: NotRequired[str]
-    """
-    Parent business-scoped user ID for a single participant event.
-    """
-    customerProfile: NotRequired[WhatsappGroupCustomerProfile]
-    subject: NotRequired[str]
-    """
-    The group subject.
-    """
-    description: NotRequired[str]
-    """
-    The group description.
-    """
-    joinApprovalMode: NotRequired[Literal["approval_required", "auto_approve"]]
-    """
-    WhatsApp group join approval mode.
-    - `approval_required`: New members must be approved before joining.
-    - `auto_approve`: New members can join without approval.
-    """
-    addedParticipants: NotRequired[list[WhatsappGroupWebhookParticipant]]
-    """
-    Participants added to the group.
-    """
-    removedParticipants: NotRequired[list[WhatsappGroupWebhookParticipant]]
-    """
-    Participants removed from the group.
-    """
-    failedParticipants: NotRequired[list[WhatsappGroupWebhookParticipant]]
-    """
-    Participants that failed to be added or removed.
-    """
-    settings: NotRequired[list[WhatsappGroupWebhookSetting]]
-    """
-    Group setting update details.
-    """
-    errors: NotRequired[list[dict[str, Any]]]
-    """
-    Errors returned by WhatsApp.
-    """
-    contacts: NotRequired[list[WhatsappGroupWebhookStatusContact]]
-    """
-    Contacts included in group message status webhooks.
-    """
-    statuses: NotRequired[list[WhatsappGroupWebhookMessageStatus]]
-    """
-    Group message status details.
-    """
-    webhookTime: NotRequired[str]
-    """
-    The time at which WhatsApp triggered this webhook.
-    """
-    dedupeKey: NotRequired[str]
-    """
-    Idempotency key for deduplicating group webhook events.
-    """
-
-
-class WhatsappTemplateComponent(TypedDict):
-    type: NotRequired[
-        Literal[
-            "BODY",
-            "HEADER",
-            "FOOTER",
-            "BUTTONS",
-            "LIMITED_TIME_OFFER",
-            "CAROUSEL",
-            "CALL_PERMISSION_REQUEST",
-        ]
-    ]
-    """
-    **Required.** Template component type.
-    - `BODY`: Body components are text-only components and are required by all templates. Templates are limited to one body component.
-    - `HEADER`: Headers are optional components that appear at the top of template messages. Headers support text, media (images, gif, videos, documents). Templates are limited to one header component.
-    - `FOOTER`: Footers are optional text-only components that appear immediately after the body component. Templates are limited to one footer component.
-    - `BUTTONS`: Buttons are optional interactive components that perform specific actions when tapped.
-    - `LIMITED_TIME_OFFER`: Use for limited-time offer templates. The delivered message can display an offer expiration details section with a heading, an optional expiration timer, and the offer code itself.
-    - `CAROUSEL`: Carousel templates allow you to send a single text message (1), accompanied by a set of up to 10 carousel cards (2) in a horizontally scrollable view.
-    - `CALL_PERMISSION_REQUEST`: Sending a template message allows you to initiate a user conversation with a call permission request.
-    """
-    format: NotRequired[Literal["TEXT", "IMAGE", "GIF", "VIDEO", "DOCUMENT", "LOCATION"]]
-    """
-    **Required for type `HEADER`.**
+    **Required.**
+    Component parameter type.
+    - `text`: Used when the template component type is `BODY`, or the `HEADER` component format is `TEXT`.
+    - `image`: Used when the template `HEADER` component is `IMAGE`.
+    - `gif`: Used when the template `HEADER` component is `GIF`.
+    - `video`: Used when the template `HEADER` component is `VIDEO`.
+    - `document`: Used when the template `HEADER` component is `DOCUMENT`.
+    - `payload`: Used when the template component button type is `QUICK_REPLY`.
+    - `coupon_code`: Used when the template component button type is `COPY_CODE`.
+    - `limited_time_offer`: Used when the template component type is `LIMITED_TIME_OFFER`.
+    - `action`: Used when the template component button type is `CATALOG`, `MPM`, `FLOW`, or `ORDER_DETAILS`.
+    - `order_status`: Used when the template subcategory is `ORDER_STATUS`.
+    - `location`: Used when the template `HEADER` component is `LOCATION`.
+    - `group_id`: Used by WhatsApp group invite link templates.
     """
     text: NotRequired[str]
     """
-    For body text (type = `BODY`), maximum 1024 characters.
-    For header text (type = `HEADER`, format = `TEXT`), maximum 60 characters.
-    For footer text (type = `FOOTER`), maximum 60 characters.
-    For card body text (`CAROUSEL` card component type = `BODY`), maximum 160 characters.
+    **Required when `type` = `text`.**
+    The message's text. For the header component, the character limit is 60 characters. For the body component, the character limit is 1024 characters.
+    For url buttons, it indicates the developer-provided suffix that is appended to the predefined prefix URL in the template.
     """
-    buttons: NotRequired[list[WhatsappTemplateComponentButton]]
+    payload: NotRequired[str]
     """
-    **Required for type `BUTTONS`.**
-    Buttons are optional interactive components that perform specific actions when tapped. Templates can have a mixture of up to 10 button components total, although there are limits to individual buttons of the same type as well as combination limits.
-    If a template has more than three buttons, two buttons will appear in the delivered message and the remaining buttons will be replaced with a **See all options** button. Tapping the **See all options** button reveals the remaining buttons.
+    Required for `quick_reply` buttons.
+    Developer-defined payload that is returned when the button is clicked in addition to the display text on the button.
     """
-    add_security_recommendation: NotRequired[bool]
+    coupon_code: NotRequired[str]
     """
-    **Optional. Only applicable in the `BODY` component of an AUTHENTICATION template.**
-    Set to `true` if you want the template to include the string, *For your security, do not share this code.* Set to `false` to exclude the string.
+    **Required when `type` = `coupon_code`.**
+    The coupon code to be copied when the customer taps the button.
     """
-    code_expiration_minutes: NotRequired[int]
+    image: NotRequired[WhatsappMessageMedia]
+    gif: NotRequired[WhatsappMessageMedia]
+    video: NotRequired[WhatsappMessageMedia]
+    document: NotRequired[WhatsappMessageMedia]
+    limited_time_offer: NotRequired[
+        WhatsappMessageTemplateComponentParameterLimitedTimeOffer
+    ]
+    action: NotRequired[WhatsappMessageTemplateComponentParameterAction]
+    order_status: NotRequired[WhatsappMessageOrderStatus]
+    location: NotRequired[WhatsappMessageLocation]
+    group_id: NotRequired[str]
     """
-    **Optional. Only applicable in the `FOOTER` component of an AUTHENTICATION template.**
-    Indicates number of minutes the password or code is valid.
-    If omitted, the code expiration warning will not be displayed in the delivered message.
-    Minimum 1, maximum 90.
+    **Required when `type` = `group_id`.**
+    WhatsApp group ID used by group invite link templates.
     """
-    limited_time_offer: NotRequired[WhatsappTemplateComponentLimitedTimeOffer]
-    example: NotRequired[WhatsappTemplateComponentExample]
-    cards: NotRequired[list[WhatsappTemplateComponentCard]]
+
+
+class WhatsappMessageTemplateComponentCardComponent(TypedDict):
     """
-    **Required for type `CAROUSEL`.**
-    Carousel templates support up to 10 carousel cards.
+    Card component object containing the parameters of the message.
+    """
+
+    type: Literal["header", "body", "button"] | str
+    """
+    Component type.
+    """
+    sub_type: NotRequired[Literal["quick_reply", "url"] | str]
+    """
+    **Required when type is `button`.**
+    Type of button.
+    - `quick_reply`: Refers to a previously created quick reply button that allows for the customer to return a predefined message.
+    - `url`: Refers to a previously created url button that allows the customer to visit the URL generated by appending the text parameter to the predefined prefix URL in the template.
+    """
+    index: NotRequired[int]
+    """
+    **Required when `type` = `button`. Not used for the other types.**
+    Indicates order in which button should appear, if the template uses multiple buttons.
+    Buttons are zero-indexed, so setting value to 0 will cause the button to appear first, and another button with an index of 1 will appear next, etc.
+    """
+    parameters: NotRequired[list[WhatsappMessageTemplateComponentParameter]]
+    """
+    **Required when `type` = `button`, or there are variables in the corresponding template component, or the card component `HEADER` format is media (`IMAGE`, `VIDEO`).**
+    Array of parameter objects with the content of the message.
+    """
+
+
+class WhatsappMessageTemplateComponentCard(TypedDict):
+    """
+    Card component containing the parameters of the message.
+    """
+
+    card_index: NotRequired[int]
+    """
+    **Required.**
+    Zero-indexed order in which card appears within the card carousel. 0 indicates first card, 1 indicates second card, etc.
+    """
+    components: NotRequired[list[WhatsappMessageTemplateComponentCardComponent]]
+    """
+    Card component.
+    """
+
+
+class WhatsappMessageTemplateComponent(TypedDict):
+    """
+    Component object containing the parameters of the message.
+    """
+
+    type: (
+        Literal[
+            "header", "body", "button", "limited_time_offer", "carousel", "order_status"
+        ]
+        | str
+    )
+    """
+    Component type.
+    """
+    sub_type: NotRequired[
+        Literal[
+            "quick_reply", "url", "copy_code", "catalog", "mpm", "flow", "order_details"
+        ]
+        | str
+    ]
+    """
+    **Required when type is `button`.**
+    Type of button.
+    - `quick_reply`: Refers to a previously created quick reply button that allows for the customer to return a predefined message.
+    - `url`: Refers to a previously created url button that allows the customer to visit the URL generated by appending the text parameter to the predefined prefix URL in the template.
+    - `copy_code`: Refers to a previously created copy code button that allows the customer to copy a text string (defined when the template is sent in a template message) to the device's clipboard when tapped by the app user.
+    - `catalog`: Refers to a previously created catalog button that allows the customer to view your product catalog.
+    - `mpm`: Refers to a previously created MPM (multi-product message) button that allows the customer to browser products and sections.
+    - `flow`: Refers to a previously created flow button that allows the customer to interact with a [flow](https://developers.facebook.com/docs/whatsapp/flows).
+    - `order_details`: Refers to a previously created order details button that allows the customer to view the details of an order.
+    """
+    index: NotRequired[int]
+    """
+    **Required when `type` = `button`. Not used for the other types.**
+    Indicates order in which button should appear, if the template uses multiple buttons.
+    Buttons are zero-indexed, so setting value to 0 will cause the button to appear first, and another button with an index of 1 will appear next, etc.
+    """
+    parameters: NotRequired[list[WhatsappMessageTemplateComponentParameter]]
+    """
+    **Required when `type` = `button`, or there are variables in the corresponding template component, or the template `HEADER` format is media (`IMAGE`, `VIDEO`, or `DOCUMENT`).**
+    Array of parameter objects with the content of the message.
+    """
+    cards: NotRequired[list[WhatsappMessageTemplateComponentCard]]
+    """
+    Use for `carousel` components. Provides card components containing the parameters of the message.
+    """
+
+
+class WhatsappMessageTemplate(TypedDict):
+    """
+    Use for sending a WhatsApp `template` message.
+    """
+
+    name: str
+    """
+    Name of the template.
+    """
+    language: WhatsappMessageTemplateLanguage
+    components: NotRequired[list[WhatsappMessageTemplateComponent]]
+    """
+    **Required when the specified template contains variables or media.**
+    Array of component objects containing the parameters of the message.
+    """
+
+
+class WhatsappMessageText(TypedDict):
+    """
+    WhatsApp Message Text Object.
+    """
+
+    body: str
+    """
+    Required for text messages.
+    The text of the text message which can contain URLs which begin with http:// or https:// and formatting. See available formatting options here.
+    If you include URLs in your text and want to include a preview box in text messages (preview_url: true), make sure the URL starts with http:// or https:// — https:// URLs are preferred. You must include a hostname, since IP addresses will not be matched.
+    Maximum length: 4096 characters.
+    """
+    preview_url: NotRequired[bool]
+    """
+    By default, WhatsApp recognizes URLs and makes them clickable, but you can also include a preview box with more information about the link. Set this field to true if you want to include a URL preview box.
+    The majority of the time, the receiver will see a URL they can click on when you send an URL, set preview_url to true, and provide a body object with a http or https link.
+    URL previews are only rendered after one of the following has happened:
+    - The business has sent a message template to the user.
+    - The user initiates a conversation with a "click to chat" link.
+    - The user adds the business phone number to their address book and initiates a conversation.
+    Default: `false`.
+    """
+
+
+class WhatsappMessageInteractiveActionButtonReply(TypedDict):
+    title: NotRequired[str]
+    """
+    Button title. It cannot be an empty string and must be unique within the message. Emojis are supported, markdown is not. Maximum length: 20 characters.
+    """
+    id: NotRequired[str]
+    """
+    Unique identifier for your button. This ID is returned in the webhook when the button is clicked by the user. Maximum length: 256 characters. You cannot have leading or trailing spaces when setting the ID.
+    """
+
+
+class WhatsappMessageInteractiveActionButton(TypedDict):
+    """
+    A button object in `interactive` messages.
+    """
+
+    type: NotRequired[Literal["reply"] | str]
+    """
+    Only supported type is `reply` (for Reply Button).
+    """
+    reply: NotRequired[WhatsappMessageInteractiveActionButtonReply]
+
+
+class WhatsappMessageInteractiveActionSectionRow(TypedDict):
+    id: NotRequired[str]
+    """
+    Unique row ID. Maximum length: 200 characters.
+    """
+    title: NotRequired[str]
+    """
+    Row title content. Maximum length: 24 characters.
+    """
+    description: NotRequired[str]
+    """
+    Row description content. Maximum length: 72 characters.
+    """
+
+
+class WhatsappMessageInteractiveActionSectionProductItem(TypedDict):
+    product_retailer_id: NotRequired[str]
+    """
+    Required for Multi-Product Messages.
+    Unique identifier of the product in a catalog.
+    """
+
+
+class WhatsappMessageInteractiveActionSection(TypedDict):
+    """
+    WhatsApp Message Interactive Section Object.
+    """
+
+    title: NotRequired[str]
+    """
+    **Required if the message has more than one section.**
+    Title of the section. Maximum length: 24 characters.
+    """
+    rows: NotRequired[list[WhatsappMessageInteractiveActionSectionRow]]
+    """
+    Contains a list of rows. You can have a total of 10 rows across your sections.
+    Each row must have a title (Maximum length: 24 characters) and an ID (Maximum length: 200 characters). You can add a description (Maximum length: 72 characters), but it is optional.
+    """
+    product_items: NotRequired[list[WhatsappMessageInteractiveActionSectionProductItem]]
+    """
+    Required for Multi-Product Messages.
+    Array of product objects. There is a minimum of 1 product per section and a maximum of 30 products across all sections.
+    """
+
+
+class WhatsappMessageInteractiveActionParametersFlowActionPayload(TypedDict):
+    """
+    Required if `flow_action` is `navigate`. Should be omitted otherwise.
+    """
+
+    screen: NotRequired[str]
+    """
+    The ID of the screen displayed first. It needs to be an **entry** screen.
+    """
+    data: NotRequired[dict[str, dict[str, Any]]]
+    """
+    Optional input data for the first screen of the Flow. If provided, this must be a non-empty object.
+    """
+
+
+class WhatsappMessageOrderBeneficiary(TypedDict):
+    """
+    A beneficiary is an intended recipient for shipping the physical goods in the order.
+    Beneficiary information isn't shown to users but is needed for legal and compliance reasons.
+    """
+
+    name: str
+    """
+    Name of the individual or business receiving the physical goods. Cannot exceed 200 characters.
+    """
+    address_line1: str
+    """
+    Shipping address (Door/Tower Number, Street Name etc.). Cannot exceed 100 characters.
+    """
+    address_line2: NotRequired[str]
+    """
+    Shipping address (Landmark, Area, etc.). Cannot exceed 100 characters.
+    """
+    city: str
+    """
+    Name of the city.
+    """
+    state: str
+    """
+    Name of the state.
+    """
+    country: str
+    """
+    Name of the country.
+    Currently the only supported value is `India`.
+    """
+    postal_code: str
+    """
+    6-digit zipcode of shipping address.
     """
 
 
@@ -3344,6 +2252,81 @@ class WhatsappMessageInteractiveActionParameters(TypedDict):
     """
 
 
+class WhatsappMessageInteractiveActionCardHeader(TypedDict):
+    type: NotRequired[Literal["image", "video"] | str]
+    """
+    **Required.**
+    The header type you would like to use.
+    - `video`: Used for Reply Buttons.
+    - `image`: Used for Reply Buttons.
+    """
+    image: NotRequired[WhatsappMessageMedia]
+    video: NotRequired[WhatsappMessageMedia]
+
+
+class WhatsappMessageInteractiveActionCardBody(TypedDict):
+    """
+    Optional for card.
+    """
+
+    text: NotRequired[str]
+    """
+    Max 160 chars, and up to 2 line breaks.
+    """
+
+
+class WhatsappMessageInteractiveActionCardActionParameters(TypedDict):
+    """
+    Required when card action is url button. Only support `display_text` and `url`. Button display text Max 20 chars.
+    """
+
+    display_text: NotRequired[str]
+    """
+    Text of the CTA URL button.
+    Maximum length: 20 bytes.
+    """
+    url: NotRequired[str]
+    """
+    URL of the CTA URL button.
+    """
+
+
+class WhatsappMessageInteractiveActionCardActionButtonQuickReply(TypedDict):
+    title: NotRequired[str]
+    """
+    Button title. It cannot be an empty string and must be unique within the message. Emojis are supported, markdown is not. Maximum length: 20 characters.
+    """
+    id: NotRequired[str]
+    """
+    Unique identifier for your button. This ID is returned in the webhook when the button is clicked by the user. Maximum length: 20 characters. You cannot have leading or trailing spaces when setting the ID.
+    """
+
+
+class WhatsappMessageInteractiveActionCardActionButton(TypedDict):
+    type: NotRequired[str]
+    """
+    Must be "quick_reply".
+    """
+    quick_reply: NotRequired[WhatsappMessageInteractiveActionCardActionButtonQuickReply]
+
+
+class WhatsappMessageInteractiveActionCardAction(TypedDict):
+    """
+    A button object in `interactive` messages.
+    Cards must include either one URL button, or one or more quick-reply buttons. Button types and numbers must match across all cards (for example, if you define a card with 2 quick-reply buttons, all cards must define exactly 2 quick-reply buttons).
+    """
+
+    name: NotRequired[str]
+    """
+    Required when card action is url button. Must be "cta_url".
+    """
+    parameters: NotRequired[WhatsappMessageInteractiveActionCardActionParameters]
+    buttons: NotRequired[list[WhatsappMessageInteractiveActionCardActionButton]]
+    """
+    Required when card action is quick reply button.
+    """
+
+
 class WhatsappMessageInteractiveActionCard(TypedDict):
     """
     A card object in `interactive` messages. All cards must have the same structure.
@@ -3360,165 +2343,6 @@ class WhatsappMessageInteractiveActionCard(TypedDict):
     header: NotRequired[WhatsappMessageInteractiveActionCardHeader]
     body: NotRequired[WhatsappMessageInteractiveActionCardBody]
     action: NotRequired[WhatsappMessageInteractiveActionCardAction]
-
-
-class WhatsappMessageTemplateComponentParameterAction(TypedDict):
-    """
-    Required if template uses catalog or MPM (multi-product message) buttons.
-    """
-
-    thumbnail_product_retailer_id: NotRequired[str]
-    """
-    **Optional.**
-    Use for catalog and MPM template messages.
-    Item SKU number. Labeled as Content ID in the Commerce Manager.
-    The thumbnail of this item will be used as the message's header image.
-    If the `parameters` object is omitted, the product image of the first item in your catalog will be used.
-    """
-    sections: NotRequired[list[WhatsappMessageTemplateComponentParameterActionSection]]
-    """
-    Use for MPM templates.
-    Product sections. You can define up to 10 sections.
-    """
-    flow_token: NotRequired[str]
-    """
-    Use for `FLOW` buttons.
-    Flow token that is generated by the business to serve as an identifier. Defaults to `unused`.
-    """
-    flow_action_data: NotRequired[dict[str, dict[str, Any]]]
-    """
-    Use for `FLOW` buttons.
-    JSON object with the data payload for the first screen.
-    """
-    order_details: NotRequired[WhatsappMessageOrderDetails]
-
-
-class WhatsappTemplate(TypedDict):
-    """
-    See [WhatsApp Templates](https://developers.facebook.com/docs/whatsapp/business-management-api/message-templates).
-    """
-
-    officialTemplateId: NotRequired[str]
-    """
-    Official template ID assigned by WhatsApp. This ID is used to identify the template in WhatsApp's system.
-    """
-    wabaId: str
-    """
-    WhatsApp Business Account ID.
-    """
-    name: str
-    """
-    Name of the template.
-    """
-    language: str
-    """
-    Language code of the template. See [Supported Languages](https://developers.facebook.com/documentation/business-messaging/whatsapp/templates/supported-languages) for all codes.
-    """
-    category: NotRequired[Literal["AUTHENTICATION", "MARKETING", "UTILITY"]]
-    """
-    Category of WhatsApp templates.
-    - `AUTHENTICATION`: Enable businesses to authenticate users with one-time passcodes, potentially at multiple steps in the login process (e.g., account verification, account recovery, integrity challenges).
-    - `MARKETING`: Include promotions or offers, informational updates, or invitations for customers to respond / take action. Any conversation that does not qualify as utility or authentication is a marketing conversation.
-    - `UTILITY`: Facilitate a specific, agreed-upon request or transaction or update to a customer about an ongoing transaction, including post-purchase notifications and recurring billing statements.
-    """
-    subCategory: NotRequired[Literal["ORDER_STATUS"]]
-    """
-    Subcategory of WhatsApp templates.
-    - ORDER_STATUS: Order status template is categorized as `UTILITY` template and apart from name and language of choice, it has general template components such as `BODY`, `FOOTER` and additionally subcategory as `ORDER_STATUS`.
-    """
-    previousCategory: NotRequired[str]
-    """
-    This field indicates the template's previous category (or `null`, for newly created templates after April 1, 2023). Compare this value to the template's `category` field value, which indicates the template's current category.
-    """
-    messageSendTtlSeconds: NotRequired[int]
-    """
-    If we are unable to deliver a message for an amount of time that exceeds its time-to-live, we will stop retrying and drop the message.
-    By default, messages that use an authentication template have a default TTL of **10 minutes**, and messages that use a utility or marketing template have a default TTL of **30 days**.
-    Set its value between `30` and `900` seconds (i.e., 30 seconds to 15 minutes) for authentication templates, or `30` and `43200` seconds (i.e., 30 seconds to 12 hours) for utility templates, or `43200` and `2592000` seconds (i.e., 12 hours to 30 days) for marketing templates. Alternatively, you can set this value to `-1`, which will set a custom TTL of 30 days for either type of template.
-    We encourage you to set a time-to-live for all of your authentication templates, preferably equal to or less than your code expiration time, to ensure your customers only get a message when a code is still usable.
-    Authentication templates created before October 23, 2024, have a default TTL of 30 days.
-    """
-    components: NotRequired[list[WhatsappTemplateComponent]]
-    """
-    Template components. A template consists of `HEADER`, `BODY`, `FOOTER`, and `BUTTONS` components. `BODY` component is required, the other types are optional.
-    """
-    status: NotRequired[
-        Literal[
-            "PENDING",
-            "REJECTED",
-            "APPROVED",
-            "PAUSED",
-            "DISABLED",
-            "ARCHIVED",
-            "IN_APPEAL",
-            "DELETED",
-        ]
-    ]
-    """
-    The status of a WhatsApp template.
-    - `PENDING`: The template is still under review. Review can take up to 24 hours.
-    - `REJECTED`: The template has been rejected during review process.
-    - `APPROVED`: The template is approved, and you may begin sending it to customers.
-    - `PAUSED`: The template has been paused due to recurring negative feedback from customers. Message templates with this status cannot be sent to customers. See [Template Pausing](https://developers.facebook.com/docs/whatsapp/message-templates/guidelines#template-pausing).
-    - `DISABLED`: The template has been disabled due to recurring negative feedback from customers or for violating one or more of our policies. Message templates with this status cannot be sent to customers. You may be able to edit a disabled message template and request an appeal. See [Appeals](https://developers.facebook.com/docs/whatsapp/message-templates/guidelines#appeals).
-    - `ARCHIVED`: The template has been archived. Archived templates cannot be sent or edited.
-    - `IN_APPEAL`: The template is in appeal. See also [Template Appeals](https://developers.facebook.com/docs/whatsapp/message-templates/guidelines#appeals).
-    - `DELETED`: The template is deleted.
-    """
-    qualityRating: NotRequired[Literal["GREEN", "YELLOW", "RED", "UNKNOWN"]]
-    """
-    Quality rating of WhatsApp template. One of `GREEN`, `YELLOW`, `RED`, or `UNKNOWN`. See also [Template Quality Rating](https://developers.facebook.com/docs/whatsapp/message-templates/guidelines/#quality-rating).
-    - `GREEN`: High quality.
-    - `YELLOW`: Medium quality.
-    - `RED`: Low quality.
-    - `UNKNOWN`: Unknown quality.
-    """
-    reason: NotRequired[str]
-    """
-    The reason why the template is rejected.
-    """
-    createTime: NotRequired[str]
-    """
-    The time at which this object is created, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
-    """
-    updateTime: NotRequired[str]
-    """
-    The time at which this object is updated, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
-    """
-    statusUpdateEvent: NotRequired[
-        Literal[
-            "PENDING",
-            "APPROVED",
-            "REJECTED",
-            "IN_APPEAL",
-            "PAUSED",
-            "FLAGGED",
-            "DISABLED",
-            "ARCHIVED",
-            "UNARCHIVED",
-            "REINSTATED",
-            "PENDING_DELETION",
-        ]
-    ]
-    """
-    Used when an event happened on WhatsApp template status updates.
-    - `PENDING`: Pending.
-    - `APPROVED`: Approved.
-    - `REJECTED`: Rejected.
-    - `IN_APPEAL`: In appeal. See also [Template Appeals](https://developers.facebook.com/docs/whatsapp/message-templates/guidelines#appeals).
-    - `PAUSED`: Paused. See also [Template Pausing](https://developers.facebook.com/docs/whatsapp/message-templates/guidelines#template-pausing).
-    - `FLAGGED`: Flagged. The template is scheduled for disabling.
-    - `DISABLED`: Disabled. See also [Template Pausing](https://developers.facebook.com/docs/whatsapp/message-templates/guidelines#template-pausing).
-    - `ARCHIVED`: Archived. The template status is updated to `ARCHIVED`.
-    - `UNARCHIVED`: Unarchived. The template status is restored to the current status returned by Meta. If the status is `APPROVED`, this event still does not represent a new approval review.
-    - `REINSTATED`: Reinstated.
-    - `PENDING_DELETION`: Pending deletion.
-    """
-    disableDate: NotRequired[str]
-    """
-    The date at which the template will be disabled. When a WhatsApp template `FLAGGED` event is received, this field is set.
-    """
-    whatsappApiError: NotRequired[WhatsappApiError]
 
 
 class WhatsappMessageInteractiveAction(TypedDict):
@@ -3559,6 +2383,7 @@ class WhatsappMessageInteractiveAction(TypedDict):
             "review_order",
             "voice_call",
         ]
+        | str
     ]
     """
     Action name.
@@ -3578,98 +2403,48 @@ class WhatsappMessageInteractiveAction(TypedDict):
     """
 
 
-class WhatsappMessageTemplateComponentParameter(TypedDict):
-    type: NotRequired[
-        Literal[
-            "text",
-            "image",
-            "gif",
-            "video",
-            "document",
-            "payload",
-            "coupon_code",
-            "limited_time_offer",
-            "action",
-            "order_status",
-            "location",
-            "group_id",
-        ]
-    ]
+class WhatsappMessageInteractiveBody(TypedDict):
+    """
+    Optional for type `product`. Required for other message types.
+    """
+
+    text: NotRequired[str]
+    """
+    The body content of the message. Emojis and markdown are supported. Maximum length: 1024 characters.
+    """
+
+
+class WhatsappMessageInteractiveHeader(TypedDict):
+    """
+    Required for type `product_list`. Optional for other types.
+    """
+
+    type: NotRequired[Literal["text", "image", "video", "document"] | str]
     """
     **Required.**
-    Component parameter type.
-    - `text`: Used when the template component type is `BODY`, or the `HEADER` component format is `TEXT`.
-    - `image`: Used when the template `HEADER` component is `IMAGE`.
-    - `gif`: Used when the template `HEADER` component is `GIF`.
-    - `video`: Used when the template `HEADER` component is `VIDEO`.
-    - `document`: Used when the template `HEADER` component is `DOCUMENT`.
-    - `payload`: Used when the template component button type is `QUICK_REPLY`.
-    - `coupon_code`: Used when the template component button type is `COPY_CODE`.
-    - `limited_time_offer`: Used when the template component type is `LIMITED_TIME_OFFER`.
-    - `action`: Used when the template component button type is `CATALOG`, `MPM`, `FLOW`, or `ORDER_DETAILS`.
-    - `order_status`: Used when the template subcategory is `ORDER_STATUS`.
-    - `location`: Used when the template `HEADER` component is `LOCATION`.
-    - `group_id`: Used by WhatsApp group invite link templates.
+    The header type you would like to use.
+    - `text`: Used for List Messages, Reply Buttons, and Multi-Product Messages.
+    - `video`: Used for Reply Buttons.
+    - `image`: Used for Reply Buttons.
+    - `document`: Used for Reply Buttons.
     """
     text: NotRequired[str]
     """
-    **Required when `type` = `text`.**
-    The message's text. For the header component, the character limit is 60 characters. For the body component, the character limit is 1024 characters.
-    For url buttons, it indicates the developer-provided suffix that is appended to the predefined prefix URL in the template.
-    """
-    payload: NotRequired[str]
-    """
-    Required for `quick_reply` buttons.
-    Developer-defined payload that is returned when the button is clicked in addition to the display text on the button.
-    """
-    coupon_code: NotRequired[str]
-    """
-    **Required when `type` = `coupon_code`.**
-    The coupon code to be copied when the customer taps the button.
+    Text for the header. Formatting allows emojis, but not markdown.
     """
     image: NotRequired[WhatsappMessageMedia]
-    gif: NotRequired[WhatsappMessageMedia]
     video: NotRequired[WhatsappMessageMedia]
     document: NotRequired[WhatsappMessageMedia]
-    limited_time_offer: NotRequired[
-        WhatsappMessageTemplateComponentParameterLimitedTimeOffer
-    ]
-    action: NotRequired[WhatsappMessageTemplateComponentParameterAction]
-    order_status: NotRequired[WhatsappMessageOrderStatus]
-    location: NotRequired[WhatsappMessageLocation]
-    group_id: NotRequired[str]
-    """
-    **Required when `type` = `group_id`.**
-    WhatsApp group ID used by group invite link templates.
-    """
 
 
-class WhatsappMessageTemplateComponentCardComponent(TypedDict):
+class WhatsappMessageInteractiveFooter(TypedDict):
     """
-    Card component object containing the parameters of the message.
+    Optional. An object with the footer of the message.
     """
 
-    type: Literal["header", "body", "button"]
+    text: NotRequired[str]
     """
-    Component type.
-    """
-    sub_type: NotRequired[Literal["quick_reply", "url"]]
-    """
-    **Required when type is `button`.**
-    Type of button.
-    - `quick_reply`: Refers to a previously created quick reply button that allows for the customer to return a predefined message.
-    - `url`: Refers to a previously created url button that allows the customer to visit the URL generated by appending the text parameter to the predefined prefix URL in the template.
-    """
-    index: NotRequired[int]
-    """
-    **Required when `type` = `button`. Not used for the other types.**
-    Indicates order in which button should appear, if the template uses multiple buttons.
-    Buttons are zero-indexed, so setting value to 0 will cause the button to appear first, and another button with an index of 1 will appear next, etc.
-    """
-    parameters: NotRequired[list[WhatsappMessageTemplateComponentParameter]]
-    """
-    **Required when `type` = `button`, or there are variables in the corresponding template component, or the card component `HEADER` format is media (`IMAGE`, `VIDEO`).**
-    Array of parameter objects with the content of the message.
+    The footer content. Emojis and markdown are supported. Links are supported. Maximum length: 60 characters.
     """
 
 
@@ -3693,6 +2468,7 @@ class WhatsappMessageInteractive(TypedDict):
             "flow",
             "carousel",
         ]
+        | str
     ]
     """
     **Required.**
@@ -3716,159 +2492,1907 @@ class WhatsappMessageInteractive(TypedDict):
     footer: NotRequired[WhatsappMessageInteractiveFooter]
 
 
-class WhatsappMessageTemplateComponentCard(TypedDict):
+class WhatsappMessageContext(TypedDict):
     """
-    Card component containing the parameters of the message.
+    Used to mention a specific message you are replying to. The reply can be any message type.
     """
 
-    card_index: NotRequired[int]
+    message_id: NotRequired[str]
+    """
+    Specifies the `wamid` of the message your are replying to. `wamid` is the original message ID on WhatsApp's platform.
+    """
+
+
+class WhatsappApiError(TypedDict):
+    """
+    The original error object returned by WhatsApp. See [Handling Errors](https://developers.facebook.com/docs/graph-api/guides/error-handling), [Cloud API Error Codes](https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes).
+    """
+
+    message: str
+    """
+    A human-readable description of the error.
+    """
+    code: str
+    """
+    An error code.
+    """
+    type: NotRequired[str]
+    """
+    Error type.
+    """
+    error_subcode: NotRequired[str]
+    """
+    Additional code about the error.
+    """
+    error_user_msg: NotRequired[str]
+    """
+    The message to display to the user. The language of the message is based on the locale of the API request.
+    """
+    error_user_title: NotRequired[str]
+    """
+    The title of the dialog, if shown. The language of the message is based on the locale of the API request.
+    """
+    fbtrace_id: NotRequired[str]
+    """
+    Internal support identifier. When reporting a bug related to a Graph API call, include the fbtrace_id to help us find log data for debugging.
+    """
+    error_data: NotRequired[dict[str, Any]]
+    """
+    Additional data about the error. A string or map.
+    - For template APIs, this field is a string describing the reason for the error.
+    - For message APIs, this field is a map with property `details` describing the reason for the error.
+    """
+
+
+@final
+class WhatsappMessage(_MayHaveFrom):
+    """
+    WhatsApp outbound message object.
+
+    ``from``: The sender's phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
+    """
+
+    id: str
+    """
+    Unique ID of the message.
+    """
+    wamid: NotRequired[str]
+    """
+    The original message ID on WhatsApp's platform.
+    """
+    wabaId: NotRequired[str]
+    """
+    WhatsApp Business Account ID.
+    """
+    to: NotRequired[str]
+    """
+    The recipient's phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
+    """
+    recipient: NotRequired[str]
+    """
+    The recipient value submitted in the request when a BSUID or parent BSUID was used.
+    """
+    recipientUserId: NotRequired[str]
+    """
+    The recipient's WhatsApp Business-scoped user ID (BSUID).
+    """
+    toUserId: NotRequired[str]
+    """
+    Alias of `recipientUserId` kept for compatibility.
+    """
+    parentRecipientUserId: NotRequired[str]
+    """
+    The recipient's parent WhatsApp Business-scoped user ID.
+    """
+    toParentUserId: NotRequired[str]
+    """
+    Alias of `parentRecipientUserId` kept for compatibility.
+    """
+    customerProfile: NotRequired[WhatsappProfile]
+    conversation: NotRequired[WhatsappConversation]
+    type: NotRequired[
+        Literal[
+            "template",
+            "text",
+            "image",
+            "audio",
+            "video",
+            "document",
+            "sticker",
+            "location",
+            "interactive",
+            "contacts",
+            "reaction",
+        ]
+        | str
+    ]
+    template: NotRequired[WhatsappMessageTemplate]
+    text: NotRequired[WhatsappMessageText]
+    image: NotRequired[WhatsappMessageMedia]
+    video: NotRequired[WhatsappMessageMedia]
+    audio: NotRequired[WhatsappMessageMedia]
+    document: NotRequired[WhatsappMessageMedia]
+    sticker: NotRequired[WhatsappMessageMedia]
+    location: NotRequired[WhatsappMessageLocation]
+    interactive: NotRequired[WhatsappMessageInteractive]
+    contacts: NotRequired[list[WhatsappMessageContact]]
+    reaction: NotRequired[WhatsappMessageReaction]
+    context: NotRequired[WhatsappMessageContext]
+    externalId: NotRequired[str]
+    """
+    A unique (recommended) string to reference the object. This can be an order number or similar, and can be used to reconcile the object with your internal systems.
+    """
+    status: NotRequired[Literal["accepted", "failed", "sent", "delivered", "read"] | str]
+    errorCode: NotRequired[str]
+    """
+    Error code when the message status is `failed`.
+    """
+    errorMessage: NotRequired[str]
+    """
+    Error message when the message status is `failed`.
+    """
+    createTime: NotRequired[str]
+    """
+    The time at which this message is created, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
+    """
+    updateTime: NotRequired[str]
+    """
+    The time at which this message is updated, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
+    """
+    sendTime: NotRequired[str]
+    """
+    The time at which this message `status` changed to `sent`, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
+    """
+    deliverTime: NotRequired[str]
+    """
+    The time at which this message `status` changed to `delivered`, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
+    """
+    readTime: NotRequired[str]
+    """
+    The time at which this message `status` changed to `read`, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
+    """
+    totalPrice: NotRequired[float]
+    """
+    Total price of this message.
+    **Note: It's only an estimated price when the `status` is `accepted` or `sent`. It becomes the final price after the message is delivered, i.e., the `status` is `delivered` or `read`.**
+    """
+    currency: NotRequired[str]
+    """
+    Price currency. [ISO 4217 currency code](https://en.wikipedia.org/wiki/ISO_4217).
+    """
+    regionCode: NotRequired[str]
+    """
+    The [region code](https://en.wikipedia.org/wiki/ISO_3166-1_alpha-2) of the recipient phone number.
+    """
+    pricingCategory: NotRequired[
+        Literal[
+            "referral_conversion",
+            "authentication",
+            "authentication_international",
+            "marketing",
+            "marketing_lite",
+            "utility",
+            "service",
+        ]
+        | str
+    ]
+    pricingModel: NotRequired[Literal["PMP", "CBP"] | str]
+    pricingType: NotRequired[
+        Literal["regular", "free_customer_service", "free_entry_point"] | str
+    ]
+    whatsappApiError: NotRequired[WhatsappApiError]
+    bizType: NotRequired[str]
+    """
+    This can be either empty or one of `whatsapp`, or `verify`. Defaults to `whatsapp`.
+    - `whatsapp`: Indicates that the message is sent via the **WhatsApp** product.
+    - `verify`: Indicates that the message is sent via the **Verify** product.
+    """
+    verificationId: NotRequired[str]
+    """
+    The verification ID. Included only when `bizType` is `verify`.
+    """
+    bidPricingFlag: NotRequired[bool]
+    """
+    Whether the price was found by bidding.
+    """
+
+
+class WhatsappGroupCustomerProfile(TypedDict):
+    """
+    WhatsApp customer profile information.
+    """
+
+    name: NotRequired[str]
+    """
+    WhatsApp profile name.
+    """
+    username: NotRequired[str]
+    """
+    WhatsApp username.
+    """
+
+
+class WhatsappGroupWebhookParticipant(TypedDict):
+    """
+    Participant information included in group webhook payloads.
+    """
+
+    input: NotRequired[str]
+    """
+    The original participant input.
+    """
+    waId: NotRequired[str]
+    """
+    WhatsApp user ID.
+    """
+    recipientUserId: NotRequired[str]
+    """
+    Business-scoped user ID.
+    """
+    parentRecipientUserId: NotRequired[str]
+    """
+    Parent business-scoped user ID.
+    """
+    customerProfile: NotRequired[WhatsappGroupCustomerProfile]
+    errors: NotRequired[list[dict[str, Any]]]
+    """
+    Errors returned by WhatsApp for this participant.
+    """
+
+
+class WhatsappGroupWebhookSetting(TypedDict):
+    """
+    Group setting update detail.
+    """
+
+    name: NotRequired[
+        Literal["profile_picture", "group_subject", "group_description"] | str
+    ]
+    """
+    Setting name.
+    """
+    text: NotRequired[str]
+    """
+    Text value for subject or description updates.
+    """
+    updateSuccessful: NotRequired[bool]
+    """
+    Whether the setting update succeeded.
+    """
+    mimeType: NotRequired[str]
+    """
+    MIME type for profile picture updates.
+    """
+    sha256: NotRequired[str]
+    """
+    SHA-256 hash for profile picture updates.
+    """
+    errors: NotRequired[list[dict[str, Any]]]
+    """
+    Errors returned by WhatsApp for this setting.
+    """
+
+
+class WhatsappGroupWebhookStatusContact(TypedDict):
+    """
+    Contact information included in group message status webhooks.
+    """
+
+    customerProfile: NotRequired[WhatsappGroupCustomerProfile]
+    waId: NotRequired[str]
+    """
+    WhatsApp user ID.
+    """
+    recipientUserId: NotRequired[str]
+    """
+    Business-scoped user ID.
+    """
+    parentRecipientUserId: NotRequired[str]
+    """
+    Parent business-scoped user ID.
+    """
+
+
+class WhatsappGroupWebhookConversationOrigin(TypedDict):
+    type: NotRequired[str]
+    """
+    Conversation origin type.
+    """
+
+
+class WhatsappGroupWebhookConversation(TypedDict):
+    """
+    WhatsApp conversation object included in group message status webhooks.
+    """
+
+    id: NotRequired[str]
+    """
+    Conversation ID.
+    """
+    expirationTimestamp: NotRequired[int]
+    """
+    Unix timestamp indicating when the conversation expires.
+    """
+    origin: NotRequired[WhatsappGroupWebhookConversationOrigin]
+
+
+class WhatsappGroupWebhookPricing(TypedDict):
+    """
+    Pricing information included in group message status webhooks.
+    """
+
+    billable: NotRequired[bool]
+    """
+    Whether the message is billable.
+    """
+    pricingModel: NotRequired[str]
+    """
+    Pricing model.
+    """
+    type: NotRequired[str]
+    """
+    Pricing type.
+    """
+    category: NotRequired[str]
+    """
+    Pricing category.
+    """
+
+
+class WhatsappGroupWebhookMessageStatus(TypedDict):
+    """
+    Group message status detail.
+    """
+
+    id: str
+    """
+    WhatsApp message ID.
+    """
+    status: str
+    """
+    Message status.
+    """
+    timestamp: NotRequired[int]
+    """
+    Unix timestamp indicating when the message status was updated.
+    """
+    recipientId: NotRequired[str]
+    """
+    Recipient group ID.
+    """
+    recipientType: NotRequired[Literal["group"] | str]
+    """
+    Recipient type.
+    """
+    recipientParticipantId: NotRequired[str]
+    """
+    WhatsApp user ID of the recipient participant.
+    """
+    recipientUserId: NotRequired[str]
+    """
+    Business-scoped user ID of the recipient participant.
+    """
+    parentRecipientUserId: NotRequired[str]
+    """
+    Parent business-scoped user ID of the recipient participant.
+    """
+    conversation: NotRequired[WhatsappGroupWebhookConversation]
+    pricing: NotRequired[WhatsappGroupWebhookPricing]
+    errors: NotRequired[list[dict[str, Any]]]
+    """
+    Errors returned by WhatsApp.
+    """
+
+
+@final
+class WhatsappGroupWebhook(TypedDict):
+    """
+    WhatsApp group webhook payload.
+    """
+
+    wabaId: str
+    """
+    WhatsApp Business Account ID.
+    """
+    displayPhoneNumber: str
+    """
+    The display phone number from WhatsApp webhook metadata.
+    """
+    phoneNumberId: str
+    """
+    WhatsApp phone number ID.
+    """
+    field: (
+        Literal[
+            "group_lifecycle_update",
+            "group_participants_update",
+            "group_settings_update",
+            "group_status_update",
+            "messages",
+        ]
+        | str
+    )
+    type: (
+        Literal[
+            "group_create",
+            "group_delete",
+            "group_participants_add",
+            "group_participants_remove",
+            "group_join_request_created",
+            "group_join_request_revoked",
+            "group_settings_update",
+            "group_suspend",
+            "group_suspend_cleared",
+            "message_status",
+        ]
+        | str
+    )
+    requestId: NotRequired[str]
+    """
+    The request ID returned by an asynchronous group API operation.
+    """
+    status: NotRequired[
+        Literal[
+            "created",
+            "failed",
+            "deleted",
+            "added",
+            "removed",
+            "left",
+            "requested",
+            "revoked",
+            "updated",
+            "suspended",
+            "suspend_cleared",
+            "sent",
+            "delivered",
+            "read",
+        ]
+        | str
+    ]
+    groupId: NotRequired[str]
+    """
+    WhatsApp group ID.
+    """
+    inviteLink: NotRequired[str]
+    """
+    The group invite link.
+    """
+    reason: NotRequired[str]
+    """
+    The reason for a participant, join request, or removal event.
+    """
+    initiatedBy: NotRequired[Literal["business", "participant"] | str]
+    """
+    Indicates who initiated a participant removal event.
+    """
+    joinRequestId: NotRequired[str]
+    """
+    The join request ID.
+    """
+    waId: NotRequired[str]
+    """
+    WhatsApp user ID for a single participant event.
+    """
+    recipientUserId: NotRequired[str]
+    """
+    Business-scoped user ID for a single participant event.
+    """
+    parentRecipientUserId: NotRequired[str]
+    """
+    Parent business-scoped user ID for a single participant event.
+    """
+    customerProfile: NotRequired[WhatsappGroupCustomerProfile]
+    subject: NotRequired[str]
+    """
+    The group subject.
+    """
+    description: NotRequired[str]
+    """
+    The group description.
+    """
+    joinApprovalMode: NotRequired[Literal["approval_required", "auto_approve"] | str]
+    addedParticipants: NotRequired[list[WhatsappGroupWebhookParticipant]]
+    """
+    Participants added to the group.
+    """
+    removedParticipants: NotRequired[list[WhatsappGroupWebhookParticipant]]
+    """
+    Participants removed from the group.
+    """
+    failedParticipants: NotRequired[list[WhatsappGroupWebhookParticipant]]
+    """
+    Participants that failed to be added or removed.
+    """
+    settings: NotRequired[list[WhatsappGroupWebhookSetting]]
+    """
+    Group setting update details.
+    """
+    errors: NotRequired[list[dict[str, Any]]]
+    """
+    Errors returned by WhatsApp.
+    """
+    contacts: NotRequired[list[WhatsappGroupWebhookStatusContact]]
+    """
+    Contacts included in group message status webhooks.
+    """
+    statuses: NotRequired[list[WhatsappGroupWebhookMessageStatus]]
+    """
+    Group message status details.
+    """
+    webhookTime: str
+    """
+    The time at which WhatsApp triggered this webhook.
+    """
+    dedupeKey: NotRequired[str]
+    """
+    Idempotency key for deduplicating group webhook events.
+    """
+
+
+class WhatsappMetaBusinessAgent(TypedDict):
+    """
+    Control of a conversation that was taken from an agent set up by API.
+    """
+
+    agentId: str
+    """
+    YCloud's ID of the agent.
+    """
+    metaAgentId: str
+    """
+    Meta's ID of the agent.
+    """
+    phoneNumberId: str
+    """
+    ID of the business phone number.
+    """
+    wabaId: str
+    """
+    WhatsApp Business Account ID.
+    """
+    consumerPhoneNumber: NotRequired[str]
+    """
+    The customer's phone number in E.164 format.
+    """
+    controlState: str
+    """
+    At present always APP_CONTROL_TAKEN.
+    """
+    actor: NotRequired[str]
+    """
+    ID of the app that had control before.
+    """
+    reason: NotRequired[str]
+    """
+    Why control was taken.
+    """
+    timestamp: int
+    """
+    When, in Unix milliseconds.
+    """
+
+
+class WhatsappSmbAppContact(TypedDict):
+    """
+    A contact in the address book of a WhatsApp Business app.
+    """
+
+    fullName: NotRequired[str]
+    """
+    The full name; missing when it was removed.
+    """
+    firstName: NotRequired[str]
+    """
+    The first name; missing when it was removed.
+    """
+    phoneNumber: NotRequired[str]
+    """
+    The phone number in E.164 format.
+    """
+    userId: NotRequired[str]
+    """
+    The business-scoped user ID.
+    """
+    parentUserId: NotRequired[str]
+    """
+    The parent business-scoped user ID.
+    """
+    username: NotRequired[str]
+    """
+    The WhatsApp username.
+    """
+
+
+class WhatsappSmbAppStateSyncItem(TypedDict):
+    """
+    A change of a contact.
+    """
+
+    action: Literal["add", "remove"] | str
+    """
+    `add` for one that is new or was edited, or `remove`. A receiver met `edit`, too.
+    """
+    contact: WhatsappSmbAppContact
+    timestamp: NotRequired[str | int]
+    """
+    When it was changed, in Unix seconds.
+    """
+
+
+class WhatsappSmbAppStateSync(TypedDict):
+    """
+    Contacts of a WhatsApp Business app that were added, changed or removed.
+    """
+
+    wabaId: str
+    """
+    WhatsApp Business Account ID.
+    """
+    phoneNumber: str
+    """
+    The business phone number in E.164 format.
+    """
+    stateSync: list[WhatsappSmbAppStateSyncItem]
+    """
+    The changes.
+    """
+
+
+class WhatsappPhoneNumber(TypedDict):
+    """
+    See [WhatsApp Business Phone Number](https://developers.facebook.com/docs/whatsapp/cloud-api/phone-numbers)
+    """
+
+    id: str
+    """
+    Phone number ID.
+    """
+    phoneNumber: str
+    """
+    Phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
+    """
+    displayPhoneNumber: str
+    """
+    Display phone number.
+    """
+    wabaId: str
+    """
+    WhatsApp Business Account ID.
+    """
+    businessUsername: NotRequired[str]
+    """
+    Active Business Username for this phone number. The value is a plain username without `@`.
+    """
+    businessUsernameStatus: NotRequired[
+        Literal["not_set", "active", "reserved", "pending_review"] | str
+    ]
+    requestedBusinessUsername: NotRequired[str]
+    """
+    Last requested Business Username that is still under review. This value can coexist with an active `businessUsername` while the new request is pending.
+    """
+    businessUsernameUpdatedAt: NotRequired[str]
+    """
+    The time when the Business Username state was last updated.
+    """
+    qualityRating: NotRequired[Literal["GREEN", "YELLOW", "RED", "UNKNOWN"] | str]
+    messagingLimit: NotRequired[str]
+    """
+    Messaging limits determine the maximum number of business-initiated conversations each phone number can start in a rolling 24-hour period. See also [Messaging Limits](https://developers.facebook.com/docs/whatsapp/messaging-limits).
+    - `TIER_NOT_SET`: Unknown limit.
+    - `TIER_50`: 50 business-initiated conversations in a rolling 24-hour period.
+    - `TIER_250`: 250 business-initiated conversations in a rolling 24-hour period.
+    - `TIER_1K`: 1K business-initiated conversations with unique customers in a rolling 24-hour period.
+    - `TIER_10K`: 10K business-initiated conversations with unique customers in a rolling 24-hour period.
+    - `TIER_100K`: 100K business-initiated conversations with unique customers in a rolling 24-hour period.
+    - `TIER_UNLIMITED`: An unlimited number of business-initiated conversations in a rolling 24-hour period.
+    """
+    whatsappBusinessManagerMessagingLimit: NotRequired[str]
+    """
+    The owning business portfolio's messaging limit. Starting October 7, 2025, messaging limits will instead be calculated and set on a business portfolio basis, and will be shared by all business phone numbers within each portfolio. See also [phone_number_quality_update webhook reference](https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/reference/phone_number_quality_update).
+    - `TIER_NOT_SET`: The business phone number has not been used to send a message yet.
+    - `TIER_50`: Messaging limit of 50 business-initiated conversations in a rolling 24-hour period.
+    - `TIER_250`: Messaging limit of 250 business-initiated conversations in a rolling 24-hour period.
+    - `TIER_2K`: Messaging limit of 2,000 business-initiated conversations in a rolling 24-hour period.
+    - `TIER_10K`: Messaging limit of 10,000 business-initiated conversations in a rolling 24-hour period.
+    - `TIER_100K`: Messaging limit of 100,000 business-initiated conversations in a rolling 24-hour period.
+    - `TIER_UNLIMITED`: The business phone number has higher throughput with unlimited business-initiated conversations.
+    """
+    verifiedName: NotRequired[str]
+    """
+    Verified name.
+    """
+    newName: NotRequired[str]
+    """
+    The modified name
+    """
+    codeVerificationStatus: NotRequired[
+        Literal["VERIFIED", "NOT_VERIFIED", "EXPIRED"] | str
+    ]
+    isOfficialBusinessAccount: NotRequired[bool]
+    """
+    Whether this phone number is an official business account or not.
+    An official business account has a green checkmark badge in its profile and chat thread headers. See [Official Business Account](https://developers.facebook.com/docs/whatsapp/overview/business-accounts#official-business-account) for more information.
+    """
+    status: NotRequired[
+        Literal[
+            "PENDING",
+            "UNVERIFIED",
+            "MANUAL_REVIEW",
+            "DISCONNECTED",
+            "CONNECTED",
+            "FLAGGED",
+            "WARNED",
+            "RATE_LIMITED",
+            "BANNED",
+            "RESTRICTED",
+            "BLOCKED",
+            "MIGRATED",
+            "UNKNOWN",
+        ]
+        | str
+    ]
+    nameStatus: NotRequired[
+        Literal[
+            "APPROVED",
+            "AVAILABLE_WITHOUT_REVIEW",
+            "DECLINED",
+            "EXPIRED",
+            "PENDING_REVIEW",
+            "NONE",
+        ]
+        | str
+    ]
+    newNameStatus: NotRequired[
+        Literal[
+            "APPROVED",
+            "AVAILABLE_WITHOUT_REVIEW",
+            "DECLINED",
+            "EXPIRED",
+            "PENDING_REVIEW",
+            "NONE",
+        ]
+        | str
+    ]
+    decision: NotRequired[Literal["APPROVED", "REJECTED", "DEFERRED"] | str]
+    requestedVerifiedName: NotRequired[str]
+    """
+    Last requested verified name.
+    """
+    rejectionReason: NotRequired[str]
+    """
+    Rejection reason.
+    """
+    qualityUpdateEvent: NotRequired[
+        Literal["ONBOARDING", "UPGRADE", "DOWNGRADE", "FLAGGED", "UNFLAGGED"] | str
+    ]
+    updateEvent: NotRequired[Literal["ACCOUNT_RECONNECTED", "ACCOUNT_OFFBOARDED"] | str]
+    """
+    Account update event that triggered this phone number status change.
+    """
+    businessUsernameContext: NotRequired[str]
+    """
+    Why the Business Username changed.
+    """
+
+
+class WhatsappTemplateComponentButtonOtpSupportedApp(TypedDict):
+    """
+    The supported_apps array allows you define pairs of app package names and signing key hashes for up to 5 apps. This can be useful if you have different app builds and want each of them to be able to initiate the handshake:
+    """
+
+    package_name: NotRequired[str]
+    """
+    Your Android app's package name.
+    """
+    signature_hash: NotRequired[str]
+    """
+    Your app signing key hash. See [App Signing Key Hash](https://developers.facebook.com/docs/whatsapp/business-management-api/authentication-templates/zero-tap-authentication-templates#app-signing-key-hash).
+    """
+
+
+class WhatsappTemplateComponentButtonAppDeepLink(TypedDict):
+    meta_app_id: NotRequired[str]
+    """
+    Required if using a URL button mapped to a deep link. APP ID.
+    """
+    android_deep_link: NotRequired[str]
+    """
+    Required if using a URL button component mapped to a deep link.The WhatsApp client will attempt to load this URI if the WhatsApp user taps the button on an Android device.
+    """
+    android_fallback_playstore_url: NotRequired[str]
+    """
+    Optional. URL of a website that the WhatsApp client will attempt to load in the device’s default web browser when the button is tapped but unable to load the Android deep link URI.
+    """
+
+
+class WhatsappTemplateComponentButton(TypedDict):
+    type: (
+        Literal[
+            "PHONE_NUMBER",
+            "URL",
+            "QUICK_REPLY",
+            "COPY_CODE",
+            "OTP",
+            "CATALOG",
+            "MPM",
+            "FLOW",
+            "ORDER_DETAILS",
+            "VOICE_CALL",
+        ]
+        | str
+    )
+    text: NotRequired[str]
+    """
+    **Required for button type `PHONE_NUMBER` or `URL`.** Button text.
+    For `CODE_CODE` buttons, the text is a pre-set value and cannot be customized.
+    For `OTP` buttons, if omitted, the text will default to a pre-set value localized to the template's language. For example, `Copy Code` for English (US). If your template is using a one-tap autofill button and you supply this value, the authentication template message will display a copy code button with this text if we are unable to validate your [handshake](https://developers.facebook.com/docs/whatsapp/business-management-api/authentication-templates/autofill-button-authentication-templates#handshake). Maximum 25 characters.
+    """
+    url: NotRequired[str]
+    """
+    **Required for button type `URL`.** URL of website.
+    There can be at most 1 variable at the end of the URL. Example: `https://www.luckyshrub.com/shop?promo={{1}}`.
+    2000 characters maximum.
+    """
+    phone_number: NotRequired[str]
+    """
+    **Required for button type `PHONE_NUMBER`.**
+    Alphanumeric string. Business phone number to be (display phone number) called when the user taps the button.
+    20 characters maximum.
+    """
+    otp_type: NotRequired[Literal["COPY_CODE", "ONE_TAP", "ZERO_TAP"] | str]
+    autofill_text: NotRequired[str]
+    """
+    **One-tap and zero-tap buttons only.**
+    One-tap button text.
+    Maximum 25 characters.
+    """
+    package_name: NotRequired[str]
+    """
+    **Deprecated since 2025-07-23. Use `supported_apps` instead.**
+    **One-tap and zero-tap buttons only.**
+    Your Android app's package name.
+    """
+    signature_hash: NotRequired[str]
+    """
+    **Deprecated since 2025-07-23. Use `supported_apps` instead.**
+    **One-tap and zero-tap buttons only.**
+    Your app signing key hash. See [App Signing Key Hash](https://developers.facebook.com/docs/whatsapp/business-management-api/authentication-templates/zero-tap-authentication-templates#app-signing-key-hash).
+    """
+    supported_apps: NotRequired[list[WhatsappTemplateComponentButtonOtpSupportedApp]]
+    """
+    **One-tap and zero-tap buttons only.**
+    List of supported apps.
+    """
+    zero_tap_terms_accepted: NotRequired[bool]
+    """
+    **Zero-tap buttons only.**
+    Set to `true` to indicate that you understand that your use of zero-tap authentication is subject to the WhatsApp Business Terms of Service, and that it's your responsibility to ensure your customers expect that the code will be automatically filled in on their behalf when they choose to receive the zero-tap code through WhatsApp.
+    If set to `false`, the template will not be created as you need to accept zero-tap terms before creating zero-tap enabled message templates.
+    """
+    example: NotRequired[list[str]]
+    """
+    Sample full URL for a `URL` button with a variable.
+    """
+    flow_id: NotRequired[str]
+    """
+    **Conditionally required for button type `FLOW`.**
+    The unique ID of the Flow. Cannot be used if `flow_name` or `flow_json` parameters are provided. Only one of these parameters is allowed.
+    """
+    flow_name: NotRequired[str]
+    """
+    **Conditionally required for button type `FLOW`.**
+    The name of the Flow. Cannot be used if `flow_id` or `flow_json` parameters are provided. Only one of these parameters is allowed. The Flow ID is stored in the message template, not the name, so changing the Flow name will not affect existing message templates.
+    """
+    flow_json: NotRequired[str]
+    """
+    **Conditionally required for button type `FLOW`.**
+    The Flow JSON encoded as string with escaping. The Flow JSON specifies the content of the Flow. Cannot be used if `flow_id` or `flow_name` parameters are provided. Only one of these parameters is allowed.
+    """
+    flow_action: NotRequired[str]
+    """
+    **Use for button type `FLOW`.**
+    Either `navigate` or `data_exchange`. Defaults to `navigate`.
+    """
+    navigate_screen: NotRequired[str]
+    """
+    **Required if `flow_action` is `navigate`.**
+    The unique ID of the Screen in the Flow.
+    """
+    app_deep_link: NotRequired[WhatsappTemplateComponentButtonAppDeepLink]
+
+
+class WhatsappTemplateComponentLimitedTimeOffer(TypedDict):
+    """
+    Use for `LIMITED_TIME_OFFER` components.
+    """
+
+    text: NotRequired[str]
     """
     **Required.**
-    Zero-indexed order in which card appears within the card carousel. 0 indicates first card, 1 indicates second card, etc.
+    Offer details text.
+    Maximum 16 characters.
     """
-    components: NotRequired[list[WhatsappMessageTemplateComponentCardComponent]]
+    has_expiration: NotRequired[bool]
     """
-    Card component.
+    **Optional.**
+    Set to `true` to have the [offer expiration details](https://developers.facebook.com/docs/whatsapp/business-management-api/message-templates/limited-time-offer-templates#offer-expiration-details) appear in the delivered message.
+    If set to `true`, the copy code button component must be included in the `buttons` array, and must appear first in the array.
+    If set to `false`, offer expiration details will not appear in the delivered message and the copy code button component is optional. If including the copy code button, it must appear first in the `buttons` array.
+    """
+
+
+class WhatsappTemplateComponentExample(TypedDict):
+    """
+    **Required** when:
+    - `type` is `HEADER`, and `format` is one of `IMAGE`, `GIF`, `VIDEO`, or `DOCUMENT`. Provide a sample media URL in `header_url`.
+    - `type` is `HEADER`, `format` is `TEXT`, and a variable is used in `text`. Provide a sample value for that variable in `header_text`. There can be at most 1 variable in `HEADER` text.
+    - `type` is `BODY`, and variables are used in `text`. Provide sample values for those variables in `body_text`.
+    """
+
+    body_text: NotRequired[list[list[str]]]
+    """
+    Sample values for variables in `text` of a `BODY` component.
+    """
+    header_text: NotRequired[list[str]]
+    """
+    Sample value for the variable in `text` of a `HEADER` component.
+    """
+    header_url: NotRequired[list[str]]
+    """
+    Sample media URL for a `HEADER` component whose format is one of `IMAGE`, `GIF`, `VIDEO`, or `DOCUMENT`.
+    Supported types:
+    - For `IMAGE`, the URL must end with one of `.jpg`, `.jpeg`, or `.png`, size limit is 5MB.
+    - For `GIF`, the URL must end with `.mp4`, size limit is 3.5MB.
+    - For `VIDEO`, the URL must end with `.mp4`, size limit is 16MB.
+    - For `DOCUMENT`, the URL must end with `.pdf`, size limit is 100MB.
     """
 
 
-class WhatsappMessageTemplateComponent(TypedDict):
+class WhatsappTemplateComponentCardComponent(TypedDict):
+    type: NotRequired[Literal["BODY", "HEADER", "BUTTONS"] | str]
     """
-    Component object containing the parameters of the message.
+    **Required.**
+    Card component type.
+    - `BODY`: Body components are text-only components. Cards must have body text.
+    - `HEADER`: Cards must have a media header (image or video).
+    - `BUTTONS`: Buttons are interactive components that perform specific actions when tapped. Cards must have at least one button, up to 2 buttons.
+    """
+    format: NotRequired[Literal["IMAGE", "VIDEO"] | str]
+    """
+    **Required for type `HEADER`.**
+    Cards must have a media header (image or video).
+    """
+    text: NotRequired[str]
+    """
+    **Required for type `BODY`.**
+    Card body text supports variables. Maximum 160 characters.
+    """
+    buttons: NotRequired[list[WhatsappTemplateComponentButton]]
+    """
+    **Required for type `BUTTONS`.**
+    Cards must have at least one button. Supports 2 buttons. Buttons can be the same or a mix of quick reply buttons, phone number buttons, or URL buttons.
+    """
+    example: NotRequired[WhatsappTemplateComponentExample]
+
+
+class WhatsappTemplateComponentCard(TypedDict):
+    """
+    Carousel templates support up to 10 carousel cards. Cards must have a media header (image or video) and can optionally include body text and up to 2 quick reply buttons, phone number buttons, or URL buttons (button types can be mixed).
     """
 
-    type: Literal[
-        "header", "body", "button", "limited_time_offer", "carousel", "order_status"
-    ]
+    components: NotRequired[list[WhatsappTemplateComponentCardComponent]]
     """
-    Component type.
+    **Required.**
+    Card components.
     """
-    sub_type: NotRequired[
+
+
+class WhatsappTemplateComponent(TypedDict):
+    type: NotRequired[
         Literal[
-            "quick_reply", "url", "copy_code", "catalog", "mpm", "flow", "order_details"
+            "BODY",
+            "HEADER",
+            "FOOTER",
+            "BUTTONS",
+            "LIMITED_TIME_OFFER",
+            "CAROUSEL",
+            "CALL_PERMISSION_REQUEST",
         ]
+        | str
     ]
     """
-    **Required when type is `button`.**
-    Type of button.
-    - `quick_reply`: Refers to a previously created quick reply button that allows for the customer to return a predefined message.
-    - `url`: Refers to a previously created url button that allows the customer to visit the URL generated by appending the text parameter to the predefined prefix URL in the template.
-    - `copy_code`: Refers to a previously created copy code button that allows the customer to copy a text string (defined when the template is sent in a template message) to the device's clipboard when tapped by the app user.
-    - `catalog`: Refers to a previously created catalog button that allows the customer to view your product catalog.
-    - `mpm`: Refers to a previously created MPM (multi-product message) button that allows the customer to browser products and sections.
-    - `flow`: Refers to a previously created flow button that allows the customer to interact with a [flow](https://developers.facebook.com/docs/whatsapp/flows).
-    - `order_details`: Refers to a previously created order details button that allows the customer to view the details of an order.
+    **Required.** Template component type.
+    - `BODY`: Body components are text-only components and are required by all templates. Templates are limited to one body component.
+    - `HEADER`: Headers are optional components that appear at the top of template messages. Headers support text, media (images, gif, videos, documents). Templates are limited to one header component.
+    - `FOOTER`: Footers are optional text-only components that appear immediately after the body component. Templates are limited to one footer component.
+    - `BUTTONS`: Buttons are optional interactive components that perform specific actions when tapped.
+    - `LIMITED_TIME_OFFER`: Use for limited-time offer templates. The delivered message can display an offer expiration details section with a heading, an optional expiration timer, and the offer code itself.
+    - `CAROUSEL`: Carousel templates allow you to send a single text message (1), accompanied by a set of up to 10 carousel cards (2) in a horizontally scrollable view.
+    - `CALL_PERMISSION_REQUEST`: Sending a template message allows you to initiate a user conversation with a call permission request.
     """
-    index: NotRequired[int]
+    format: NotRequired[
+        Literal["TEXT", "IMAGE", "GIF", "VIDEO", "DOCUMENT", "LOCATION"] | str
+    ]
     """
-    **Required when `type` = `button`. Not used for the other types.**
-    Indicates order in which button should appear, if the template uses multiple buttons.
-    Buttons are zero-indexed, so setting value to 0 will cause the button to appear first, and another button with an index of 1 will appear next, etc.
+    **Required for type `HEADER`.**
     """
-    parameters: NotRequired[list[WhatsappMessageTemplateComponentParameter]]
+    text: NotRequired[str]
     """
-    **Required when `type` = `button`, or there are variables in the corresponding template component, or the template `HEADER` format is media (`IMAGE`, `VIDEO`, or `DOCUMENT`).**
-    Array of parameter objects with the content of the message.
+    For body text (type = `BODY`), maximum 1024 characters.
+    For header text (type = `HEADER`, format = `TEXT`), maximum 60 characters.
+    For footer text (type = `FOOTER`), maximum 60 characters.
+    For card body text (`CAROUSEL` card component type = `BODY`), maximum 160 characters.
     """
-    cards: NotRequired[list[WhatsappMessageTemplateComponentCard]]
+    buttons: NotRequired[list[WhatsappTemplateComponentButton]]
     """
-    Use for `carousel` components. Provides card components containing the parameters of the message.
+    **Required for type `BUTTONS`.**
+    Buttons are optional interactive components that perform specific actions when tapped. Templates can have a mixture of up to 10 button components total, although there are limits to individual buttons of the same type as well as combination limits.
+    If a template has more than three buttons, two buttons will appear in the delivered message and the remaining buttons will be replaced with a **See all options** button. Tapping the **See all options** button reveals the remaining buttons.
+    """
+    add_security_recommendation: NotRequired[bool]
+    """
+    **Optional. Only applicable in the `BODY` component of an AUTHENTICATION template.**
+    Set to `true` if you want the template to include the string, *For your security, do not share this code.* Set to `false` to exclude the string.
+    """
+    code_expiration_minutes: NotRequired[int]
+    """
+    **Optional. Only applicable in the `FOOTER` component of an AUTHENTICATION template.**
+    Indicates number of minutes the password or code is valid.
+    If omitted, the code expiration warning will not be displayed in the delivered message.
+    Minimum 1, maximum 90.
+    """
+    limited_time_offer: NotRequired[WhatsappTemplateComponentLimitedTimeOffer]
+    example: NotRequired[WhatsappTemplateComponentExample]
+    cards: NotRequired[list[WhatsappTemplateComponentCard]]
+    """
+    **Required for type `CAROUSEL`.**
+    Carousel templates support up to 10 carousel cards.
     """
 
 
-class WhatsappMessageTemplate(TypedDict):
+class WhatsappTemplate(TypedDict):
     """
-    Use for sending a WhatsApp `template` message.
+    See [WhatsApp Templates](https://developers.facebook.com/docs/whatsapp/business-management-api/message-templates).
     """
 
+    officialTemplateId: str
+    """
+    Official template ID assigned by WhatsApp. This ID is used to identify the template in WhatsApp's system.
+    """
+    wabaId: str
+    """
+    WhatsApp Business Account ID.
+    """
     name: str
     """
     Name of the template.
     """
-    language: WhatsappMessageTemplateLanguage
-    components: NotRequired[list[WhatsappMessageTemplateComponent]]
+    language: str
     """
-    **Required when the specified template contains variables or media.**
-    Array of component objects containing the parameters of the message.
+    Language code of the template. See [Supported Languages](https://developers.facebook.com/documentation/business-messaging/whatsapp/templates/supported-languages) for all codes.
+    """
+    category: Literal["AUTHENTICATION", "MARKETING", "UTILITY"] | str
+    subCategory: NotRequired[Literal["ORDER_STATUS"] | str]
+    previousCategory: NotRequired[str]
+    """
+    This field indicates the template's previous category (or `null`, for newly created templates after April 1, 2023). Compare this value to the template's `category` field value, which indicates the template's current category.
+    """
+    messageSendTtlSeconds: NotRequired[int]
+    """
+    If we are unable to deliver a message for an amount of time that exceeds its time-to-live, we will stop retrying and drop the message.
+    By default, messages that use an authentication template have a default TTL of **10 minutes**, and messages that use a utility or marketing template have a default TTL of **30 days**.
+    Set its value between `30` and `900` seconds (i.e., 30 seconds to 15 minutes) for authentication templates, or `30` and `43200` seconds (i.e., 30 seconds to 12 hours) for utility templates, or `43200` and `2592000` seconds (i.e., 12 hours to 30 days) for marketing templates. Alternatively, you can set this value to `-1`, which will set a custom TTL of 30 days for either type of template.
+    We encourage you to set a time-to-live for all of your authentication templates, preferably equal to or less than your code expiration time, to ensure your customers only get a message when a code is still usable.
+    Authentication templates created before October 23, 2024, have a default TTL of 30 days.
+    """
+    components: NotRequired[list[WhatsappTemplateComponent]]
+    """
+    Template components. A template consists of `HEADER`, `BODY`, `FOOTER`, and `BUTTONS` components. `BODY` component is required, the other types are optional.
+    """
+    status: NotRequired[
+        Literal[
+            "PENDING",
+            "REJECTED",
+            "APPROVED",
+            "PAUSED",
+            "DISABLED",
+            "ARCHIVED",
+            "IN_APPEAL",
+            "DELETED",
+        ]
+        | str
+    ]
+    qualityRating: NotRequired[Literal["GREEN", "YELLOW", "RED", "UNKNOWN"] | str]
+    reason: NotRequired[str]
+    """
+    The reason why the template is rejected.
+    """
+    createTime: NotRequired[str]
+    """
+    The time at which this object is created, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
+    """
+    updateTime: NotRequired[str]
+    """
+    The time at which this object is updated, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
+    """
+    statusUpdateEvent: NotRequired[
+        Literal[
+            "PENDING",
+            "APPROVED",
+            "REJECTED",
+            "IN_APPEAL",
+            "PAUSED",
+            "FLAGGED",
+            "DISABLED",
+            "ARCHIVED",
+            "UNARCHIVED",
+            "REINSTATED",
+            "PENDING_DELETION",
+        ]
+        | str
+    ]
+    disableDate: NotRequired[str]
+    """
+    The date at which the template will be disabled. When a WhatsApp template `FLAGGED` event is received, this field is set.
+    """
+    whatsappApiError: NotRequired[WhatsappApiError]
+
+
+class CallingConnect(_MayHaveFrom):
+    """
+    A WhatsApp call that is being set up.
+
+    ``from``: The caller's phone number in E.164 format.
+    """
+
+    id: str
+    """
+    YCloud's ID of the call.
+    """
+    wacid: str
+    """
+    WhatsApp's ID of the call.
+    """
+    phoneId: str
+    """
+    ID of the business phone number.
+    """
+    fromUserId: NotRequired[str]
+    """
+    The caller's business-scoped user ID.
+    """
+    fromParentUserId: NotRequired[str]
+    """
+    The caller's parent business-scoped user ID.
+    """
+    to: NotRequired[str]
+    """
+    The called phone number in E.164 format.
+    """
+    direction: Literal["USER_INITIATED", "BUSINESS_INITIATED"] | str
+    sdpType: Literal["offer", "answer"] | str
+    sdp: str
+    """
+    Session description as in RFC 4566.
+    """
+    dialTime: NotRequired[int]
+    """
+    When it was dialled, in Unix milliseconds.
     """
 
 
-WhatsappMessage = TypedDict(
-    "WhatsappMessage",
-    {
-        "id": str,
-        "wamid": NotRequired[str],
-        "wabaId": NotRequired[str],
-        "from": NotRequired[str],
-        "to": NotRequired[str],
-        "recipient": NotRequired[str],
-        "recipientUserId": NotRequired[str],
-        "toUserId": NotRequired[str],
-        "parentRecipientUserId": NotRequired[str],
-        "toParentUserId": NotRequired[str],
-        "customerProfile": NotRequired[WhatsappProfile],
-        "conversation": NotRequired[WhatsappConversation],
-        "type": NotRequired[
-            Literal[
-                "template",
-                "text",
-                "image",
-                "audio",
-                "video",
-                "document",
-                "sticker",
-                "location",
-                "interactive",
-                "contacts",
-                "reaction",
-            ]
-        ],
-        "template": NotRequired[WhatsappMessageTemplate],
-        "text": NotRequired[WhatsappMessageText],
-        "image": NotRequired[WhatsappMessageMedia],
-        "video": NotRequired[WhatsappMessageMedia],
-        "audio": NotRequired[WhatsappMessageMedia],
-        "document": NotRequired[WhatsappMessageMedia],
-        "sticker": NotRequired[WhatsappMessageMedia],
-        "location": NotRequired[WhatsappMessageLocation],
-        "interactive": NotRequired[WhatsappMessageInteractive],
-        "contacts": NotRequired[list[WhatsappMessageContact]],
-        "reaction": NotRequired[WhatsappMessageReaction],
-        "context": NotRequired[WhatsappMessageContext],
-        "externalId": NotRequired[str],
-        "status": NotRequired[Literal["accepted", "failed", "sent", "delivered", "read"]],
-        "errorCode": NotRequired[str],
-        "errorMessage": NotRequired[str],
-        "createTime": NotRequired[str],
-        "updateTime": NotRequired[str],
-        "sendTime": NotRequired[str],
-        "deliverTime": NotRequired[str],
-        "readTime": NotRequired[str],
-        "totalPrice": NotRequired[float],
-        "currency": NotRequired[str],
-        "regionCode": NotRequired[str],
-        "pricingCategory": NotRequired[
-            Literal[
-                "referral_conversion",
-                "authentication",
-                "authentication_international",
-                "marketing",
-                "marketing_lite",
-                "utility",
-                "service",
-            ]
-        ],
-        "pricingModel": NotRequired[Literal["PMP", "CBP"]],
-        "pricingType": NotRequired[
-            Literal["regular", "free_customer_service", "free_entry_point"]
-        ],
-        "whatsappApiError": NotRequired[WhatsappApiError],
-        "bizType": NotRequired[str],
-        "verificationId": NotRequired[str],
-    },
+class CallingTerminate(_MayHaveFrom):
+    """
+    A WhatsApp call that has ended.
+
+    ``from``: The caller's phone number in E.164 format.
+    """
+
+    id: str
+    """
+    YCloud's ID of the call.
+    """
+    wacid: str
+    """
+    WhatsApp's ID of the call.
+    """
+    phoneId: str
+    """
+    ID of the business phone number.
+    """
+    fromUserId: NotRequired[str]
+    """
+    The caller's business-scoped user ID.
+    """
+    fromParentUserId: NotRequired[str]
+    """
+    The caller's parent business-scoped user ID.
+    """
+    to: NotRequired[str]
+    """
+    The called phone number in E.164 format.
+    """
+    direction: Literal["USER_INITIATED", "BUSINESS_INITIATED"] | str
+    startTime: NotRequired[int]
+    """
+    When it began, in Unix milliseconds.
+    """
+    endTime: NotRequired[int]
+    """
+    When it ended, in Unix milliseconds.
+    """
+    duration: NotRequired[int]
+    """
+    How long it took in seconds.
+    """
+    status: str
+    """
+    How it ended, such as COMPLETED.
+    """
+
+
+class CallingStatusUpdated(TypedDict):
+    """
+    The state of a WhatsApp call that the business made.
+    """
+
+    wabaId: str
+    """
+    WhatsApp Business Account ID.
+    """
+    wacid: str
+    """
+    WhatsApp's ID of the call.
+    """
+    phoneId: NotRequired[str]
+    """
+    ID of the business phone number.
+    """
+    status: Literal["RINGING", "ACCEPTED", "REJECTED"] | str
+    recipientPhone: NotRequired[str]
+    """
+    The called phone number in E.164 format.
+    """
+    recipientUserId: NotRequired[str]
+    """
+    The called user's business-scoped user ID.
+    """
+    parentRecipientUserId: NotRequired[str]
+    """
+    The called user's parent business-scoped user ID.
+    """
+    customerProfile: NotRequired[WhatsappProfile]
+
+
+class CallingMediaError(TypedDict):
+    """
+    Why a recording or transcription could not be made.
+    """
+
+    code: NotRequired[str]
+    """
+    Such as CALLING_RECORDING_PROCESSING_FAILED.
+    """
+    retryable: NotRequired[bool]
+    """
+    Whether asking again may help.
+    """
+
+
+class CallingRecording(TypedDict):
+    """
+    The recording of a WhatsApp call.
+    """
+
+    wacid: str
+    """
+    WhatsApp's ID of the call.
+    """
+    phoneId: str
+    """
+    ID of the business phone number.
+    """
+    mediaAssetId: str
+    """
+    What the call media download API takes.
+    """
+    status: Literal["AVAILABLE", "FAILED"] | str
+    error: NotRequired[CallingMediaError]
+
+
+class CallingTranscription(TypedDict):
+    """
+    The transcription of a WhatsApp call.
+    """
+
+    wacid: str
+    """
+    WhatsApp's ID of the call.
+    """
+    phoneId: str
+    """
+    ID of the business phone number.
+    """
+    mediaAssetId: str
+    """
+    What the call media download API takes.
+    """
+    status: Literal["AVAILABLE", "FAILED"] | str
+    error: NotRequired[CallingMediaError]
+
+
+class FlowChanges(TypedDict):
+    """
+    A change in the status of a WhatsApp flow.
+    """
+
+    flowId: str
+    """
+    The flow's ID.
+    """
+    wabaId: str
+    """
+    WhatsApp Business Account ID.
+    """
+    message: str
+    """
+    The change in words.
+    """
+    oldStatus: str
+    """
+    Such as DRAFT.
+    """
+    newStatus: str
+    """
+    Such as PUBLISHED.
+    """
+
+
+class WhatsappPaymentTransactionError(TypedDict):
+    """
+    The payment error details might not be available for all payments attempts.
+    """
+
+    code: str
+    """
+    Describes the payment failure reason that generated by payment gateway and Meta transmits this to partners.
+    """
+    reason: str
+    """
+    Describes the payment failure reason in plain text that is generated by payment gateway and Meta transmits this to partners.
+    """
+
+
+class WhatsappPaymentTransaction(TypedDict):
+    """
+    Represents a transaction attempt for a payment.
+    """
+
+    id: str
+    """
+    Transaction ID.
+    """
+    type: Literal["billdesk", "razorpay", "payu", "zaakpay"] | str
+    """
+    The payment type for this transactions. One of `billdesk`, `razorpay`, `payu`, or `zaakpay`.
+    """
+    status: Literal["pending", "success", "failed"] | str
+    """
+    The status of the transaction. One of `pending`, `success` or `failed`.
+    """
+    createdTimestamp: int
+    """
+    Time when transaction was created in epoch milliseconds.
+    """
+    updatedTimestamp: int
+    """
+    Time when transaction was last updated in epoch milliseconds.
+    """
+    amount: WhatsappMessageOrderAmount
+    currency: str
+    """
+    The currency for this payment.
+    Currently the only supported value is `INR`.
+    """
+    methodType: NotRequired[str]
+    """
+    Describes the type of payment method used by consumer to pay for the order. Can be one of `upi`, `card`, `wallet`, or `netbanking`.
+    The payment method information might not be available for failed payments.
+    """
+    error: NotRequired[WhatsappPaymentTransactionError]
+
+
+class WhatsappPayment(TypedDict):
+    """
+    Represents a payment object.
+    Businesses receive updates via webhooks when the status of the user-initiated transaction changes.
+    """
+
+    wabaId: str
+    """
+    WhatsApp Business Account ID.
+    """
+    referenceId: str
+    """
+    Unique identifier for the payment provided by the business.
+    It is case sensitive and cannot be an empty string and can only contain English letters, numbers, underscores, dashes, or dots, and should not exceed 35 characters.
+    """
+    status: Literal["captured", "pending"] | str
+    transactions: list[WhatsappPaymentTransaction]
+    """
+    Contains the latest transaction attempt for this payment.
+    """
+
+
+class WhatsappUserPreference(TypedDict):
+    wabaId: str
+    """
+    WhatsApp Business Account ID.
+    """
+    businessPhoneNumber: str
+    """
+    Phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
+    """
+    businessPhoneId: str
+    """
+    Phone number ID.
+    """
+    contactName: NotRequired[str]
+    """
+    WhatsApp user name.
+    """
+    contactPhoneNumber: NotRequired[str]
+    """
+    WhatsApp user phone number. Phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
+    """
+    detail: str
+    """
+    Description of marketing message preference.
+    """
+    category: str
+    value: str
+    """
+    Marketing message preference.
+    """
+    timestamp: str
+    """
+    Unix timestamp indicating when the webhook was triggered.
+    """
+    userId: NotRequired[str]
+    """
+    The customer's business-scoped user ID.
+    """
+    parentUserId: NotRequired[str]
+    """
+    The customer's parent business-scoped user ID.
+    """
+
+
+class MessengerText(TypedDict):
+    """
+    The text of a Messenger message.
+    """
+
+    body: str
+    """
+    The text, with the white space around it.
+    """
+
+
+class MessengerInboundMessage(_HasFrom):
+    """
+    A text message that a customer sent or edited in Messenger.
+
+    ``from``: The customer's Page-scoped ID (PSID), not a phone number.
+    """
+
+    id: str
+    """
+    YCloud's ID of the message; the same after an edit.
+    """
+    metaMessageId: str
+    """
+    Meta's ID of the message.
+    """
+    to: str
+    """
+    The Facebook Page ID, not a phone number.
+    """
+    type: str
+    """
+    Kind of message, such as text.
+    """
+    text: MessengerText
+    sendTime: str
+    """
+    When it was sent.
+    """
+    createTime: str
+    """
+    When YCloud recorded it.
+    """
+    editCount: NotRequired[int]
+    """
+    How often it was edited.
+    """
+    editTime: NotRequired[str]
+    """
+    When it was last edited.
+    """
+
+
+class MessengerMessage(_HasFrom):
+    """
+    A message that the business sent in Messenger.
+
+    ``from``: The Facebook Page ID.
+    """
+
+    id: str
+    """
+    YCloud's ID of the message.
+    """
+    metaMessageId: str
+    """
+    Meta's ID of the message.
+    """
+    to: str
+    """
+    The customer's Page-scoped ID (PSID).
+    """
+    type: str
+    """
+    Kind of message, such as text.
+    """
+    text: NotRequired[MessengerText]
+    status: str
+    """
+    Such as sent, delivered, read or failed.
+    """
+    createTime: str
+    """
+    When it was created.
+    """
+    updateTime: str
+    """
+    When its status changed.
+    """
+    readTime: NotRequired[str]
+    """
+    When it was read.
+    """
+
+
+class MessengerMessageReaction(TypedDict):
+    """
+    A customer's reaction to a Messenger message, or its withdrawal.
+    """
+
+    pageId: str
+    """
+    The Facebook Page ID.
+    """
+    psid: str
+    """
+    The customer's Page-scoped ID.
+    """
+    metaMessageId: str
+    """
+    Meta's ID of the message.
+    """
+    action: str
+    """
+    Whether it was made or withdrawn.
+    """
+    reaction: NotRequired[str]
+    """
+    Such as love; left out of a withdrawal.
+    """
+    emoji: NotRequired[str]
+    """
+    Left out of a withdrawal.
+    """
+
+
+class ContactCreated(TypedDict):
+    """
+    Represents a contact created event.
+    Contains the full contact information that was created.
+    """
+
+    id: str
+    """
+    Unique ID for the object.
+    """
+    nickName: NotRequired[str]
+    """
+    Contact's nickname.
+    """
+    realName: NotRequired[str]
+    """
+    Contact's real name.
+    """
+    phoneNumber: NotRequired[str]
+    """
+    Unique Phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
+    """
+    countryCode: NotRequired[str]
+    """
+    Two-letter country abbreviation. See [ISO 3166-1 alpha-2 country code](https://en.wikipedia.org/wiki/ISO_3166-1_alpha-2).
+    """
+    countryName: NotRequired[str]
+    """
+    Full country name.
+    """
+    email: NotRequired[str]
+    """
+    The contact's email address.
+    If present, the email address must be unique.
+    """
+    sourceType: str
+    """
+    The source type where the contact was created.
+    """
+    sourceId: NotRequired[str]
+    """
+    The source ID where the contact was created.
+    """
+    sourceUrl: NotRequired[str]
+    """
+    The source URL where the contact was created.
+    """
+    lastSeen: NotRequired[str]
+    """
+    The time at which the contact last sent a message to your business, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
+    """
+    lastConnectedNumber: NotRequired[str]
+    """
+    The business phone number that the contact last connected to.
+    """
+    ownerEmail: NotRequired[str]
+    """
+    The email address of the contact's owner.
+    """
+    tags: list[str]
+    """
+    Contact's tags.
+    """
+    createTime: str
+    """
+    The time at which the contact was created, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
+    """
+    updateTime: str
+    """
+    The time at which the contact was last updated, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
+    """
+    blocked: bool
+    """
+    Whether the contact is blocked.
+    """
+    customAttributes: NotRequired[dict[str, Any]]
+    """
+    The contact's own attributes by name.
+    """
+    remarkName: NotRequired[str]
+    """
+    The name that the business gave the contact.
+    """
+
+
+class AttributeChangeAction(TypedDict):
+    """
+    Represents a single change action performed on an attribute.
+    For tag attributes, includes additional id and value fields.
+    """
+
+    action: Literal["ADDED", "REMOVED", "CHANGED"] | str
+    """
+    The type of change action performed.
+    """
+    id: NotRequired[str]
+    """
+    The ID of the item when the attribute is 'tags'.
+    This field is only present for tag-related changes.
+    """
+    value: NotRequired[str]
+    """
+    The value of the item when the attribute is 'tags'.
+    This field is only present for tag-related changes.
+    """
+
+
+class ContactAttributeChange(TypedDict):
+    """
+    Represents a single attribute change, containing the old value, new value, and change actions.
+    """
+
+    oldValue: NotRequired[Any]
+    """
+    The previous value of the attribute before the change.
+    Can be a string, number, array, or boolean depending on the attribute type.
+    This field is not included when the value is null.
+    """
+    newValue: NotRequired[Any]
+    """
+    The new value of the attribute after the change.
+    Can be a string, number, array, or boolean depending on the attribute type.
+    This field is not included when the value is null.
+    """
+    extra: NotRequired[list[AttributeChangeAction]]
+    """
+    An array of change actions that describe what operations were performed on this attribute.
+    """
+
+
+class ContactAttributesChanged(TypedDict):
+    """
+    Represents a contact attributes changed event.
+    Contains information about which contact attributes were modified and their old/new values.
+    """
+
+    id: str
+    """
+    The ID of the contact whose attributes were changed.
+    """
+    updateTime: str
+    """
+    The time at which the contact attributes were updated, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
+    """
+    changedAttributes: dict[str, ContactAttributeChange]
+    """
+    An object containing the changed attributes. Each key represents the name of the changed attribute,
+    and the value contains the old value, new value, and change actions.
+    """
+
+
+class ContactDeleted(TypedDict):
+    """
+    Represents a contact deleted event.
+    Contains the contact information that was deleted.
+    """
+
+    id: str
+    """
+    Contact ID
+    """
+    nickName: NotRequired[str]
+    """
+    Contact's nickname.
+    """
+    phoneNumber: NotRequired[str]
+    """
+    Unique Phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
+    """
+    updateTime: str
+    """
+    The time at which the contact was last updated, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
+    """
+
+
+class ContactNote(TypedDict):
+    """
+    A note on a contact.
+    """
+
+    id: str
+    """
+    The note's ID.
+    """
+    contactId: str
+    """
+    The contact's ID.
+    """
+    username: str | None
+    """
+    The contact's WhatsApp username.
+    """
+    phoneNumber: str | None
+    """
+    The contact's phone number in E.164 format.
+    """
+    content: str
+    """
+    The text of the note.
+    """
+    createTime: str
+    """
+    When it was written.
+    """
+    updateTime: str
+    """
+    When it was last changed.
+    """
+
+
+class ContactUnsubscribeCreated(TypedDict):
+    """
+    Represents a customer initiates an unsubscribe event.
+    """
+
+    phoneNumber: str
+    """
+    Unique Customer Phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
+    """
+    source: Literal["Whatsapp", "Inbox", "Chatbot", "API", "Manual"] | str
+    """
+    The source from which a customer initiates an unsubscribe.
+    - `Whatsapp`: The customer initiated an unsubscribe on the whatsapp client.
+    - `Inbox`:You added a customer to the unsubscribe list on the Inbox page of YCloud.
+    - `Chatbot`: The message sent by the customer triggered the unsubscribe keyword configured by the Chatbot.
+    - `API`: You add customers to the unsubscribe list through YCloud's OpenAPI.
+    - `Manual`: You added a customer to the unsubscribe list on the Contact page of YCloud.
+    """
+    updateTime: str
+    """
+    The time when a customer initiates an unsubscribe, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
+    """
+    id: str
+    """
+    Unique ID for the object.
+    """
+
+
+class ContactUnsubscribeDeleted(TypedDict):
+    """
+    Represents a customer resumed their subscription event.
+    """
+
+    phoneNumber: str
+    """
+    Unique Customer Phone number in [E.164](https://en.wikipedia.org/wiki/E.164) format.
+    """
+    source: Literal["Whatsapp", "API", "Manual"] | str
+    """
+    The source from which a customer resumed their subscription
+    - `Whatsapp`: The customer resumed their subscription on the whatsapp client
+    - `API`: You remove the customer from the unsubscribe list through the OpenAPI of YCloud
+    - `Manual`: You remove the customer from the unsubscribe list on the Contact page of YCloud.
+    """
+    updateTime: str
+    """
+    The time when customers cancel unsubscribe, formatted in [RFC 3339](https://datatracker.ietf.org/doc/html/rfc3339). e.g., `2022-06-01T12:00:00.000Z`.
+    """
+    id: str
+    """
+    Unique ID for the object.
+    """
+
+
+#: The data of any documented event.
+Payload: TypeAlias = (
+    EmailDelivery
+    | Sms
+    | SmsInbound
+    | Voice
+    | WhatsappBusinessAccount
+    | WhatsappInboundMessage
+    | WhatsappMessage
+    | WhatsappGroupWebhook
+    | WhatsappMetaBusinessAgent
+    | WhatsappSmbAppStateSync
+    | WhatsappPhoneNumber
+    | WhatsappTemplate
+    | CallingConnect
+    | CallingTerminate
+    | CallingStatusUpdated
+    | CallingRecording
+    | CallingTranscription
+    | FlowChanges
+    | WhatsappPayment
+    | WhatsappUserPreference
+    | MessengerInboundMessage
+    | MessengerMessage
+    | MessengerMessageReaction
+    | ContactCreated
+    | ContactAttributesChanged
+    | ContactDeleted
+    | ContactNote
+    | ContactUnsubscribeCreated
+    | ContactUnsubscribeDeleted
 )
 
-#: The payload types of each documented event type.
+#: The payload types of each documented event type; of a union, its members.
 PAYLOADS: dict[str, tuple[Any, ...]] = {
     "email.delivery.updated": (EmailDelivery,),
     "sms.message.updated": (Sms,),
@@ -3877,8 +4401,11 @@ PAYLOADS: dict[str, tuple[Any, ...]] = {
     "whatsapp.business_account.deleted": (WhatsappBusinessAccount,),
     "whatsapp.business_account.reviewed": (WhatsappBusinessAccount,),
     "whatsapp.business_account.updated": (WhatsappBusinessAccount,),
-    "whatsapp.inbound_message.received": (WhatsappInboundMessage,),
-    "whatsapp.message.updated": (WhatsappMessage,),
+    "whatsapp.inbound_message.received": (*get_args(WhatsappInboundMessage),),
+    "whatsapp.message.updated": (
+        WhatsappMessage,
+        WhatsappGroupWebhook,
+    ),
     "whatsapp.echo_message.created": (WhatsappMessage,),
     "whatsapp.echo_message.updated": (WhatsappMessage,),
     "whatsapp.meta_business_agent.handover.updated": (WhatsappMetaBusinessAgent,),
@@ -3887,7 +4414,7 @@ PAYLOADS: dict[str, tuple[Any, ...]] = {
     "whatsapp.group.settings_update": (WhatsappGroupWebhook,),
     "whatsapp.group.status_update": (WhatsappGroupWebhook,),
     "whatsapp.smb.history": (
-        WhatsappInboundMessage,
+        *get_args(WhatsappInboundMessage),
         WhatsappMessage,
     ),
     "whatsapp.smb.message.created": (WhatsappMessage,),
@@ -3915,375 +4442,660 @@ PAYLOADS: dict[str, tuple[Any, ...]] = {
     "contact.created": (ContactCreated,),
     "contact.attributes_changed": (ContactAttributesChanged,),
     "contact.deleted": (ContactDeleted,),
+    "contact.note.created": (ContactNote,),
+    "contact.note.updated": (ContactNote,),
+    "contact.note.deleted": (ContactNote,),
     "contact.unsubscribe.created": (ContactUnsubscribeCreated,),
     "contact.unsubscribe.deleted": (ContactUnsubscribeDeleted,),
 }
 
-DataT = TypeVar("DataT")
-ResultT = TypeVar("ResultT")
+if TYPE_CHECKING:
+    from .protocol import Event
 
+    #: The documented event types, and the patterns that reach them.
+    Subscription: TypeAlias = Literal[
+        "email.delivery.updated",
+        "email.*",
+        "email.delivery.*",
+        "sms.message.updated",
+        "sms.message.*",
+        "sms.inbound.received",
+        "sms.inbound.*",
+        "voice.message.updated",
+        "voice.*",
+        "voice.message.*",
+        "whatsapp.business_account.deleted",
+        "whatsapp.business_account.reviewed",
+        "whatsapp.business_account.updated",
+        "whatsapp.business_account.*",
+        "whatsapp.inbound_message.received",
+        "whatsapp.inbound_message.*",
+        "whatsapp.message.updated",
+        "whatsapp.message.*",
+        "whatsapp.echo_message.created",
+        "whatsapp.echo_message.updated",
+        "whatsapp.smb.message.created",
+        "whatsapp.smb.message.echoes",
+        "whatsapp.echo_message.*",
+        "whatsapp.smb.message.*",
+        "whatsapp.meta_business_agent.handover.updated",
+        "whatsapp.meta_business_agent.*",
+        "whatsapp.meta_business_agent.handover.*",
+        "whatsapp.group.lifecycle_update",
+        "whatsapp.group.participants_update",
+        "whatsapp.group.settings_update",
+        "whatsapp.group.status_update",
+        "whatsapp.group.*",
+        "whatsapp.smb.history",
+        "whatsapp.smb.app.state.sync",
+        "whatsapp.smb.app.*",
+        "whatsapp.smb.app.state.*",
+        "whatsapp.phone_number.deleted",
+        "whatsapp.phone_number.name_updated",
+        "whatsapp.phone_number.quality_updated",
+        "whatsapp.phone_number.business_username_updated",
+        "whatsapp.phone_number.*",
+        "whatsapp.template.category_updated",
+        "whatsapp.template.quality_updated",
+        "whatsapp.template.reviewed",
+        "whatsapp.template.*",
+        "whatsapp.call.connect",
+        "whatsapp.call.terminate",
+        "whatsapp.call.status.updated",
+        "whatsapp.call.status.*",
+        "whatsapp.call.recording.updated",
+        "whatsapp.call.recording.*",
+        "whatsapp.call.transcription.updated",
+        "whatsapp.call.transcription.*",
+        "whatsapp.flow.status_change",
+        "whatsapp.flow.*",
+        "whatsapp.payment.updated",
+        "whatsapp.payment.*",
+        "whatsapp.user.preferences",
+        "whatsapp.user.*",
+        "messenger.inbound_message.received",
+        "messenger.inbound_message.updated",
+        "messenger.inbound_message.*",
+        "messenger.message.updated",
+        "messenger.message.*",
+        "messenger.message_reaction.updated",
+        "messenger.message_reaction.*",
+        "contact.created",
+        "contact.attributes_changed",
+        "contact.deleted",
+        "contact.note.created",
+        "contact.note.updated",
+        "contact.note.deleted",
+        "contact.note.*",
+        "contact.unsubscribe.created",
+        "contact.unsubscribe.deleted",
+        "*",
+        "contact.*",
+        "contact.unsubscribe.*",
+        "messenger.*",
+        "sms.*",
+        "whatsapp.*",
+        "whatsapp.call.*",
+        "whatsapp.smb.*",
+    ]
 
-class Subscribe(Protocol[DataT]):
-    """A decorator of handlers whose events have this data."""
-
-    def __call__(
-        self, handler: Callable[[Event[DataT]], ResultT], /
-    ) -> Callable[[Event[DataT]], ResultT]: ...
-
-
-class OnEvent(Protocol):
-    """What ``on_event`` is to a type checker: it knows the data of each event type."""
-
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["email.delivery.updated"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[EmailDelivery]: ...
-
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["sms.message.updated"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[Sms]: ...
-
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["sms.inbound.received"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[SmsInbound]: ...
-
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["voice.message.updated"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[Voice]: ...
-
-    @overload
-    def __call__(
-        self,
-        event_type: Literal[
-            "whatsapp.business_account.deleted",
-            "whatsapp.business_account.reviewed",
-            "whatsapp.business_account.updated",
+    # A handler fits if it takes the data of all that it is subscribed to. Each set of
+    # payloads has a variable, so that the decorated function keeps its own type.
+    EmailDeliveryHandler = TypeVar(
+        "EmailDeliveryHandler", bound=Callable[[Event[EmailDelivery]], Any]
+    )
+    SmsHandler = TypeVar("SmsHandler", bound=Callable[[Event[Sms]], Any])
+    SmsInboundHandler = TypeVar(
+        "SmsInboundHandler", bound=Callable[[Event[SmsInbound]], Any]
+    )
+    VoiceHandler = TypeVar("VoiceHandler", bound=Callable[[Event[Voice]], Any])
+    WhatsappBusinessAccountHandler = TypeVar(
+        "WhatsappBusinessAccountHandler",
+        bound=Callable[[Event[WhatsappBusinessAccount]], Any],
+    )
+    WhatsappInboundMessageHandler = TypeVar(
+        "WhatsappInboundMessageHandler",
+        bound=Callable[[Event[WhatsappInboundMessage]], Any],
+    )
+    WhatsappMessageAnyHandler = TypeVar(
+        "WhatsappMessageAnyHandler",
+        bound=Callable[[Event[WhatsappMessage | WhatsappGroupWebhook]], Any],
+    )
+    WhatsappMessageHandler = TypeVar(
+        "WhatsappMessageHandler", bound=Callable[[Event[WhatsappMessage]], Any]
+    )
+    WhatsappMetaBusinessAgentHandler = TypeVar(
+        "WhatsappMetaBusinessAgentHandler",
+        bound=Callable[[Event[WhatsappMetaBusinessAgent]], Any],
+    )
+    WhatsappGroupWebhookHandler = TypeVar(
+        "WhatsappGroupWebhookHandler", bound=Callable[[Event[WhatsappGroupWebhook]], Any]
+    )
+    WhatsappSmbHistoryHandler = TypeVar(
+        "WhatsappSmbHistoryHandler",
+        bound=Callable[[Event[WhatsappInboundMessage | WhatsappMessage]], Any],
+    )
+    WhatsappSmbAppStateSyncHandler = TypeVar(
+        "WhatsappSmbAppStateSyncHandler",
+        bound=Callable[[Event[WhatsappSmbAppStateSync]], Any],
+    )
+    WhatsappPhoneNumberHandler = TypeVar(
+        "WhatsappPhoneNumberHandler", bound=Callable[[Event[WhatsappPhoneNumber]], Any]
+    )
+    WhatsappTemplateHandler = TypeVar(
+        "WhatsappTemplateHandler", bound=Callable[[Event[WhatsappTemplate]], Any]
+    )
+    CallingConnectHandler = TypeVar(
+        "CallingConnectHandler", bound=Callable[[Event[CallingConnect]], Any]
+    )
+    CallingTerminateHandler = TypeVar(
+        "CallingTerminateHandler", bound=Callable[[Event[CallingTerminate]], Any]
+    )
+    CallingStatusUpdatedHandler = TypeVar(
+        "CallingStatusUpdatedHandler", bound=Callable[[Event[CallingStatusUpdated]], Any]
+    )
+    CallingRecordingHandler = TypeVar(
+        "CallingRecordingHandler", bound=Callable[[Event[CallingRecording]], Any]
+    )
+    CallingTranscriptionHandler = TypeVar(
+        "CallingTranscriptionHandler", bound=Callable[[Event[CallingTranscription]], Any]
+    )
+    FlowChangesHandler = TypeVar(
+        "FlowChangesHandler", bound=Callable[[Event[FlowChanges]], Any]
+    )
+    WhatsappPaymentHandler = TypeVar(
+        "WhatsappPaymentHandler", bound=Callable[[Event[WhatsappPayment]], Any]
+    )
+    WhatsappUserPreferenceHandler = TypeVar(
+        "WhatsappUserPreferenceHandler",
+        bound=Callable[[Event[WhatsappUserPreference]], Any],
+    )
+    MessengerInboundMessageHandler = TypeVar(
+        "MessengerInboundMessageHandler",
+        bound=Callable[[Event[MessengerInboundMessage]], Any],
+    )
+    MessengerMessageHandler = TypeVar(
+        "MessengerMessageHandler", bound=Callable[[Event[MessengerMessage]], Any]
+    )
+    MessengerMessageReactionHandler = TypeVar(
+        "MessengerMessageReactionHandler",
+        bound=Callable[[Event[MessengerMessageReaction]], Any],
+    )
+    ContactCreatedHandler = TypeVar(
+        "ContactCreatedHandler", bound=Callable[[Event[ContactCreated]], Any]
+    )
+    ContactAttributesChangedHandler = TypeVar(
+        "ContactAttributesChangedHandler",
+        bound=Callable[[Event[ContactAttributesChanged]], Any],
+    )
+    ContactDeletedHandler = TypeVar(
+        "ContactDeletedHandler", bound=Callable[[Event[ContactDeleted]], Any]
+    )
+    ContactNoteHandler = TypeVar(
+        "ContactNoteHandler", bound=Callable[[Event[ContactNote]], Any]
+    )
+    ContactUnsubscribeCreatedHandler = TypeVar(
+        "ContactUnsubscribeCreatedHandler",
+        bound=Callable[[Event[ContactUnsubscribeCreated]], Any],
+    )
+    ContactUnsubscribeDeletedHandler = TypeVar(
+        "ContactUnsubscribeDeletedHandler",
+        bound=Callable[[Event[ContactUnsubscribeDeleted]], Any],
+    )
+    PayloadHandler = TypeVar("PayloadHandler", bound=Callable[[Event[Payload]], Any])
+    ContactAnyHandler = TypeVar(
+        "ContactAnyHandler",
+        bound=Callable[
+            [
+                Event[
+                    ContactCreated
+                    | ContactAttributesChanged
+                    | ContactDeleted
+                    | ContactNote
+                    | ContactUnsubscribeCreated
+                    | ContactUnsubscribeDeleted
+                ]
+            ],
+            Any,
         ],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[WhatsappBusinessAccount]: ...
-
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["whatsapp.inbound_message.received"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[WhatsappInboundMessage]: ...
-
-    @overload
-    def __call__(
-        self,
-        event_type: Literal[
-            "whatsapp.message.updated",
-            "whatsapp.echo_message.created",
-            "whatsapp.echo_message.updated",
-            "whatsapp.smb.message.created",
-            "whatsapp.smb.message.echoes",
+    )
+    ContactUnsubscribeAnyHandler = TypeVar(
+        "ContactUnsubscribeAnyHandler",
+        bound=Callable[[Event[ContactUnsubscribeCreated | ContactUnsubscribeDeleted]], Any],
+    )
+    MessengerAnyHandler = TypeVar(
+        "MessengerAnyHandler",
+        bound=Callable[
+            [Event[MessengerInboundMessage | MessengerMessage | MessengerMessageReaction]],
+            Any,
         ],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[WhatsappMessage]: ...
-
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["whatsapp.meta_business_agent.handover.updated"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[WhatsappMetaBusinessAgent]: ...
-
-    @overload
-    def __call__(
-        self,
-        event_type: Literal[
-            "whatsapp.group.lifecycle_update",
-            "whatsapp.group.participants_update",
-            "whatsapp.group.settings_update",
-            "whatsapp.group.status_update",
+    )
+    SmsAnyHandler = TypeVar("SmsAnyHandler", bound=Callable[[Event[Sms | SmsInbound]], Any])
+    WhatsappAnyHandler = TypeVar(
+        "WhatsappAnyHandler",
+        bound=Callable[
+            [
+                Event[
+                    WhatsappBusinessAccount
+                    | WhatsappInboundMessage
+                    | WhatsappMessage
+                    | WhatsappGroupWebhook
+                    | WhatsappMetaBusinessAgent
+                    | WhatsappSmbAppStateSync
+                    | WhatsappPhoneNumber
+                    | WhatsappTemplate
+                    | CallingConnect
+                    | CallingTerminate
+                    | CallingStatusUpdated
+                    | CallingRecording
+                    | CallingTranscription
+                    | FlowChanges
+                    | WhatsappPayment
+                    | WhatsappUserPreference
+                ]
+            ],
+            Any,
         ],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[WhatsappGroupWebhook]: ...
-
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["whatsapp.smb.history"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[WhatsappInboundMessage | WhatsappMessage]: ...
-
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["whatsapp.smb.app.state.sync"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[WhatsappSmbAppStateSync]: ...
-
-    @overload
-    def __call__(
-        self,
-        event_type: Literal[
-            "whatsapp.phone_number.deleted",
-            "whatsapp.phone_number.name_updated",
-            "whatsapp.phone_number.quality_updated",
-            "whatsapp.phone_number.business_username_updated",
+    )
+    WhatsappCallAnyHandler = TypeVar(
+        "WhatsappCallAnyHandler",
+        bound=Callable[
+            [
+                Event[
+                    CallingConnect
+                    | CallingTerminate
+                    | CallingStatusUpdated
+                    | CallingRecording
+                    | CallingTranscription
+                ]
+            ],
+            Any,
         ],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[WhatsappPhoneNumber]: ...
-
-    @overload
-    def __call__(
-        self,
-        event_type: Literal[
-            "whatsapp.template.category_updated",
-            "whatsapp.template.quality_updated",
-            "whatsapp.template.reviewed",
+    )
+    WhatsappSmbAnyHandler = TypeVar(
+        "WhatsappSmbAnyHandler",
+        bound=Callable[
+            [Event[WhatsappInboundMessage | WhatsappMessage | WhatsappSmbAppStateSync]], Any
         ],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[WhatsappTemplate]: ...
+    )
+    AnyHandler = TypeVar("AnyHandler", bound=Callable[[Any], Any])
 
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["whatsapp.call.connect"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[CallingConnect]: ...
+    SubscriptionT_co = TypeVar("SubscriptionT_co", covariant=True)
 
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["whatsapp.call.terminate"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[CallingTerminate]: ...
+    class Subscribe(Protocol[SubscriptionT_co]):
+        """The decorator of a handler with one subscription."""
 
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["whatsapp.call.status.updated"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[CallingStatusUpdated]: ...
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["email.delivery.updated", "email.*", "email.delivery.*"]]',
+            handler: EmailDeliveryHandler,
+            /,
+        ) -> EmailDeliveryHandler: ...
 
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["whatsapp.call.recording.updated"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[CallingRecording]: ...
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["sms.message.updated", "sms.message.*"]]',
+            handler: SmsHandler,
+            /,
+        ) -> SmsHandler: ...
 
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["whatsapp.call.transcription.updated"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[CallingTranscription]: ...
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["sms.inbound.received", "sms.inbound.*"]]',
+            handler: SmsInboundHandler,
+            /,
+        ) -> SmsInboundHandler: ...
 
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["whatsapp.flow.status_change"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[FlowChanges]: ...
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["voice.message.updated", "voice.*", "voice.message.*"]]',
+            handler: VoiceHandler,
+            /,
+        ) -> VoiceHandler: ...
 
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["whatsapp.payment.updated"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[WhatsappPayment]: ...
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.business_account.deleted", "whatsapp.business_account.reviewed", "whatsapp.business_account.updated", "whatsapp.business_account.*"]]',
+            handler: WhatsappBusinessAccountHandler,
+            /,
+        ) -> WhatsappBusinessAccountHandler: ...
 
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["whatsapp.user.preferences"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[WhatsappUserPreference]: ...
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.inbound_message.received", "whatsapp.inbound_message.*"]]',
+            handler: WhatsappInboundMessageHandler,
+            /,
+        ) -> WhatsappInboundMessageHandler: ...
 
-    @overload
-    def __call__(
-        self,
-        event_type: Literal[
-            "messenger.inbound_message.received", "messenger.inbound_message.updated"
-        ],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[MessengerInboundMessage]: ...
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.message.updated", "whatsapp.message.*"]]',
+            handler: WhatsappMessageAnyHandler,
+            /,
+        ) -> WhatsappMessageAnyHandler: ...
 
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["messenger.message.updated"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[MessengerMessage]: ...
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.echo_message.created", "whatsapp.echo_message.updated", "whatsapp.smb.message.created", "whatsapp.smb.message.echoes", "whatsapp.echo_message.*", "whatsapp.smb.message.*"]]',
+            handler: WhatsappMessageHandler,
+            /,
+        ) -> WhatsappMessageHandler: ...
 
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["messenger.message_reaction.updated"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[MessengerMessageReaction]: ...
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.meta_business_agent.handover.updated", "whatsapp.meta_business_agent.*", "whatsapp.meta_business_agent.handover.*"]]',
+            handler: WhatsappMetaBusinessAgentHandler,
+            /,
+        ) -> WhatsappMetaBusinessAgentHandler: ...
 
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["contact.created"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[ContactCreated]: ...
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.group.lifecycle_update", "whatsapp.group.participants_update", "whatsapp.group.settings_update", "whatsapp.group.status_update", "whatsapp.group.*"]]',
+            handler: WhatsappGroupWebhookHandler,
+            /,
+        ) -> WhatsappGroupWebhookHandler: ...
 
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["contact.attributes_changed"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[ContactAttributesChanged]: ...
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.smb.history"]]',
+            handler: WhatsappSmbHistoryHandler,
+            /,
+        ) -> WhatsappSmbHistoryHandler: ...
 
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["contact.deleted"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[ContactDeleted]: ...
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.smb.app.state.sync", "whatsapp.smb.app.*", "whatsapp.smb.app.state.*"]]',
+            handler: WhatsappSmbAppStateSyncHandler,
+            /,
+        ) -> WhatsappSmbAppStateSyncHandler: ...
 
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["contact.unsubscribe.created"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[ContactUnsubscribeCreated]: ...
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.phone_number.deleted", "whatsapp.phone_number.name_updated", "whatsapp.phone_number.quality_updated", "whatsapp.phone_number.business_username_updated", "whatsapp.phone_number.*"]]',
+            handler: WhatsappPhoneNumberHandler,
+            /,
+        ) -> WhatsappPhoneNumberHandler: ...
 
-    @overload
-    def __call__(
-        self,
-        event_type: Literal["contact.unsubscribe.deleted"],
-        /,
-        *,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[ContactUnsubscribeDeleted]: ...
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.template.category_updated", "whatsapp.template.quality_updated", "whatsapp.template.reviewed", "whatsapp.template.*"]]',
+            handler: WhatsappTemplateHandler,
+            /,
+        ) -> WhatsappTemplateHandler: ...
 
-    @overload
-    def __call__(
-        self,
-        *types: str,
-        name: str | None = None,
-        timeout: float | None = None,
-        retry_delays: Sequence[float] | None = None,
-    ) -> Subscribe[Any]: ...
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.call.connect"]]',
+            handler: CallingConnectHandler,
+            /,
+        ) -> CallingConnectHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.call.terminate"]]',
+            handler: CallingTerminateHandler,
+            /,
+        ) -> CallingTerminateHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.call.status.updated", "whatsapp.call.status.*"]]',
+            handler: CallingStatusUpdatedHandler,
+            /,
+        ) -> CallingStatusUpdatedHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.call.recording.updated", "whatsapp.call.recording.*"]]',
+            handler: CallingRecordingHandler,
+            /,
+        ) -> CallingRecordingHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.call.transcription.updated", "whatsapp.call.transcription.*"]]',
+            handler: CallingTranscriptionHandler,
+            /,
+        ) -> CallingTranscriptionHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.flow.status_change", "whatsapp.flow.*"]]',
+            handler: FlowChangesHandler,
+            /,
+        ) -> FlowChangesHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.payment.updated", "whatsapp.payment.*"]]',
+            handler: WhatsappPaymentHandler,
+            /,
+        ) -> WhatsappPaymentHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.user.preferences", "whatsapp.user.*"]]',
+            handler: WhatsappUserPreferenceHandler,
+            /,
+        ) -> WhatsappUserPreferenceHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["messenger.inbound_message.received", "messenger.inbound_message.updated", "messenger.inbound_message.*"]]',
+            handler: MessengerInboundMessageHandler,
+            /,
+        ) -> MessengerInboundMessageHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["messenger.message.updated", "messenger.message.*"]]',
+            handler: MessengerMessageHandler,
+            /,
+        ) -> MessengerMessageHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["messenger.message_reaction.updated", "messenger.message_reaction.*"]]',
+            handler: MessengerMessageReactionHandler,
+            /,
+        ) -> MessengerMessageReactionHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["contact.created"]]', handler: ContactCreatedHandler, /
+        ) -> ContactCreatedHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["contact.attributes_changed"]]',
+            handler: ContactAttributesChangedHandler,
+            /,
+        ) -> ContactAttributesChangedHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["contact.deleted"]]', handler: ContactDeletedHandler, /
+        ) -> ContactDeletedHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["contact.note.created", "contact.note.updated", "contact.note.deleted", "contact.note.*"]]',
+            handler: ContactNoteHandler,
+            /,
+        ) -> ContactNoteHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["contact.unsubscribe.created"]]',
+            handler: ContactUnsubscribeCreatedHandler,
+            /,
+        ) -> ContactUnsubscribeCreatedHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["contact.unsubscribe.deleted"]]',
+            handler: ContactUnsubscribeDeletedHandler,
+            /,
+        ) -> ContactUnsubscribeDeletedHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["*"]]', handler: PayloadHandler, /
+        ) -> PayloadHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["contact.*"]]', handler: ContactAnyHandler, /
+        ) -> ContactAnyHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["contact.unsubscribe.*"]]',
+            handler: ContactUnsubscribeAnyHandler,
+            /,
+        ) -> ContactUnsubscribeAnyHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["messenger.*"]]', handler: MessengerAnyHandler, /
+        ) -> MessengerAnyHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["sms.*"]]', handler: SmsAnyHandler, /
+        ) -> SmsAnyHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.*"]]', handler: WhatsappAnyHandler, /
+        ) -> WhatsappAnyHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.call.*"]]',
+            handler: WhatsappCallAnyHandler,
+            /,
+        ) -> WhatsappCallAnyHandler: ...
+
+        @overload
+        def __call__(
+            self: 'Subscribe[Literal["whatsapp.smb.*"]]', handler: WhatsappSmbAnyHandler, /
+        ) -> WhatsappSmbAnyHandler: ...
+
+    SubscribeT = TypeVar("SubscribeT")
+
+    class SubscribeToAll(Protocol[SubscribeT]):
+        """The decorator of a handler with several: it must fit each of them."""
+
+        __call__: SubscribeT
+
+    T1 = TypeVar("T1", bound=Subscription)
+    T2 = TypeVar("T2", bound=Subscription)
+    T3 = TypeVar("T3", bound=Subscription)
+    T4 = TypeVar("T4", bound=Subscription)
+    T5 = TypeVar("T5", bound=Subscription)
+    T6 = TypeVar("T6", bound=Subscription)
+
+    class OnEvent(Protocol):
+        """What ``on_event`` is to a type checker."""
+
+        @overload
+        def __call__(  # pyright: ignore[reportOverlappingOverload]
+            self,
+            type_1: T1,
+            /,
+            *,
+            name: str | None = None,
+            timeout: float | None = None,
+            retry_delays: Sequence[float] | None = None,
+        ) -> Subscribe[T1]: ...
+
+        @overload
+        def __call__(  # pyright: ignore[reportOverlappingOverload]
+            self,
+            type_1: T1,
+            type_2: T2,
+            /,
+            *,
+            name: str | None = None,
+            timeout: float | None = None,
+            retry_delays: Sequence[float] | None = None,
+        ) -> SubscribeToAll[Subscribe[T1] | Subscribe[T2]]: ...
+
+        @overload
+        def __call__(  # pyright: ignore[reportOverlappingOverload]
+            self,
+            type_1: T1,
+            type_2: T2,
+            type_3: T3,
+            /,
+            *,
+            name: str | None = None,
+            timeout: float | None = None,
+            retry_delays: Sequence[float] | None = None,
+        ) -> SubscribeToAll[Subscribe[T1] | Subscribe[T2] | Subscribe[T3]]: ...
+
+        @overload
+        def __call__(  # pyright: ignore[reportOverlappingOverload]
+            self,
+            type_1: T1,
+            type_2: T2,
+            type_3: T3,
+            type_4: T4,
+            /,
+            *,
+            name: str | None = None,
+            timeout: float | None = None,
+            retry_delays: Sequence[float] | None = None,
+        ) -> SubscribeToAll[
+            Subscribe[T1] | Subscribe[T2] | Subscribe[T3] | Subscribe[T4]
+        ]: ...
+
+        @overload
+        def __call__(  # pyright: ignore[reportOverlappingOverload]
+            self,
+            type_1: T1,
+            type_2: T2,
+            type_3: T3,
+            type_4: T4,
+            type_5: T5,
+            /,
+            *,
+            name: str | None = None,
+            timeout: float | None = None,
+            retry_delays: Sequence[float] | None = None,
+        ) -> SubscribeToAll[
+            Subscribe[T1] | Subscribe[T2] | Subscribe[T3] | Subscribe[T4] | Subscribe[T5]
+        ]: ...
+
+        @overload
+        def __call__(  # pyright: ignore[reportOverlappingOverload]
+            self,
+            type_1: T1,
+            type_2: T2,
+            type_3: T3,
+            type_4: T4,
+            type_5: T5,
+            type_6: T6,
+            /,
+            *,
+            name: str | None = None,
+            timeout: float | None = None,
+            retry_delays: Sequence[float] | None = None,
+        ) -> SubscribeToAll[
+            Subscribe[T1]
+            | Subscribe[T2]
+            | Subscribe[T3]
+            | Subscribe[T4]
+            | Subscribe[T5]
+            | Subscribe[T6]
+        ]: ...
+
+        @overload
+        def __call__(
+            self,
+            *types: str,
+            name: str | None = None,
+            timeout: float | None = None,
+            retry_delays: Sequence[float] | None = None,
+        ) -> Callable[[AnyHandler], AnyHandler]: ...

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from werkzeug.routing import Rule
+
 from .errors import ConfigurationError
 from .handlers import Handlers, everywhere
-from .inbox import Database, Inbox, Rejections, open_engine
+from .inbox import Database, Identity, Inbox, Rejections, open_engine
 from .settings import Settings
+from .signing_secrets import Secrets
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -24,10 +27,10 @@ _EXTENSION = "ycloud"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One endpoint of an app: its handlers, and a function that gives its secrets."""
+    """One endpoint of an app: its handlers, and its signing secrets."""
 
     handlers: Handlers
-    secrets: Callable[[], tuple[str | bytes, ...]] = field(repr=False)
+    secrets: Secrets = field(repr=False)
 
 
 class Dispatcher(Protocol):
@@ -36,7 +39,7 @@ class Dispatcher(Protocol):
     def start(self) -> None:
         """Called before each request, so in each process that serves."""
 
-    def wake(self, event_id: str) -> None:
+    def wake(self, event: Identity) -> None:
         """An event is due now: it was accepted, or replayed."""
 
     def stop(self) -> None:
@@ -106,11 +109,40 @@ class Runtime:
             )
         return next(iter(self.endpoints)) if name is None else name
 
-    def path_of(self, endpoint: str) -> str:
-        """The path of an endpoint, wherever its blueprint is mounted."""
+    def path_of(self, endpoint: str, tenant: str | None = None) -> str:
+        """The path of an endpoint, wherever its blueprint is mounted.
+
+        :param tenant: whose, where the endpoint serves many.
+        :raises ConfigurationError: if the endpoint serves many and none is given, if it
+            serves one and some is given, or if the path cannot have that one.
+        """
+        rule = self.rule_of(endpoint)
+        if self.serves_many(endpoint) != (tenant is not None):
+            raise ConfigurationError(
+                f"The endpoint {endpoint!r} has the path {rule.rule!r}: "
+                + (
+                    "it serves one account, and takes no tenant."
+                    if tenant
+                    else "say which tenant, with tenant= or --tenant."
+                )
+            )
+        urls = self.app.url_map.bind("localhost")
+        try:
+            return urls.build(rule.endpoint, {} if tenant is None else {"tenant": tenant})
+        except ValueError:  # of its converter, such as int
+            raise ConfigurationError(
+                f"The path {rule.rule!r} can have no tenant {tenant!r}."
+            ) from None
+
+    def serves_many(self, endpoint: str) -> bool:
+        """Whether an endpoint has tenants: ``<tenant>`` is in its path."""
+        return "tenant" in self.rule_of(endpoint).arguments
+
+    def rule_of(self, endpoint: str) -> Rule:
+        """The rule of an endpoint's route."""
         tail = f".{endpoint}.webhook"
         rules = self.app.url_map.iter_rules()
-        return next(rule.rule for rule in rules if f".{rule.endpoint}".endswith(tail))
+        return next(rule for rule in rules if f".{rule.endpoint}".endswith(tail))
 
     def scopes(self, endpoint: str) -> list[Handlers]:
         """The subscriptions to an endpoint: those to every endpoint, and its own."""
@@ -124,7 +156,7 @@ class Runtime:
             Database(engine, owned=not shared),
             lease=self.settings.lease_seconds,
             retention_days=self.settings.retention_days,
-            on_due=lambda event_id: self.dispatcher.wake(event_id),
+            on_due=lambda event: self.dispatcher.wake(event),
             endpoints=lambda: list(self.endpoints),
         )
 

@@ -82,50 +82,6 @@ class Settings:
         return settings
 
 
-def secrets_of(
-    config: Mapping[str, Any], key: str
-) -> Callable[[], tuple[str | bytes, ...]]:
-    """A function that gives the signing secrets of an endpoint.
-
-    A callable in the config, such as a look-up in a secret store, is asked each time.
-
-    :raises ConfigurationError: if there is no secret, or an empty one; from the returned
-        function too, where the config has a callable.
-    """
-    configured = config.get(key)
-    if callable(configured):
-        return lambda: _checked_secrets(_ask(configured, key), key)
-    secrets = _checked_secrets(configured, key)
-    return lambda: secrets
-
-
-def _ask(store: Callable[[], object], key: str) -> object:
-    try:
-        return store()
-    except Exception as error:
-        # From None, and without its text: it may show what it was asked with.
-        raise ConfigurationError(
-            f"{key} is a callable, and it raised {type(error).__name__}."
-        ) from None
-
-
-def _checked_secrets(value: Any, key: str) -> tuple[str | bytes, ...]:
-    several = value if isinstance(value, (list, tuple, set, frozenset)) else (value,)
-    if several and all(isinstance(each, (str, bytes)) and each for each in several):
-        return tuple(several)
-    if not value:
-        got = "nothing"
-    elif several is value:
-        got = f"a {type(value).__name__} with an empty or odd part"
-    else:
-        got = f"a {type(value).__name__}"
-    raise ConfigurationError(
-        f"{key} is {got}. It takes the signing secret of the webhook endpoint (whsec_…), a"
-        " sequence of them while rotating, or a callable that returns either. Deliveries"
-        " cannot be verified without."
-    )
-
-
 class _Reader:
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config

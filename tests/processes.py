@@ -293,7 +293,8 @@ def bodies(count: int) -> list[bytes]:
         name = TYPES[number % len(TYPES)]
         event = sample_event(name)
         data = event[EVENT_TYPES[name].properties[0]]
-        data.update(dict.fromkeys(EVENT_TYPES[name].key, f"{name} {number}"))
+        fields = {field for key in EVENT_TYPES[name].keys for field in key.fields}
+        data.update(dict.fromkeys(fields & data.keys(), f"{name} {number}"))
         made.append(json.dumps(event).encode())
     return made
 

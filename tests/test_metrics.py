@@ -20,6 +20,7 @@ from flask_ycloud.runtime import runtime_of
 from .conftest import MakeApp
 from .processes import Sender, Site, bodies
 from .support import PATH, body_of, deliver, eventually
+from .tenants import SECRETS, hooks
 
 TYPE = "sms.message.updated"
 DASHBOARD = Path(__file__).parent.parent / "examples" / "grafana" / "ycloud.json"
@@ -74,6 +75,40 @@ def test_deliveries(metered: Flask) -> None:
     assert 0 < count("ycloud_accept_seconds_sum", endpoint="ycloud") < 4
     assert count("ycloud_events_ended_total", type="other", state="dead") == 1
     assert count("ycloud_events_ended_total", type=TYPE, state="done") == 1
+
+
+def test_conflicts(metered: Flask) -> None:
+    count = Numbers(metered)
+    body = body_of()
+    for each in (body, body + b" ", body + b"  "):
+        deliver(metered, each)
+    labels = {"endpoint": "ycloud", "type": TYPE}
+    assert count("ycloud_events_conflicted_total", **labels) == 2
+    assert count("ycloud_events_duplicated_total", **labels) == 0
+    assert count("ycloud_events_ended_total", type=TYPE, state="dead") == 1
+    assert count("ycloud_accept_seconds_count", endpoint="ycloud") == 3
+
+
+def test_what_is_answered_503(make_app: MakeApp) -> None:
+    def lookup(*whose: str | None) -> str:
+        raise OSError
+
+    app = make_app(hooks(lookup))
+    app.register_blueprint(MetricsBlueprint(access=lambda: True))
+    count = Numbers(app)
+    deliver(app, body_of(), path="/hooks/acme/webhook")
+    labels = {"endpoint": "hooks", "reason": "secret unavailable"}
+    assert count("ycloud_deliveries_rejected_total", **labels) == 1
+
+
+def test_no_label_names_a_tenant(make_app: MakeApp) -> None:
+    app = make_app(hooks())
+    app.register_blueprint(MetricsBlueprint(access=lambda: True))
+    body = body_of()
+    for each in (body, body, body + b" "):
+        deliver(app, each, secret=SECRETS["acme"], path="/hooks/acme/webhook")
+    deliver(app, body, path="/hooks/acme/webhook")
+    assert "acme" not in app.test_client().get("/ycloud/metrics").text
 
 
 def test_handlers(metered: Flask) -> None:
@@ -178,7 +213,7 @@ def test_the_dashboard_asks_for_what_there_is(metered: Flask) -> None:
     on_event(TYPE, name="good")(lambda event: None)
     on_event(TYPE, name="bad")(_fail)
     body = body_of()
-    for each in (body, body, b"hello"):
+    for each in (body, body, body + b" ", b"hello"):
         deliver(metered, each)
     metered.test_client().post(PATH, data=b"{}")
     exposed = metered.test_client().get("/ycloud/metrics").text

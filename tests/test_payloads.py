@@ -1,4 +1,4 @@
-"""The types of event data: true of every sample, and known to two type checkers."""
+"""What two type checkers know of handlers and of the data of events."""
 
 from __future__ import annotations
 
@@ -6,70 +6,19 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints, is_typeddict
 
 import pytest
 
-from flask_ycloud import payloads
-from flask_ycloud.payloads import PAYLOADS
-from flask_ycloud.protocol import EVENT_TYPES, parse_event
+from scripts import make_payloads
 
-from .support import samples
-
-TYPING = Path(__file__).parent / "typing"
+ROOT = Path(__file__).parent.parent
+TYPING = ROOT / "tests" / "typing"
 BIN = Path(sys.executable).parent
 
-
-def misfits(value: Any, kind: Any, path: str) -> Iterator[str]:
-    """Where a value is not what its type says: keys, literals, and kinds of JSON."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if getattr(origin, "__name__", "") == "NotRequired":
-        yield from misfits(value, arguments[0], path)
-    elif is_typeddict(kind):
-        hints = get_type_hints(kind, vars(payloads), include_extras=True)
-        for key in value:
-            if key not in hints:
-                yield f"{path}.{key} is not in {kind.__name__}"
-            else:
-                yield from misfits(value[key], hints[key], f"{path}.{key}")
-        for key, hint in hints.items():
-            optional = getattr(get_origin(hint), "__name__", "") == "NotRequired"
-            if key not in value and not optional:
-                yield f"{path}.{key} is missing"
-    elif origin is list:
-        for number, each in enumerate(value):
-            yield from misfits(each, arguments[0], f"{path}[{number}]")
-    elif origin is dict:
-        for key, each in value.items():
-            yield from misfits(each, arguments[1], f"{path}.{key}")
-    elif origin is Literal:
-        if value not in arguments:
-            yield f"{path} is {value!r}"
-    elif kind is float:
-        if not isinstance(value, (int, float)):
-            yield f"{path} is no number"
-    elif kind is not Any and not isinstance(value, kind):
-        yield f"{path} is no {kind.__name__}"
-
-
-@pytest.mark.parametrize(("name", "body"), samples())
-def test_no_sample_has_a_key_that_its_type_lacks(name: str, body: bytes) -> None:
-    data = parse_event(body).data
-    fits = [list(misfits(data, each, "data")) for each in PAYLOADS[name]]
-    if name == "whatsapp.smb.history" and set(data) == {"phase", "progress"}:
-        return  # only how far it is: no message, says the page
-    assert [] in fits, fits
-
-
-def test_every_event_type_has_a_payload_type() -> None:
-    assert list(PAYLOADS) == list(EVENT_TYPES)
-
-
-def test_the_check_itself_finds_what_is_wrong() -> None:
-    wrong = {"id": 7, "surprise": 1, "status": "lost"}
-    assert len(list(misfits(wrong, payloads.Sms, "data"))) == 4
+CODE = re.compile(r"^\.\. code-block:: python\n\n((?: {4}.*\n|\n)+)", re.M)
 
 
 def expected() -> set[int]:
@@ -81,20 +30,47 @@ def rejected(output: str) -> set[int]:
     return {int(line) for line in re.findall(r"bad\.py:(\d+)(?::\d+ -|:) error", output)}
 
 
-def mypy(file: str) -> str:
-    command = [sys.executable, "-m", "mypy", str(TYPING / file)]
-    return subprocess.run(command, capture_output=True, text=True).stdout
+def mypy(file: Path) -> str:
+    command = [sys.executable, "-m", "mypy", "--strict", str(file)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT).stdout
 
 
-def pyright(file: str) -> str:
-    command = [str(BIN / "pyright"), "--pythonpath", sys.executable, str(TYPING / file)]
-    ran = subprocess.run(command, capture_output=True, text=True)
+def pyright(file: Path) -> str:
+    command = [str(BIN / "pyright"), "--pythonpath", sys.executable, str(file)]
+    # The package may be installed in a way that pyright does not follow.
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environ)
     if "informations" not in ran.stdout and os.environ.get("CI") != "true":
         pytest.skip("pyright cannot fetch its program here")
     return ran.stdout
 
 
-@pytest.mark.parametrize("checker", [mypy, pyright])
-def test_type_checkers_know_the_data(checker: Any) -> None:
-    assert re.search(r"Success: no issues|^0 errors", checker("good.py"), re.M)
-    assert rejected(checker("bad.py")) == expected() != set()
+checkers = pytest.mark.parametrize("checker", [mypy, pyright])
+
+
+@checkers
+def test_type_checkers_know_the_data(checker: Callable[[Path], str]) -> None:
+    good = checker(TYPING / "good.py")
+    assert re.search(r"Success: no issues|^0 errors", good, re.M), good
+    bad = checker(TYPING / "bad.py")
+    assert rejected(bad) == expected() != set(), bad
+
+
+@checkers
+@pytest.mark.parametrize(
+    "page", ["README.rst", "docs/tutorial.rst", "docs/event-types.rst"]
+)
+def test_the_code_of_the_documents_passes_as_it_is_written(
+    page: str, checker: Callable[[Path], str], tmp_path: Path
+) -> None:
+    blocks = CODE.findall((ROOT / page).read_text("utf-8"))
+    assert blocks
+    file = tmp_path / "documented.py"
+    code = "\n".join(textwrap.dedent(block) for block in blocks)
+    file.write_text(f"# pyright: strict\n{code}", "utf-8")
+    output = checker(file)
+    assert re.search(r"Success: no issues|^0 errors", output, re.M), output
+
+
+def test_the_payload_types_are_what_the_script_makes() -> None:
+    assert make_payloads.TARGET.read_text("utf-8") == make_payloads.text()

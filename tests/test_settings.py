@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flask_ycloud import ConfigurationError
-from flask_ycloud.settings import Settings, secrets_of
+from flask_ycloud.settings import Settings
 
 
 def settings(**config: Any) -> Settings:
@@ -88,36 +88,6 @@ def test_retention_outlasts_any_signature() -> None:
 def test_no_repr_shows_a_password() -> None:
     shown = repr(settings(YCLOUD_INBOX_URL="postgresql+psycopg://u:hunter2@h/db"))
     assert "hunter2" not in shown
-
-
-@pytest.mark.parametrize(
-    "value",
-    ["one", b"one", ["one", "two"], ("one",), {"one"}, lambda: "one", lambda: ["one"]],
-)
-def test_secrets_in_every_shape(value: Any) -> None:
-    assert "one" in [
-        each.decode() if isinstance(each, bytes) else each
-        for each in secrets_of({"KEY": value}, "KEY")()
-    ]
-
-
-def test_a_secret_store_is_asked_each_time() -> None:
-    store = iter(["one", "two"])
-    ask = secrets_of({"KEY": lambda: next(store)}, "KEY")
-    assert [ask(), ask()] == [("one",), ("two",)]
-
-
-@pytest.mark.parametrize(
-    "value", [None, "", b"", [], ["hunter2", ""], ["hunter2", None], 7]
-)
-def test_no_secret_means_no_start(value: Any) -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"KEY is .*It takes the signing"
-    ) as caught:
-        secrets_of({"KEY": value}, "KEY")
-    assert "hunter2" not in str(caught.value)
-    with pytest.raises(ConfigurationError):
-        secrets_of({"KEY": lambda: value}, "KEY")()
 
 
 @pytest.mark.parametrize("value", ["", "  ", 7, ["secret key"]])

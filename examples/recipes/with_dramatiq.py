@@ -14,13 +14,14 @@ dramatiq.set_broker(RedisBroker(url=REDIS_URL))  # type: ignore[no-untyped-call]
 
 
 @dramatiq.actor(queue_name=os.environ.get("QUEUE", "ycloud"), max_retries=0)
-def run(event_id: str) -> None:
+def run(event_id: str, **where: str) -> None:
     with app.app_context():
-        handle(event_id)
+        handle(event_id, **where)
 
 
-def send(event_id: str, seconds: float) -> None:
-    run.send_with_options(args=(event_id,), delay=int(seconds * 1000))
+def send(event_id: str, seconds: float, **where: str) -> None:
+    delay = int(seconds * 1000)
+    run.send_with_options(args=(event_id,), kwargs=where, delay=delay)
 
 
 app = Flask(__name__)

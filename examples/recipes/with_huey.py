@@ -13,13 +13,13 @@ huey = RedisHuey(os.environ.get("QUEUE", "ycloud"), url=REDIS_URL)
 
 
 @huey.task()  # type: ignore[untyped-decorator]
-def run(event_id: str) -> None:
+def run(event_id: str, **where: str) -> None:
     with app.app_context():
-        handle(event_id)
+        handle(event_id, **where)
 
 
-def send(event_id: str, seconds: float) -> None:
-    run.schedule((event_id,), delay=seconds)
+def send(event_id: str, seconds: float, **where: str) -> None:
+    run.schedule((event_id,), where, delay=seconds)
 
 
 app = Flask(__name__)

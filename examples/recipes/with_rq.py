@@ -14,16 +14,16 @@ REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
 queue = Queue(os.environ.get("QUEUE", "ycloud"), connection=Redis.from_url(REDIS_URL))
 
 
-def send(event_id: str, seconds: float) -> None:
+def send(event_id: str, seconds: float, **where: str) -> None:
     if seconds:
-        queue.enqueue_in(timedelta(seconds=seconds), run, event_id)
+        queue.enqueue_in(timedelta(seconds=seconds), run, event_id, **where)
     else:
-        queue.enqueue(run, event_id)
+        queue.enqueue(run, event_id, **where)
 
 
-def run(event_id: str) -> None:
+def run(event_id: str, **where: str) -> None:
     with app.app_context():
-        handle(event_id)
+        handle(event_id, **where)
 
 
 app = Flask(__name__)

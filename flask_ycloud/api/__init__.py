@@ -1,12 +1,21 @@
-"""The Webhook Endpoints API: make, change and list the endpoints of a YCloud account.
+"""YCloud's API: any call of it, downloads of media, and the endpoints of an account.
 
 Needs the extra ``api`` (httpx). Paths, fields and limits are those of YCloud's OpenAPI
-document (YCloud-Developers/ycloud-sdk-go, ``api/openapi.yaml``), "Webhook Endpoints":
-https://docs.ycloud.com/reference/webhook_endpoint-list
+document (YCloud-Developers/ycloud-sdk-go, ``api/openapi.yaml``):
+https://docs.ycloud.com/reference
 """
 
 from .answers import WebhookEndpoint
-from .client import Status, WebhookEndpoints
+from .client import YCloud
+from .endpoints import Status, WebhookEndpoints
+from .media import Download
 from .secret import EndpointSecret
 
-__all__ = ["EndpointSecret", "Status", "WebhookEndpoint", "WebhookEndpoints"]
+__all__ = [
+    "Download",
+    "EndpointSecret",
+    "Status",
+    "WebhookEndpoint",
+    "WebhookEndpoints",
+    "YCloud",
+]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -39,7 +41,14 @@ class WebhookEndpoint:
 
 
 def read_json(answer: httpx.Response) -> dict[str, Any]:
-    """An answer's JSON object."""
+    """The JSON object of an answer; empty if it has no body.
+
+    :raises APIError: if YCloud refused, or its answer is something else.
+    """
+    if not answer.is_success:
+        raise read_error(answer)
+    if not answer.content:
+        return {}
     try:
         found = answer.json()
     except ValueError:
@@ -80,10 +89,31 @@ def read_error(answer: httpx.Response) -> APIError:
         error = answer.json()["error"]
         code, message = str(error["code"]), str(error.get("message", ""))
         request_id = error.get("requestId")
+        whatsapp = error.get("whatsappApiError") or {}
+        whatsapp_code = str(whatsapp["code"]) if "code" in whatsapp else None
     except (ValueError, KeyError, TypeError, AttributeError):
         code, message, request_id = "", answer.reason_phrase, None
-    request_id = request_id or answer.headers.get("YCloud-Request-ID")
-    return APIError(answer.status_code, code, message, request_id)
+        whatsapp_code = None
+    return APIError(
+        answer.status_code,
+        code,
+        message,
+        request_id or answer.headers.get("YCloud-Request-ID"),
+        whatsapp_code=whatsapp_code,
+        retry_after=_retry_after(answer),
+    )
+
+
+def _retry_after(answer: httpx.Response) -> float | None:
+    """``Retry-After``: seconds, or a date (RFC 9110, section 10.2.3)."""
+    value = answer.headers.get("Retry-After", "")
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, until.timestamp() - time.time())
 
 
 def not_understood(what: str) -> APIError:

@@ -1,57 +1,64 @@
-"""Calls of the API: safely repeated, bounded in time."""
+"""A client of YCloud's API: any operation, and downloads of media."""
 
 from __future__ import annotations
 
+import os
 import re
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
+from urllib.parse import unquote
 
 import httpx
 
-from ..errors import APIError, APIUnreachable, ConfigurationError, YCloudError
-from .answers import WebhookEndpoint, not_understood, read_endpoint, read_error, read_json
+from ..errors import APIError, ConfigurationError
+from .answers import not_understood, read_json
+from .media import Download, receive, redirected, staged
+from .repeating import repeat
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 BASE_URL = "https://api.ycloud.com/v2"
-Status = Literal["active", "disabled", "pending"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
-_PAGE_SIZE = 100  # the most that the API gives at once
-_MOST_PAGES = 100  # and the highest page that it takes
-_PAUSES = (0.5, 1.0, 2.0)  # seconds before each further attempt
-_LONGEST_PAUSE = 60.0  # longer than that, Retry-After is left to the caller
-_PASSING = (502, 503, 504)
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_PATH = re.compile(r"(?:/(?:[\w.~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)+", re.A)
+_MOST_REDIRECTS = 5
 
 
-class WebhookEndpoints:
-    """The webhook endpoints of an account.
+class YCloud:
+    """A client of YCloud's API.
 
-    Calls that YCloud certainly did not carry out (it answered 429, or could not be
-    reached) are made again up to three times, after ``Retry-After`` or a growing pause.
-    So are reads, updates and deletes that failed on the way or with 502, 503 or 504. A
-    create or a rotation is never repeated once it may have been carried out.
+    ::
+
+        ycloud = YCloud(api_key)
+        ycloud.call("POST", "/whatsapp/messages", json={"from": …, "to": …, …})
+
+    A call that YCloud certainly did not carry out (it answered 429, or could not be
+    reached) is made again up to three times, after ``Retry-After`` or a growing pause of
+    0.5 to 2 seconds. So is a ``GET``, ``PUT``, ``PATCH`` or ``DELETE`` that failed on the
+    way or with 502, 503 or 504. A ``POST`` is never repeated once it may have been carried
+    out: YCloud has no idempotency key. If ``Retry-After`` is longer than a minute, the
+    error is raised at once.
+
+    One object serves all threads. It keeps connections open; :meth:`close` closes them, and
+    so does ``with``. The key is sent to YCloud only, and is in no repr, log or message.
 
     :param api_key: from YCloud's dashboard, Developers → API keys.
-    :param base_url: of the API.
-    :param timeout: seconds to wait for an answer.
+    :param base_url: of the API; ``https://api.ycloud.com/v2`` if left out.
+    :param timeout: seconds to wait for a connection, and for each part of an answer.
+    :raises ConfigurationError: if the key is no text of printable ASCII characters.
     """
 
     def __init__(
         self, api_key: str, *, base_url: str | None = None, timeout: float = 10.0
     ) -> None:
-        if not isinstance(api_key, str) or not api_key.isascii() or not api_key.strip():
-            raise ConfigurationError(
-                "The Webhook Endpoints API takes an API key (YCLOUD_API_KEY), from YCloud's"
-                " dashboard, Developers → API keys."
-            )
+        self._key = _Key(api_key, httpx.URL(base_url or BASE_URL))
         self._client = httpx.Client(
-            base_url=base_url or BASE_URL,
-            headers={"X-API-Key": api_key.strip(), "Accept": "application/json"},
-            timeout=timeout,
+            base_url=base_url or BASE_URL, auth=self._key, timeout=timeout
         )
 
-    def __enter__(self) -> WebhookEndpoints:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -61,158 +68,149 @@ class WebhookEndpoints:
         """Close the connections."""
         self._client.close()
 
-    def create(
+    def call(
         self,
-        url: str,
-        enabled_events: Iterable[str],
+        method: Method,
+        path: str,
         *,
-        event_properties: Mapping[str, Iterable[str]] | None = None,
-        description: str | None = None,
-        status: Status | None = None,
-    ) -> WebhookEndpoint:
-        """Make an endpoint; what is returned has its secret.
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Make one call of the API.
 
-        :param url: where YCloud shall send, up to 500 characters.
-        :param event_properties: required with ``contact.attributes_changed``, as
-            ``{"contact.attributes_changed": ["tags", …]}``.
-        :param description: up to 400 characters.
-        :raises APIError: if YCloud refuses.
-        :raises APIUnreachable: if there is no answer. It may have been made all the same.
+        The operations and their fields: https://docs.ycloud.com/reference
+
+        :param method: ``"GET"``, ``"POST"``, ``"PUT"``, ``"PATCH"`` or ``"DELETE"``.
+        :param path: as in YCloud's reference, such as ``"/whatsapp/messages"``. An id in
+            it that may have a slash or a space goes through ``urllib.parse.quote`` first.
+        :param json: the body.
+        :param params: the query.
+        :returns: the JSON object of the answer; an empty one if there is no body.
+        :raises ValueError: if the method or the path is none of the API.
+        :raises APIError: if YCloud refuses; its ``maybe_done`` says whether the call may
+            have been carried out.
+        :raises APIUnreachable: if there is no answer; it has ``maybe_done``, too.
         """
-        body = _request_body(url, enabled_events, event_properties, description, status)
-        return read_endpoint(self._call("POST", "/webhookEndpoints", json=body))
+        _check(method, path)
+        request = self._request(method, path, json=json, params=params)
+        try:
+            return repeat(
+                lambda: read_json(self._client.send(request)),
+                f"{method} {path}",
+                safe=method != "POST",
+            )
+        except APIError as error:
+            if method == "DELETE" and error.status == 404 and error.maybe_done:
+                return {}  # an earlier attempt deleted it, and its answer was lost
+            raise
 
-    def list(self) -> Iterator[WebhookEndpoint]:
-        """Every endpoint of the account, fetched page by page.
-
-        :raises APIError: if YCloud refuses.
-        :raises APIUnreachable: if there is no answer.
-        """
-        for page in range(1, _MOST_PAGES + 1):
-            params = {"page": page, "limit": _PAGE_SIZE}
-            items = self._call("GET", "/webhookEndpoints", params=params).get("items")
-            if not isinstance(items, list):
-                raise not_understood("a page has no items")
-            yield from map(read_endpoint, items)
-            if len(items) < _PAGE_SIZE:
-                return
-
-    def retrieve(self, endpoint_id: str) -> WebhookEndpoint:
-        """One endpoint, with its secret.
-
-        :raises APIError: if YCloud refuses; with status 404 if there is none.
-        :raises APIUnreachable: if there is no answer.
-        """
-        return read_endpoint(self._call("GET", _path(endpoint_id)))
-
-    def update(
+    def download(
         self,
-        endpoint_id: str,
+        link: str,
+        to: str | os.PathLike[str] | BinaryIO,
         *,
-        url: str | None = None,
-        enabled_events: Iterable[str] | None = None,
-        event_properties: Mapping[str, Iterable[str]] | None = None,
-        description: str | None = None,
-        status: Status | None = None,
-    ) -> WebhookEndpoint:
-        """Change what is given, and leave the rest.
+        max_bytes: int = 100 * 1024**2,
+    ) -> Download:
+        """Download the media of an event.
 
-        :raises APIError: if YCloud refuses; with status 404 if there is none.
-        :raises APIUnreachable: if there is no answer.
+        YCloud keeps them for 30 days. It does not document how the ``sha256`` of an event
+        is encoded, so it is not compared.
+
+        :param link: as the event has it, such as ``event.data["image"]["link"]``. It must
+            lead to ``https://`` at ycloud.com or a subdomain, or to the host of
+            ``base_url``. Redirects may lead elsewhere; the key is not sent there.
+        :param to: a path, or a binary file object. It gets all bytes once they are here. If
+            anything fails, it is as it was before. A process that is killed meanwhile may
+            leave a hidden ``….part`` file beside the path.
+        :param max_bytes: how much is downloaded at most; 100 MiB if left out.
+        :raises ValueError: if the link does not lead to YCloud.
+        :raises APIError: if YCloud refuses; with status 404 if the media is not there, and
+            with 413 if it is larger than ``max_bytes``.
+        :raises APIUnreachable: if there is no answer, or it breaks off.
+        :raises OSError: if the file cannot be written.
         """
-        body = _request_body(url, enabled_events, event_properties, description, status)
-        return read_endpoint(self._call("PATCH", _path(endpoint_id), json=body))
+        url = self._key.checked(link)
+        with staged(to) as file:
+            return repeat(
+                lambda: self._fetch(url, file, max_bytes), f"GET {url.path}", safe=True
+            )
 
-    def delete(self, endpoint_id: str) -> None:
-        """Delete an endpoint. YCloud sends nothing to it any more.
+    def _fetch(self, url: httpx.URL, file: BinaryIO, max_bytes: int) -> Download:
+        for _ in range(_MOST_REDIRECTS + 1):
+            request = self._request("GET", url, headers={"Accept-Encoding": "identity"})
+            with closing(self._client.send(request, stream=True)) as answer:
+                further = redirected(answer)
+                if further is None:
+                    return receive(answer, file, max_bytes)
+            url = further
+        raise not_understood(f"it redirects more than {_MOST_REDIRECTS} times")
 
-        :raises APIError: if YCloud refuses; with status 404 if there is none.
-        :raises APIUnreachable: if there is no answer.
-        """
-        self._call("DELETE", _path(endpoint_id))
-
-    def rotate_secret(self, endpoint_id: str) -> WebhookEndpoint:
-        """Give an endpoint a new secret. YCloud signs with it from then on.
-
-        Whether the old one is used any longer, for retries, YCloud does not document:
-        keep both in ``YCLOUD_WEBHOOK_SECRET`` for six hours.
-
-        :raises APIError: if YCloud refuses; with status 404 if there is none.
-        :raises APIUnreachable: if there is no answer. It may have been rotated all the
-            same: retrieve it to see.
-        """
-        return read_endpoint(self._call("POST", f"{_path(endpoint_id)}/rotateSecret"))
-
-    def _call(self, method: str, path: str, **options: Any) -> Any:
-        """Make a call, again where that is safe, and give its JSON."""
-        pauses = iter(_PAUSES)
-        maybe_done = False  # whether an attempt may have been carried out unseen
-        while True:
-            pause = next(pauses, None)
-            try:
-                answer = self._client.request(method, path, **options)
-            except httpx.HTTPError as error:
-                sent = not isinstance(error, _NOT_SENT)
-                maybe_done = maybe_done or sent
-                again = method != "POST" or not sent
-                failed: YCloudError = APIUnreachable(
-                    f"{method} {path}: YCloud's API gave no answer"
-                    f" ({type(error).__name__}). Try again later."
-                )
-            else:
-                status = answer.status_code
-                if answer.is_success:
-                    return {} if method == "DELETE" else read_json(answer)
-                if method == "DELETE" and status == 404 and maybe_done:
-                    return {}
-                again = status == 429 or (method != "POST" and status in _PASSING)
-                maybe_done = maybe_done or status != 429
-                pause = _retry_after(answer, pause)
-                failed = read_error(answer)
-            if not again or pause is None or pause > _LONGEST_PAUSE:
-                raise failed
-            time.sleep(pause)
+    def _request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
+        request = self._client.build_request(method, url, **options)
+        request.url = _WithoutQuery(request.url)
+        return request
 
 
-def _request_body(
-    url: str | None,
-    enabled_events: Iterable[str] | None,
-    event_properties: Mapping[str, Iterable[str]] | None,
-    description: str | None,
-    status: Status | None,
-) -> dict[str, Any]:
-    """What was given, by the API's names."""
-    fields = {
-        "url": url,
-        "enabledEvents": None if enabled_events is None else [*enabled_events],
-        "eventProperties": None
-        if event_properties is None
-        else [
-            {"event": event, "properties": [*properties]}
-            for event, properties in event_properties.items()
-        ],
-        "description": description,
-        "status": status,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
+class _Key(httpx.Auth):
+    """The API key, and whom it is sent to."""
+
+    def __init__(self, key: str, base_url: httpx.URL) -> None:
+        if not isinstance(key, str) or not _is_header(key.strip()):
+            raise ConfigurationError(
+                "YCloud's API takes an API key (YCLOUD_API_KEY): a text from YCloud's"
+                " dashboard, Developers → API keys."
+            )
+        self._key = key.strip()
+        self._origin = _origin(base_url)
+
+    def auth_flow(
+        self, request: httpx.Request
+    ) -> Generator[httpx.Request, httpx.Response, None]:
+        if self._is_for(request.url):
+            request.headers["X-API-Key"] = self._key
+        yield request
+
+    def checked(self, link: str) -> httpx.URL:
+        """A link as a URL, if the key may be sent there."""
+        try:
+            url = httpx.URL(link)
+        except (httpx.InvalidURL, TypeError):
+            url = httpx.URL("")
+        if not self._is_for(url):
+            raise ValueError(
+                "The link does not lead to YCloud. download() takes the link of an event"
+                " as it stands, such as event.data['image']['link']; use another client"
+                " for other URLs."
+            )
+        return url
+
+    def _is_for(self, url: httpx.URL) -> bool:
+        of_ycloud = url.scheme == "https" and f".{url.host}".endswith(".ycloud.com")
+        return not url.userinfo and (of_ycloud or _origin(url) == self._origin)
 
 
-def _path(endpoint_id: str) -> str:
-    if not re.fullmatch(r"[\w-]+", endpoint_id, re.A):
-        what = f"{endpoint_id!r} is no id of a webhook endpoint (wh627c86…)"
-        raise APIError(404, "NOT_FOUND", what, None)
-    return f"/webhookEndpoints/{endpoint_id}"
+class _WithoutQuery(httpx.URL):
+    """A URL as httpx may log it: a query may open a link, or name a person."""
+
+    def __str__(self) -> str:
+        return str(self.copy_with(query=None))
 
 
-def _retry_after(answer: httpx.Response, pause: float | None) -> float | None:
-    """``Retry-After``: seconds, or a date (RFC 9110, section 10.2.3)."""
-    value = answer.headers.get("Retry-After", "")
-    if pause is None or not value:
-        return pause
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        until = parsedate_to_datetime(value)
-    except ValueError:
-        return pause
-    return max(0.0, until.timestamp() - time.time())
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _is_header(value: str) -> bool:
+    return bool(value) and value.isascii() and value.isprintable()
+
+
+def _check(method: str, path: str) -> None:
+    if method not in get_args(Method):
+        raise ValueError(f"call() takes GET, POST, PUT, PATCH or DELETE; got {method!r}.")
+    segments = unquote(path).split("/")
+    if not _PATH.fullmatch(path) or not {".", ".."}.isdisjoint(segments):
+        raise ValueError(
+            f"{path!r} is no path of YCloud's API. It begins with a slash and has no host,"
+            " no empty part and no '..', such as '/whatsapp/messages'. A query goes to"
+            " params=; an id may need urllib.parse.quote(id, safe='')."
+        )

@@ -9,7 +9,7 @@ import time
 
 from ..errors import YCloudError
 from .answers import not_understood
-from .client import WebhookEndpoints
+from .endpoints import WebhookEndpoints
 
 _logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class EndpointSecret:
     was replaced is good for six hours more, since YCloud may still retry with it.
 
     :param endpoint_id: such as ``wh627c8640675de8fc689ab9d9``.
-    :param api_key: as for :class:`WebhookEndpoints`.
+    :param api_key: as for :class:`YCloud`.
     :raises APIError: if YCloud refuses, or gives no secret.
     :raises APIUnreachable: if there is no answer.
     """

@@ -6,21 +6,23 @@ import dataclasses
 import json
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 from flask import current_app
 
-from ..errors import ConfigurationError, InboxUnavailable
+from ..errors import InboxUnavailable
 from ..formats import short
 from ..handlers import types_handled
-from ..inbox import heartbeats, rejected
+from ..inbox import heartbeats
 from ..protocol import KNOWN_SUBSCRIPTIONS
 from ..runtime import Runtime, runtime_of
 from .account import account
+from .arrivals import clock, signing_secrets, troubles
 from .finding import Finding
 from .group import ycloud_cli
+from .output import event_of
 
 _COLOURS = {"good": "green", "look": "yellow", "bad": "red", "skipped": "bright_black"}
 
@@ -29,21 +31,19 @@ _LAST_RETRY = 5 * 3600 + 36 * 60
 _SLOW_WRITE = 0.1  # seconds
 _OVERDUE = 60.0
 _WORKER_SILENT = 60.0
-_CLOCK_OFF = 30.0
-_REMEDIES = {
-    "mismatch": "Is the secret that of the endpoint? Try one: flask ycloud verify",
-    "stale": "Is this machine's clock right? Is YCLOUD_SIGNATURE_TOLERANCE too short?",
-    "inbox unavailable": "YCloud sends them again. See the log for what was wrong.",
-    "secret unavailable": "YCloud sends them again. See the log for what was wrong.",
-}
 
 
 @ycloud_cli.command()
+@click.option("--tenant", "tenants", multiple=True, help="Look at this tenant, too.")
+@click.option("--endpoint-id", help="What a function secrets= is asked with.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-def doctor(as_json: bool) -> None:
+def doctor(tenants: tuple[str, ...], endpoint_id: str | None, as_json: bool) -> None:
     """Look whether everything is as it should be. The status is 1 if something is bad."""
+    runtime = runtime_of(current_app)
+    if tenants and not any(map(runtime.serves_many, runtime.endpoints)):
+        raise click.UsageError("--tenant: no endpoint has <tenant> in its path.")
     found = []
-    for each in examine(runtime_of(current_app)):
+    for each in examine(runtime, tenants, endpoint_id):
         found.append(each)
         if not as_json:
             mark = click.style(f"{each.level:<8}", fg=_COLOURS[each.level])
@@ -56,19 +56,21 @@ def doctor(as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def examine(runtime: Runtime) -> Iterator[Finding]:
+def examine(
+    runtime: Runtime, tenants: Sequence[str] = (), endpoint_id: str | None = None
+) -> Iterator[Finding]:
     """Every finding, as it is found."""
     yield from _settings(runtime)
-    yield from _secrets(runtime)
+    yield from signing_secrets(runtime, tenants, endpoint_id)
     yield from _handlers(runtime)
     try:
-        for look in (_inbox, _backlog, _rejections, _clock, _workers):
+        for look in (_inbox, _backlog, troubles, clock, _workers):
             yield from look(runtime)
     except InboxUnavailable as error:
         remedy = "Is the database there, and may this app write to it?"
         yield Finding("inbox", "bad", str(error), remedy)
     yield from _celery(runtime)
-    yield from account(runtime)
+    yield from account(runtime, tenants)
 
 
 def _settings(runtime: Runtime) -> Iterator[Finding]:
@@ -82,20 +84,6 @@ def _settings(runtime: Runtime) -> Iterator[Finding]:
             f" {_LAST_RETRY} s after the first try.",
             "After a long outage late retries may be refused. The default is 21600.",
         )
-
-
-def _secrets(runtime: Runtime) -> Iterator[Finding]:
-    for name, endpoint in runtime.endpoints.items():
-        try:
-            secrets = endpoint.secrets()
-        except ConfigurationError as error:
-            yield Finding("secret", "bad", f"{name}: {error}", "Fix the callable.")
-            continue
-        if any(each != each.strip() for each in secrets):
-            text = f"{name}: a secret has white space around it."
-            yield Finding("secret", "bad", text, "Take it away: it counts as part of it.")
-        count = "one secret" if len(secrets) == 1 else f"{len(secrets)} secrets"
-        yield Finding("secret", "good", f"{name} has {count}.")
 
 
 def _handlers(runtime: Runtime) -> Iterator[Finding]:
@@ -148,7 +136,7 @@ def _backlog(runtime: Runtime) -> Iterator[Finding]:
     ]
     for each in slow:
         text = f"{each.handler} has been running for {short(each.seconds)}"
-        text += f" with event {each.event_id}."
+        text += f" with {event_of(each)}."
         remedy = "Its thread and its conversation wait: has what it calls a time limit?"
         yield Finding("handlers", "look", text, remedy)
     if stats.unhandled:
@@ -158,37 +146,6 @@ def _backlog(runtime: Runtime) -> Iterator[Finding]:
     if stats.dead:
         remedy = "See: flask ycloud list --state dead; then: flask ycloud replay ID"
         yield Finding("backlog", "look", f"{stats.dead} dead letters.", remedy)
-
-
-def _rejections(runtime: Runtime) -> Iterator[Finding]:
-    counts = rejected(runtime.inbox)
-    for (endpoint, reason), count in counts.items():
-        text = f"{endpoint}: {count} deliveries were rejected in the last day: {reason}."
-        yield Finding("rejected", "look", text, _REMEDIES.get(reason, ""))
-    if not counts:
-        yield Finding("rejected", "good", "No delivery was rejected in the last day.")
-
-
-def _clock(runtime: Runtime) -> Iterator[Finding]:
-    """The quickest of recent deliveries tells how far the clocks are apart."""
-    recent = runtime.inbox.list(limit=100)
-    delays = [
-        (each.received_at - each.signed_at).total_seconds()
-        for each in recent
-        if each.signed_at is not None
-    ]
-    if not delays:
-        yield Finding("clock", "skipped", "No delivery has arrived yet.")
-        return
-    offset = min(delays)
-    text = (
-        f"The quickest of {len(delays)} deliveries came {offset:.0f} s after its signing."
-    )
-    if abs(offset) < _CLOCK_OFF:
-        yield Finding("clock", "good", text)
-    else:
-        remedy = "Is this machine's clock right? Does it run NTP?"
-        yield Finding("clock", "look", text, remedy)
 
 
 def _workers(runtime: Runtime) -> Iterator[Finding]:

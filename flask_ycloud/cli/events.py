@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 from flask import current_app
 
+from ..errors import AmbiguousEvent
 from ..formats import ago, ahead, short
 from ..inbox import StoredEvent
 from ..runtime import runtime_of
 from .group import ycloud_cli
-from .output import fields, table
+from .output import event_of, fields, table
+from .places import where_options
 
 
 @ycloud_cli.command("list")
 @click.option("--state", type=click.Choice(["pending", "running", "done", "dead"]))
 @click.option("--type", "event_type", help="An exact event type.")
 @click.option("--endpoint", help="The name of a WebhookBlueprint.")
+@click.option("--tenant", help="Of an endpoint that serves many accounts.")
 @click.option("--unhandled", is_flag=True, help="That no handler was subscribed to.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1))
 @click.option("--before", type=int, help="For the next page: the last # of this one.")
@@ -26,6 +31,7 @@ def list_events(
     state: str | None,
     event_type: str | None,
     endpoint: str | None,
+    tenant: str | None,
     unhandled: bool,
     limit: int,
     before: int,
@@ -35,6 +41,7 @@ def list_events(
         state=state,
         type=event_type,
         endpoint=endpoint,
+        tenant=tenant,
         unhandled=unhandled or None,
         limit=limit,
         before=before,
@@ -50,31 +57,39 @@ def list_events(
             _state(each),
             ago(each.received_at),
             each.endpoint,
+            each.tenant or "",
         )
         for each in found
     ]
-    table(("#", "ID", "TYPE", "STATE", "RECEIVED", "ENDPOINT"), rows)
+    head = ("#", "ID", "TYPE", "STATE", "RECEIVED", "ENDPOINT", "TENANT")
+    shown = len(head) if any(each.tenant for each in found) else len(head) - 1
+    table(head[:shown], [row[:shown] for row in rows])
 
 
 @ycloud_cli.command()
 @click.argument("event_id")
+@where_options
 @click.option("--payload", is_flag=True, help="Show the body too: it is personal data.")
-def show(event_id: str, payload: bool) -> None:
+def show(event_id: str, endpoint: str | None, tenant: str | None, payload: bool) -> None:
     """One event, and how each handler fared."""
-    event = _get(event_id)
+    event = _get(event_id, endpoint, tenant)
+    other = event.conflict_id
     lines = {
         "id": event.id,
         "type": event.type or "(not understood)",
         "endpoint": event.endpoint,
+        "tenant": event.tenant,
+        "endpoint id": event.endpoint_id,
         "state": _state(event),
         "reason": event.reason,
+        "conflict": other and f"another body came under this id: {other}",
         "handler": event.running_handler,
         "running": event.running_since and f"since {ago(event.running_since)}",
         "received": event.received_at.isoformat(timespec="milliseconds"),
         "next look": event.due_at and ahead(event.due_at),
         "settled": event.settled_at and event.settled_at.isoformat(timespec="milliseconds"),
     }
-    fields(lines, 10)
+    fields(lines, 13)
     if event.handlers:
         click.echo()
         table(
@@ -88,11 +103,17 @@ def show(event_id: str, payload: bool) -> None:
 
 @ycloud_cli.command()
 @click.argument("event_ids", nargs=-1)
+@where_options
 @click.option("--all", "succeeded_too", is_flag=True, help="Also run those that succeeded.")
 @click.option("--unhandled", is_flag=True, help="All that no handler was subscribed to.")
 @click.option("--type", "event_type", help="With --unhandled: only this event type.")
 def replay(
-    event_ids: tuple[str, ...], succeeded_too: bool, unhandled: bool, event_type: str | None
+    event_ids: tuple[str, ...],
+    endpoint: str | None,
+    tenant: str | None,
+    succeeded_too: bool,
+    unhandled: bool,
+    event_type: str | None,
 ) -> None:
     """Have events handled again: the handlers that have not succeeded."""
     if bool(event_ids) == unhandled:
@@ -101,11 +122,15 @@ def replay(
         raise click.UsageError("--type goes with --unhandled.")
     if succeeded_too and unhandled:
         raise click.UsageError("--all is for events that some handler succeeded with.")
+    inbox = runtime_of(current_app).inbox
     if unhandled:
-        count = runtime_of(current_app).inbox.replay_unhandled(type=event_type)
+        count = inbox.replay_unhandled(type=event_type, endpoint=endpoint, tenant=tenant)
         click.echo(f"{count} events are due again.")
     for event_id in event_ids:
-        runtime_of(current_app).inbox.replay(event_id, succeeded_too=succeeded_too)
+        with _telling_how():
+            inbox.replay(
+                event_id, endpoint=endpoint, tenant=tenant, succeeded_too=succeeded_too
+            )
         click.echo(f"{event_id} is due again.")
 
 
@@ -126,7 +151,7 @@ def stats(as_json: bool) -> None:
     )
     for run in found.running_handlers:
         time = short(run.seconds)
-        click.echo(f"{run.handler} has been running for {time} with event {run.event_id}.")
+        click.echo(f"{run.handler} has been running for {time} with {event_of(run)}.")
     rows = [
         (name or "(not understood)", *(str(counts[each]) for each in counts))
         for name, counts in sorted(found.by_type.items(), key=lambda item: item[0] or "")
@@ -158,8 +183,19 @@ def _state(event: StoredEvent) -> str:
     return f"{event.state} (unhandled)" if event.unhandled else event.state
 
 
-def _get(event_id: str) -> StoredEvent:
-    event = runtime_of(current_app).inbox.get(event_id)
+def _get(event_id: str, endpoint: str | None, tenant: str | None) -> StoredEvent:
+    with _telling_how():
+        inbox = runtime_of(current_app).inbox
+        event = inbox.get(event_id, endpoint=endpoint, tenant=tenant)
     if event is None:
         raise click.ClickException(f"The inbox has no event {event_id!r}.")
     return event
+
+
+@contextmanager
+def _telling_how() -> Iterator[None]:
+    """Where an id is not enough, say which options are missing."""
+    try:
+        yield
+    except AmbiguousEvent as error:
+        raise click.ClickException(f"{error} Use --endpoint and --tenant.") from None

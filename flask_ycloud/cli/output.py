@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from ..inbox import RunningHandler
+
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print rows under a head, in columns."""
@@ -20,3 +22,8 @@ def fields(values: Mapping[str, object], width: int) -> None:
     for name, value in values.items():
         if value:
             click.echo(f"{name:<{width}}{value}")
+
+
+def event_of(run: RunningHandler) -> str:
+    """The event that a handler runs with, in words."""
+    return f"event {run.event_id}" + (f" of {run.tenant}" if run.tenant else "")

@@ -18,7 +18,9 @@ from flask import current_app
 from ..payloads import PAYLOADS
 from ..protocol import (
     EVENT_TYPES,
+    SAMPLE_ENDPOINT_ID,
     Answer,
+    Target,
     closest_hint,
     find,
     post,
@@ -29,6 +31,7 @@ from ..protocol import (
 from ..runtime import runtime_of
 from .group import ycloud_cli
 from .output import table
+from .places import place_named
 
 
 @ycloud_cli.command("types")
@@ -51,6 +54,13 @@ def list_types(text: str) -> None:
 @click.argument("event_type")
 @click.option("--url", help="Where to; the app's own endpoint on port 5000 if left out.")
 @click.option("--endpoint", help="Whose secret and path; the first one if left out.")
+@click.option("--tenant", help="Whose, at an endpoint that serves many accounts.")
+@click.option(
+    "--endpoint-id",
+    default=SAMPLE_ENDPOINT_ID,
+    show_default=True,
+    help="The endpoint's id at YCloud, sent as X-Webhook-Endpoint-ID.",
+)
 @click.option("--variant", help="Another sample of that type, such as image.")
 @click.option(
     "--set",
@@ -72,6 +82,8 @@ def send(
     event_type: str,
     url: str | None,
     endpoint: str | None,
+    tenant: str | None,
+    endpoint_id: str,
     variant: str | None,
     changes: tuple[str, ...],
     count: int,
@@ -82,26 +94,26 @@ def send(
     """Send signed samples of an event type to a running app."""
     event = _sample(event_type, variant, changes)
     runtime = runtime_of(current_app)
-    name = runtime.endpoint_named(endpoint)
-    url = url or "http://127.0.0.1:5000" + runtime.path_of(name)
-    secret = runtime.endpoints[name].secrets()[0]
+    place = place_named(runtime, endpoint, tenant)
+    url = url or "http://127.0.0.1:5000" + place.path(runtime)
+    target = Target(url, place.secrets(runtime, endpoint_id)[0], endpoint_id)
     try:
         if count == 1 and not duplicate_share:
-            _send_one(url, event, secret)
+            _send_one(target, event)
         else:
             order = _order(count, duplicate_share, shuffle)
-            _send_all(url, event, secret, order, rate)
+            _send_all(target, event, order, rate)
     except ValueError as error:  # about the URL
         raise click.UsageError(str(error)) from None
 
 
-def _send_one(url: str, event: dict[str, Any], secret: str | bytes) -> None:
+def _send_one(target: Target, event: dict[str, Any]) -> None:
     try:
-        answer = post(url, json.dumps(event).encode(), secret)
+        answer = post(target, json.dumps(event).encode())
     except OSError as error:
         reason = getattr(error, "reason", error)
         raise click.ClickException(
-            f"No answer from {url}: {reason}. Is it running?"
+            f"No answer from {target.url}: {reason}. Is it running?"
         ) from None
     event_id = event.get("id") or event.get("eventId")
     event_type = event.get("type") or event.get("eventType")
@@ -111,14 +123,10 @@ def _send_one(url: str, event: dict[str, Any], secret: str | bytes) -> None:
 
 
 def _send_all(
-    url: str,
-    event: dict[str, Any],
-    secret: str | bytes,
-    order: list[int],
-    rate: float | None,
+    target: Target, event: dict[str, Any], order: list[int], rate: float | None
 ) -> None:
     started = time.perf_counter()
-    sending = post_all(url, _bodies(event, order), secret, rate=rate)
+    sending = post_all(target, _bodies(event, order), rate=rate)
     with click.progressbar(sending, length=len(order), label="Sending") as answers:
         answered = list(answers)
     _summary(answered, time.perf_counter() - started)

@@ -5,33 +5,48 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO
 
 import click
 from flask import current_app
 
-from ..errors import SignatureError, SignatureMismatch
+from ..errors import (
+    ConfigurationError,
+    SignatureError,
+    SignatureMismatch,
+    UnknownTenant,
+)
 from ..formats import short
-from ..protocol import HEADER, verify
+from ..protocol import ENDPOINT_ID_HEADER, HEADER, verify
 from ..runtime import Runtime, runtime_of
 from .group import ycloud_cli
+from .places import Place, place_named, places
 
 
 @ycloud_cli.command("verify")
 @click.option("--header", required=True, help=f"The value of {HEADER}.")
 @click.option("--body-file", required=True, type=click.File("rb"), help="The raw body.")
 @click.option("--endpoint", help="Whose secret; the first one if left out.")
-def verify_file(header: str, body_file: BinaryIO, endpoint: str | None) -> None:
+@click.option("--tenant", help="Whose, at an endpoint that serves many accounts.")
+@click.option("--endpoint-id", help=f"The value of {ENDPOINT_ID_HEADER}.")
+def verify_file(
+    header: str,
+    body_file: BinaryIO,
+    endpoint: str | None,
+    tenant: str | None,
+    endpoint_id: str | None,
+) -> None:
     """Say whether a signature fits a body, and if not, why."""
     runtime = runtime_of(current_app)
-    name = runtime.endpoint_named(endpoint)
+    place = place_named(runtime, endpoint, tenant)
     body = body_file.read()
-    secrets = runtime.endpoints[name].secrets()
+    secrets = place.secrets(runtime, endpoint_id)
     header = header.removeprefix(f"{HEADER}:").strip()
     try:
         signature = verify(body, header, secrets, tolerance=runtime.settings.tolerance)
     except SignatureMismatch:
-        raise click.ClickException(_why(runtime, name, secrets, body, header)) from None
+        raise click.ClickException(_why(runtime, place, secrets, body, header)) from None
     except SignatureError as error:
         raise click.ClickException(str(error)) from None
     age = time.time() - signature.timestamp
@@ -40,14 +55,15 @@ def verify_file(header: str, body_file: BinaryIO, endpoint: str | None) -> None:
 
 def _why(
     runtime: Runtime,
-    name: str,
+    place: Place,
     secrets: tuple[str | bytes, ...],
     body: bytes,
     header: str,
 ) -> str:
     """Try what usually goes wrong."""
-    for other, endpoint in runtime.endpoints.items():
-        if other != name and _fits(body, header, endpoint.secrets()):
+    name = place.endpoint
+    for other, others in _others(runtime, place):
+        if _fits(body, header, others):
             return f"It was signed with the secret of the endpoint {other!r}, not {name!r}."
     stripped = tuple(each.strip() for each in secrets)
     if stripped != secrets and all(stripped) and _fits(body, header, stripped):
@@ -64,6 +80,16 @@ def _why(
         " another one (each endpoint has its own, and rotating makes a new one), or the"
         " body is not what was sent, byte for byte."
     )
+
+
+def _others(
+    runtime: Runtime, place: Place
+) -> Iterator[tuple[str, tuple[str | bytes, ...]]]:
+    """The other endpoints whose secrets can be fetched."""
+    for other in places(runtime, [place.tenant] if place.tenant else []):
+        if other != place:
+            with suppress(ConfigurationError, UnknownTenant):
+                yield other.endpoint, other.secrets(runtime)
 
 
 def _fits(body: bytes, header: str, secrets: tuple[str | bytes, ...]) -> bool:

@@ -41,13 +41,14 @@ def log_failure(
 
 def about(name: str, event: Event[Any]) -> dict[str, str | int]:
     """What log records and spans say of a run, beside their text."""
-    return {
+    found: dict[str, str | int] = {
         "event_id": event.id,
         "event_type": event.type,
         "endpoint": event.endpoint,
         "handler": name,
         "attempt": event.attempt,
     }
+    return found if event.tenant is None else found | {"tenant": event.tenant}
 
 
 def is_told(verdict: Verdict) -> bool:
@@ -61,7 +62,12 @@ def tell_verdict(
     runtime: Runtime, claim: Claim, event_type: str | None, verdict: Verdict
 ) -> None:
     """Tell who listens that an event is done or dead, and the log of dead letters."""
-    details: dict[str, Any] = {"event_id": claim.id, "event_type": event_type}
+    details: dict[str, Any] = {
+        "event_id": claim.id,
+        "event_type": event_type,
+        "endpoint": claim.endpoint,
+        "tenant": claim.tenant or None,
+    }
     if verdict.state == "done":
         if verdict.unhandled:
             _warn_unhandled(claim, event_type)
@@ -75,8 +81,8 @@ def tell_verdict(
         claim.id,
         event_type,
         verdict.reason,
-        **details,
-        endpoint=claim.endpoint,
+        **claim.about,
+        event_type=event_type,
     )
     announce(event_dead, runtime.app, **details, reason=verdict.reason)
 
@@ -92,9 +98,8 @@ def _warn_unhandled(claim: Claim, event_type: str | None) -> None:
         " its @on_event imported here? Later: flask ycloud replay --unhandled",
         event_type,
         claim.id,
-        event_id=claim.id,
+        **claim.about,
         event_type=event_type,
-        endpoint=claim.endpoint,
     )
 
 

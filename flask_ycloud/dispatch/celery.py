@@ -36,9 +36,10 @@ class CeleryDispatcher(tasks.TaskDispatcher):
         if runtime.settings.celery_priority is not None:
             options["priority"] = runtime.settings.celery_priority
 
-        def send(event_id: str, seconds: float) -> None:
+        def send(event_id: str, seconds: float, **where: str) -> None:
             task = celery.tasks[handle.name]
-            task.apply_async((event_id,), countdown=seconds or None, **options)
+            after: dict[str, Any] = {"kwargs": where, "countdown": seconds or None}
+            task.apply_async((event_id,), **after, **options)
 
         super().__init__(send)
 
@@ -46,9 +47,11 @@ class CeleryDispatcher(tasks.TaskDispatcher):
 @shared_task(  # type: ignore[untyped-decorator]
     name="flask_ycloud.handle", acks_late=True, reject_on_worker_lost=True
 )
-def handle(event_id: str) -> None:
+def handle(
+    event_id: str, *, endpoint: str | None = None, tenant: str | None = None
+) -> None:
     """See :func:`flask_ycloud.dispatch.tasks.handle`."""
-    tasks.handle(event_id)
+    tasks.handle(event_id, endpoint=endpoint, tenant=tenant)
 
 
 @shared_task(name="flask_ycloud.sweep")  # type: ignore[untyped-decorator]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..inbox import Identity
 from ..runtime import Runtime
 from .processing import process
 
@@ -24,9 +25,9 @@ class InlineDispatcher:
     def start(self) -> None:
         """There is nothing to start."""
 
-    def wake(self, event_id: str) -> None:
+    def wake(self, event: Identity) -> None:
         """Handle that event now, then some that are overdue."""
-        errors = self._handle(event_id)
+        errors = self._handle(event)
         if errors and self._runtime.app.testing:
             raise errors[0]
         for _ in range(_MOST_OVERDUE):
@@ -36,6 +37,6 @@ class InlineDispatcher:
     def stop(self) -> None:
         """There is nothing to stop."""
 
-    def _handle(self, event_id: str | None) -> list[BaseException] | None:
-        claim = self._runtime.inbox.claim(event_id)
+    def _handle(self, event: Identity | None) -> list[BaseException] | None:
+        claim = self._runtime.inbox.claim(event)
         return None if claim is None else process(self._runtime, claim).errors

@@ -144,7 +144,7 @@ class LeaseKeeper(StartsThreads):
                 "Handler %s has been running for %.0f s with event %s. Its conversation"
                 " waits, and so does its thread. Has what it waits for a time limit?",
                 handler, seconds, claim.id,
-                event_id=claim.id, endpoint=claim.endpoint, handler=handler,
+                **claim.about, handler=handler,
             )  # fmt: skip
         if not held.noted:
             held.runtime.inbox.note_start(claim, handler, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..inbox import Identity
 from ..runtime import Runtime
 from .notifying import Notifying
 
@@ -15,7 +16,7 @@ class ManualDispatcher:
     def start(self) -> None:
         """There is nothing to start."""
 
-    def wake(self, event_id: str) -> None:
+    def wake(self, event: Identity) -> None:
         """Notify who listens."""
         self._notifying.notify()
 

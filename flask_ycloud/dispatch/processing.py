@@ -83,7 +83,13 @@ def process(
 def _process(runtime: Runtime, claim: Claim, saver: Saver, keeper: LeaseKeeper) -> Handled:
     received_at = datetime.fromtimestamp(claim.received_at, timezone.utc)
     try:
-        event = parse_event(claim.body, endpoint=claim.endpoint, received_at=received_at)
+        event = parse_event(
+            claim.body,
+            endpoint=claim.endpoint,
+            tenant=claim.tenant or None,
+            endpoint_id=claim.endpoint_id,
+            received_at=received_at,
+        )
     except EventNotUnderstood as not_understood:  # a replayed one, still not
         verdict = Verdict("dead", reason=str(not_understood))
         told = lambda: tell_verdict(runtime, claim, None, verdict)  # noqa: E731

@@ -246,5 +246,5 @@ def tell_taken_over(claim: Claim) -> None:
             _logger, logging.WARNING,
             "Event %s was taken over while it was handled here: this process was stopped"
             " for longer than YCLOUD_LEASE_SECONDS.",
-            claim.id, event_id=claim.id, endpoint=claim.endpoint,
+            claim.id, **claim.about,
         )  # fmt: skip

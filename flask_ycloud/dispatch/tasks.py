@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from flask import current_app
 
 from ..errors import ConfigurationError
+from ..inbox import Identity, StoredEvent
 from ..runtime import Runtime, runtime_of
 from .processing import process
 from .threads import StartsThreads
@@ -38,41 +39,44 @@ class TaskDispatcher(StartsThreads):
     From a thread of its own: the answer to a delivery waits for no broker. While the
     broker is down ids are dropped, and the sweep sends them later.
 
-    :param send: called with an event's id, and the seconds until :func:`handle` is to be
-        called with it. It may raise whatever the queue raises.
+    :param send: called with an event's id, the seconds until :func:`handle` is to be called
+        with it, and by keyword what else ``handle`` takes. It may raise whatever the queue
+        raises.
     """
 
-    def __init__(self, send: Callable[[str, float], object]) -> None:
+    def __init__(self, send: Callable[..., object]) -> None:
         super().__init__()
         self._send = send
         self._troubled = False
 
     def _make_jobs(self) -> Mapping[str, Callable[[], None]]:
-        self._waiting: queue.Queue[str] = queue.Queue(_MOST_WAITING)
+        self._waiting: queue.Queue[Identity] = queue.Queue(_MOST_WAITING)
         return {"ycloud-sender": self._offer_all}
 
-    def wake(self, event_id: str) -> None:
+    def wake(self, event: Identity) -> None:
         """Have the event's id sent."""
         self.start()
         try:
-            self._waiting.put_nowait(event_id)
+            self._waiting.put_nowait(event)
         except queue.Full:
             _logger.warning("Too many ids wait for the broker; a sweep sends this one.")
 
     def stop(self) -> None:
         """There is nothing to wait for: what was not sent, a sweep sends."""
 
-    def send(self, event_id: str, seconds: float = 0.0) -> None:
+    def send(self, event: Identity, seconds: float = 0.0) -> None:
         """Send a task.
 
         :param seconds: until it shall look at the event.
         """
-        self._send(event_id, min(seconds, LONGEST_COUNTDOWN))
+        event_id, endpoint, tenant = event
+        seconds = min(seconds, LONGEST_COUNTDOWN)
+        self._send(event_id, seconds, endpoint=endpoint, tenant=tenant)
 
-    def offer(self, event_id: str, seconds: float = 0.0) -> None:
+    def offer(self, event: Identity, seconds: float = 0.0) -> None:
         """Send a task, or leave it to a sweep if the broker is down."""
         try:
-            self.send(event_id, seconds)
+            self.send(event, seconds)
             self._troubled = False
         except Exception as error:
             if not self._troubled:  # once, not for each event of an outage
@@ -87,14 +91,24 @@ class TaskDispatcher(StartsThreads):
             self.offer(self._waiting.get())
 
 
-def handle(event_id: str) -> None:
+def handle(
+    event_id: str, *, endpoint: str | None = None, tenant: str | None = None
+) -> None:
     """Handle an event, if it is due and nobody else does: what a task calls.
 
     In an app context of the app that accepted it. It also sends the tasks that follow: a
     retry, or the next event of the conversation.
+
+    :param endpoint: where it arrived; needed if the id is known at several.
+    :param tenant: whose it is; needed if several have the id.
+    :raises AmbiguousEvent: if the id is known at several endpoints or tenants.
+    :raises InboxUnavailable: if the inbox cannot be read or written.
     """
     runtime, dispatcher = _task_queue()
-    claim = runtime.inbox.claim(event_id)
+    event = _identity(runtime, event_id, endpoint, tenant)
+    if event is None:
+        return
+    claim = runtime.inbox.claim(event)
     due_at: float | None = None
     if claim is not None:
         verdict = process(runtime, claim).verdict
@@ -102,11 +116,23 @@ def handle(event_id: str) -> None:
         follower = runtime.inbox.follower(claim)
         if follower is not None:
             dispatcher.offer(follower)
-    elif (event := runtime.inbox.get(event_id)) and event.due_at:
-        due_at = event.due_at.timestamp()
+    elif (found := _get(runtime, event)) and found.due_at:
+        due_at = found.due_at.timestamp()
     if due_at is not None and due_at > runtime.inbox.clock():
         # A retry, or the end of somebody's lease.
-        dispatcher.offer(event_id, due_at - runtime.inbox.clock())
+        dispatcher.offer(event, due_at - runtime.inbox.clock())
+
+
+def _identity(
+    runtime: Runtime, event_id: str, endpoint: str | None, tenant: str | None
+) -> Identity | None:
+    if endpoint is not None and tenant is not None:
+        return Identity(event_id, endpoint, tenant)
+    return runtime.inbox.find(event_id, endpoint=endpoint, tenant=tenant)
+
+
+def _get(runtime: Runtime, event: Identity) -> StoredEvent | None:
+    return runtime.inbox.get(event.id, endpoint=event.endpoint, tenant=event.tenant)
 
 
 def sweep() -> int:
@@ -119,8 +145,8 @@ def sweep() -> int:
     runtime, dispatcher = _task_queue()
     runtime.inbox.release_all_orphans()
     overdue = runtime.inbox.overdue(OVERDUE_SECONDS, limit=_MOST_SWEPT)
-    for event_id in overdue:
-        dispatcher.send(event_id)
+    for event in overdue:
+        dispatcher.send(event)
     runtime.inbox.prune()
     return len(overdue)
 

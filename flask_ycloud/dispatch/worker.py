@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 
 from ..errors import InboxUnavailable, type_and_stack
-from ..inbox import Claim, heartbeats
+from ..inbox import Claim, Identity, heartbeats
 from ..logs import log
 from ..runtime import Runtime
 from .buffer import Buffer
@@ -86,7 +86,7 @@ class WorkerDispatcher(StartsThreads):
         atexit.register(_stop, weakref.ref(self))
         return jobs
 
-    def wake(self, event_id: str) -> None:
+    def wake(self, event: Identity) -> None:
         """Have due events fetched now; by another process if this one is busy."""
         if self.started:
             self._fetcher.wake()

@@ -1,6 +1,6 @@
 """Who is subscribed? Signals, ``on_event``, and running one handler."""
 
-from .invocation import Handler, Outcome, Receiver, run
+from .invocation import Handler, Outcome, Receiver, run, wait_for
 from .registry import (
     Handlers,
     event_signal,
@@ -14,6 +14,7 @@ from .signals import (
     announce,
     delivery_rejected,
     event_accepted,
+    event_conflicted,
     event_dead,
     event_done,
     event_duplicated,
@@ -29,6 +30,7 @@ __all__ = [
     "announce",
     "delivery_rejected",
     "event_accepted",
+    "event_conflicted",
     "event_dead",
     "event_done",
     "event_duplicated",
@@ -41,4 +43,5 @@ __all__ = [
     "run",
     "subscriptions",
     "types_handled",
+    "wait_for",
 ]

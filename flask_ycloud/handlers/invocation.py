@@ -77,7 +77,7 @@ def run(
         with app.app_context():
             result = receiver(app, event=event)
             if inspect.isawaitable(result):
-                _finish(result, timeout)
+                wait_for(result, timeout)
         commit()
     except Discard as discard:
         return Outcome("discarded", _as_text(discard.reason), exception=discard)
@@ -98,26 +98,31 @@ def _as_text(reason: object) -> str:
         return f"a {type(reason).__name__}, whose text raised {type(error).__name__}"
 
 
-def _finish(awaitable: Awaitable[Any], timeout: float | None) -> None:
-    async def wait() -> None:
-        # wait_for would not tell its own timeout from one that the handler raises.
+def wait_for(awaitable: Awaitable[Any], timeout: float | None = None) -> Any:
+    """Run a coroutine to its end, whether this thread runs a loop or not.
+
+    :param timeout: seconds after which it is cancelled.
+    :raises HandlerTimeout: if it was.
+    """
+
+    async def wait() -> Any:
+        # asyncio.wait_for would not tell its own timeout from one that the handler raises.
         task = asyncio.ensure_future(awaitable)
         done, _ = await asyncio.wait({task}, timeout=timeout)
         if not done:
             task.cancel()
             await asyncio.wait({task})  # it may tidy up
             raise HandlerTimeout
-        await task
+        return await task
 
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        asyncio.run(wait())
-        return
+        return asyncio.run(wait())
     # This thread runs a loop already (an async test, an ASGI server): take another.
     context = contextvars.copy_context()
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(context.run, asyncio.run, wait()).result()
+        return pool.submit(context.run, asyncio.run, wait()).result()
 
 
 def _type_and_place(error: BaseException, receiver: Receiver) -> str:

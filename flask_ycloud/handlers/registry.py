@@ -39,7 +39,7 @@ class Handlers:
         name: str | None = None,
         timeout: float | None = None,
         retry_delays: Sequence[float] | None = None,
-    ) -> Callable[[FuncT], FuncT]:
+    ) -> Any:  # a decorator; OnEvent says of which handlers
         """Subscribe the decorated function, ``def`` or ``async def``, to events.
 
         It is called with an :class:`Event`, inside an app context, after the delivery

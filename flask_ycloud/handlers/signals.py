@@ -21,12 +21,16 @@ _logger = logging.getLogger(__name__)
 _life = Namespace()
 
 #: A delivery was verified and stored as a new event. Sent with ``event_id``,
-#: ``event_type``, ``endpoint`` and ``seconds`` (what verifying and storing took), before
-#: the 2xx.
+#: ``event_type``, ``endpoint``, ``tenant`` (``None`` where the endpoint serves one account)
+#: and ``seconds`` (what verifying and storing took), before the 2xx.
 event_accepted = _life.signal("event-accepted")
 
 #: A delivery was verified, and its event id is known already. Sent as above.
 event_duplicated = _life.signal("event-duplicated")
+
+#: A delivery was verified, and its event id is known with another body. Sent as above, with
+#: ``conflict_id``, the id of the dead letter that has the first such body.
+event_conflicted = _life.signal("event-conflicted")
 
 #: A delivery was rejected. Sent with ``endpoint``, ``reason`` (a word) and ``status``.
 delivery_rejected = _life.signal("delivery-rejected")
@@ -38,11 +42,13 @@ handler_succeeded = _life.signal("handler-succeeded")
 #: (seconds; ``None`` if that handler will not run again).
 handler_failed = _life.signal("handler-failed")
 
-#: Every handler of an event is through. Sent with ``event_id`` and ``event_type``; and with
-#: ``unhandled=True`` if no handler was subscribed to it.
+#: Every handler of an event is through. Sent with ``event_id``, ``event_type``,
+#: ``endpoint`` and ``tenant``; and with ``unhandled=True`` if no handler was subscribed to
+#: it.
 event_done = _life.signal("event-done")
 
-#: An event became a dead letter. Sent with ``event_id``, ``event_type`` and ``reason``.
+#: An event became a dead letter. Sent with ``event_id``, ``event_type``, ``endpoint``,
+#: ``tenant`` and ``reason``.
 event_dead = _life.signal("event-dead")
 
 

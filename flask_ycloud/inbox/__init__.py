@@ -5,9 +5,11 @@ from .commits import NotStorable, Transaction
 from .database import Database
 from .engine import open_engine
 from .records import (
+    Arrival,
     Attempt,
     Claim,
     HandlerState,
+    Identity,
     Progress,
     RunningHandler,
     Stats,
@@ -15,14 +17,17 @@ from .records import (
     Verdict,
 )
 from .rejections import Rejections, rejected
-from .reports import Minute, last_hour, search
+from .reports import OUR_FAULTS, Minute, last_day, last_hour, search, with_id
 from .store import Inbox
 
 __all__ = [
+    "OUR_FAULTS",
+    "Arrival",
     "Attempt",
     "Claim",
     "Database",
     "HandlerState",
+    "Identity",
     "Inbox",
     "Minute",
     "NotStorable",
@@ -34,8 +39,10 @@ __all__ = [
     "Transaction",
     "Verdict",
     "heartbeats",
+    "last_day",
     "last_hour",
     "open_engine",
     "rejected",
     "search",
+    "with_id",
 ]

@@ -15,7 +15,7 @@ from sqlalchemy import bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .driver import Statement
-from .tables import attempts, events, outcomes
+from .tables import IDENTITY, attempts, conversations, events, outcomes
 
 #: An insert that may meet a row that is there, by dialect.
 INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -66,8 +66,8 @@ def _plain(column_type: Any) -> Any:
 # -- accept ----------------------------------------------------------------------------
 
 _GIVEN = (
-    "id", "endpoint", "type", "key", "received_at", "signed_at", "state", "settled_at",
-    "reason", "redeliveries", "traceparent", "body",
+    "id", "endpoint", "tenant", "endpoint_id", "type", "key", "received_at", "signed_at",
+    "state", "settled_at", "reason", "redeliveries", "traceparent", "body",
 )  # fmt: skip
 
 NEW_EVENTS = Batch(
@@ -107,32 +107,49 @@ def _first(table: Any, *which: Any, by: tuple[Any, ...] = ()) -> Any:
 
 
 def _insert(dialect: str, given: Any, follows: Any, source: Any) -> Any:
-    """Insert events, or count that they arrived again; give ids and what became of them."""
-    ahead = given["key"].is_not(None) & (
-        follows | _somebody_is_ahead(given["key"], given["received_at"])
-    )
+    """Insert events, or count that they arrived again; give ids and what became of them.
+
+    The key that is given is a name of the conversation, which may be known by another one.
+    """
+    key = sa.func.coalesce(conversations.c.key, given["key"])
+    ahead = key.is_not(None) & (follows | _somebody_is_ahead(key, given["received_at"]))
     due_at, nobody = given["due_at"], sa.null()
     columns = {
         **{name: given[name] for name in _GIVEN},
+        "key": key,
         "due_at": sa.case((ahead, nobody), else_=due_at),
         "parked_due_at": sa.case((ahead, due_at), else_=nobody),
         "attempt": sa.literal_column("0"),
         "crashes": sa.literal_column("0"),
         "unhandled": sa.false(),
+        "differs": sa.false(),
     }
+    if source is None:
+        source = sa.select(sa.literal_column("1")).subquery("one")
+    known = source.outerjoin(conversations, conversations.c.name == given["key"])
     # Without a WHERE, SQLite would take the ON of ON CONFLICT for that of a join.
-    rows = sa.select(*columns.values()).where(sa.true())
-    rows = rows if source is None else rows.select_from(source)
+    rows = sa.select(*columns.values()).select_from(known).where(sa.true())
     insert = INSERTS[dialect](events).from_select(list(columns), rows)
     insert = insert.on_conflict_do_update(
-        index_elements=["id"],
+        index_elements=IDENTITY,
         set_={
             "redeliveries": events.c.redeliveries + 1 + insert.excluded.redeliveries,
             "redelivered_at": insert.excluded.received_at,
+            "differs": _other_body(insert.excluded),
         },
     )
-    parked = events.c.parked_due_at.is_not(None)
-    return insert.returning(events.c.id, events.c.redeliveries, parked, events.c.key)
+    return insert.returning(
+        *(events.c[name] for name in IDENTITY),
+        events.c.redeliveries,
+        events.c.differs,
+        events.c.parked_due_at.is_not(None),
+        events.c.key,
+    )
+
+
+def _other_body(excluded: Any) -> Any:
+    """Whether a redelivery has another body; of one that was emptied nobody knows."""
+    return (events.c.body != excluded.body) & (sa.func.length(events.c.body) > 0)
 
 
 def _insert_one(dialect: str) -> Any:
@@ -187,7 +204,8 @@ def _in_turn(number: int, part: Any) -> Any:
     return sa.select(part.c.seq, turn)
 
 
-_THE_ONE = (events.c.id == bindparam("id_"), events.c.due_at <= bindparam("now_"))
+_IDENTIFIED = tuple(events.c[name] == bindparam(f"{name}_") for name in IDENTITY)
+_THE_ONE = (*_IDENTIFIED, events.c.due_at <= bindparam("now_"))
 
 
 def _must_wait(event: Any) -> Any:
@@ -215,8 +233,8 @@ def _must_wait(event: Any) -> Any:
 
 
 _CLAIMED = (
-    "seq", "attempt", "id", "endpoint", "key", "received_at", "crashes", "traceparent",
-    "body",
+    "seq", "attempt", "id", "endpoint", "tenant", "endpoint_id", "key", "received_at",
+    "crashes", "traceparent", "body",
 )  # fmt: skip
 
 
@@ -358,7 +376,7 @@ CLAIM_ONE = _claim_in_one(
 #: Events of an endpoint that were due by ``then_``, and have been in the inbox since, the
 #: oldest first.
 OVERDUE = (
-    sa.select(events.c.id)
+    sa.select(*(events.c[name] for name in IDENTITY))
     .where(
         events.c.endpoint == bindparam("endpoint_"),
         events.c.due_at <= bindparam("then_"),
@@ -377,7 +395,7 @@ NEXT_ENDPOINT = (
 
 #: The next due event of the key ``key_``.
 FOLLOWER = (
-    sa.select(events.c.id)
+    sa.select(*(events.c[name] for name in IDENTITY))
     .where(events.c.key == bindparam("key_"), events.c.due_at <= bindparam("now_"))
     .order_by(events.c.seq)
     .limit(1)
@@ -614,7 +632,13 @@ UNHANDLED_COUNT = sa.select(sa.func.count()).select_from(events).where(UNHANDLED
 
 #: The handlers that have run the longest.
 LONGEST_RUNNING = (
-    sa.select(events.c.handler, events.c.id, events.c.started_at)
+    sa.select(
+        events.c.handler,
+        events.c.id,
+        events.c.started_at,
+        events.c.endpoint,
+        events.c.tenant,
+    )
     .where(STATES["running"], events.c.started_at.is_not(None))
     .order_by(events.c.started_at)
     .limit(10)
@@ -630,13 +654,26 @@ OLD = (
 )
 
 
+#: The id of the other body that came under an event's id.
+CONFLICT = sa.select(events.c.conflict_id).where(*_IDENTIFIED)
+
+#: Keep on an event the id of the first other body that came under its id.
+NOTE_CONFLICT = (
+    events.update()
+    .where(*_IDENTIFIED, events.c.conflict_id.is_(None))
+    .values(conflict_id=bindparam("conflict_"))
+    .returning(events.c.seq)
+)
+
+
 def newest(
     state: str | None,
     type: str | None = None,
     endpoint: str | None = None,
     unhandled: bool | None = None,
+    tenant: str | None = None,
 ) -> sa.Select[Any]:
-    """The newest events, of one state, type or endpoint if it is given.
+    """The newest events, of one state, type, endpoint or tenant if it is given.
 
     :raises ValueError: if there is no such state.
     """
@@ -660,4 +697,6 @@ def newest(
         query = query.where(events.c.type == type)
     if endpoint is not None:
         query = query.where(events.c.endpoint == endpoint)
+    if tenant is not None:
+        query = query.where(events.c.tenant == tenant)
     return query.order_by(events.c.seq.desc())

@@ -19,10 +19,11 @@ from sqlalchemy.engine import Connection
 from ..errors import InboxUnavailable
 from . import queries
 from .commits import Transaction
+from .conversations import Conversations
 from .database import Database
 from .driver import Row, Statement
-from .records import Claim, HandlerState, Progress, Verdict
-from .rows import claim_values, handler_states, run_values
+from .records import Arrival, Claim, HandlerState, Identity, Progress, Verdict
+from .rows import claim_values, handler_states, identified, run_values
 
 #: How often a claim is tried that met other processes in the same instant.
 _TRIES = 5
@@ -53,6 +54,7 @@ class EventQueue:
         self.lease = lease
         self.clock = clock
         self._endpoints = endpoints or self._all_endpoints
+        self._conversations = Conversations(database, clock)
 
     def accept(
         self,
@@ -61,26 +63,34 @@ class EventQueue:
         *,
         endpoint: str,
         event_type: str | None,
-        key: str | None = None,
+        tenant: str = "",
+        endpoint_id: str | None = None,
+        names: Sequence[str] = (),
         received_at: float | None = None,
         signed_at: float | None = None,
         traceparent: str | None = None,
         dead: str | None = None,
-    ) -> bool:
+    ) -> Arrival:
         """Store a delivery. Durable when it returns.
 
+        :param tenant: whose it is, where the endpoint serves many.
+        :param endpoint_id: YCloud's id of the endpoint it was sent to.
+        :param names: those of its conversation; that they are of one is kept.
         :param signed_at: what its signature says, in unix seconds.
         :param traceparent: the trace it belongs to, as W3C Trace Context has it.
         :param dead: why it is a dead letter from the start.
-        :returns: whether it is new; ``False`` if the id is known.
         :raises InboxUnavailable: if it was not stored.
         """
         now = self.clock() if received_at is None else received_at
+        if len(names) > 1:
+            self._conversations.learn(names)
         row = {
             "id": event_id,
             "endpoint": endpoint,
+            "tenant": tenant,
+            "endpoint_id": endpoint_id,
             "type": event_type,
-            "key": None if dead else key,
+            "key": names[0] if names and not dead else None,
             "received_at": now,
             "signed_at": signed_at,
             "state": "dead" if dead else "pending",
@@ -93,28 +103,82 @@ class EventQueue:
         }
         return self.database.write_single_together(self._insert, row)
 
-    def _insert(self, tx: Connection, rows: list[dict[str, Any]]) -> list[bool]:
-        """Insert events, and tell of each whether it is new."""
-        by_id: dict[str, dict[str, Any]] = {}
-        for row in rows:
-            if row["id"] in by_id:  # of the same id twice, one is new
-                by_id[row["id"]]["redeliveries"] += 1
+    def accept_conflict(
+        self,
+        identity: Identity,
+        other_id: str,
+        body: bytes,
+        *,
+        event_type: str | None,
+        endpoint_id: str | None = None,
+        signed_at: float | None = None,
+    ) -> bool:
+        """Keep another body that came under a known id, as a dead letter; only the first.
+
+        :param other_id: the dead letter's own id.
+        :returns: whether it is the first.
+        :raises InboxUnavailable: if it was not stored.
+        """
+        values = identified(identity)
+        if self.database.read(lambda tx: tx.execute(queries.CONFLICT, values).scalar()):
+            return False
+        self.accept(
+            other_id,
+            body,
+            endpoint=identity.endpoint,
+            tenant=identity.tenant,
+            endpoint_id=endpoint_id,
+            event_type=event_type,
+            signed_at=signed_at,
+            dead=f"the event id {identity.id} is known with another body",
+        )
+        values["conflict_"] = other_id
+        return bool(self.database.write_single(lambda tx: _note_conflict(tx, values)))
+
+    def _insert(self, tx: Connection, rows: list[dict[str, Any]]) -> list[Arrival]:
+        """Insert events, and tell what became of each."""
+        batch: dict[Identity, dict[str, Any]] = {}
+        later: list[int] = []  # of the same id as one before, with another body
+        for position, row in enumerate(rows):
+            first = batch.setdefault(_identity(row), row)
+            if first is row:
+                batch[_identity(row)] = {**row}
+            elif first["body"] == row["body"]:
+                first["redeliveries"] += 1
             else:
-                by_id[row["id"]] = {**row}
+                later.append(position)
+        became = self._insert_batch(tx, batch)
+        arrivals: dict[int, Arrival] = {}
+        if later:
+            those = self._insert(tx, [rows[position] for position in later])
+            arrivals.update(zip(later, those, strict=True))
+        for position, row in enumerate(rows):
+            if position not in arrivals:
+                arrivals[position] = became[_identity(row)]
+                if arrivals[position] == "accepted":  # of those alike, one is new
+                    became[_identity(row)] = "duplicate"
+        return [arrivals[position] for position in range(len(rows))]
+
+    def _insert_batch(
+        self, tx: Connection, batch: dict[Identity, dict[str, Any]]
+    ) -> dict[Identity, Arrival]:
         dialect = self.database.dialect
-        if dialect == "sqlite" or len(by_id) == 1:
+        if dialect == "sqlite" or len(batch) == 1:
             insert = queries.INSERT_ONE[dialect]
-            found = [insert.run(tx, row)[0] for row in by_id.values()]
+            found = [insert.run(tx, row)[0] for row in batch.values()]
         else:
-            found = _insert_many(tx, by_id)
+            found = _insert_many(tx, batch)
+        became: dict[Identity, Arrival] = {}
+        waiting = set()
+        for id, endpoint, tenant, redeliveries, differs, parked, key in found:
+            identity = Identity(id, endpoint, tenant)
+            new = redeliveries == batch[identity]["redeliveries"]
+            became[identity] = "accepted" if new else "conflict" if differs else "duplicate"
+            if parked:
+                waiting.add(key)
         if dialect != "sqlite":
-            self._release_orphans(tx, {key for _, _, parked, key in found if parked})
-        new = {id for id, times, *_ in found if times == by_id[id]["redeliveries"]}
-        answers = []
-        for row in rows:
-            answers.append(row["id"] in new)
-            new.discard(row["id"])
-        return answers
+            self._release_orphans(tx, waiting)
+        return became
 
     def _release_orphans(self, tx: Connection, keys: Iterable[str]) -> list[str]:
         """On PostgreSQL, after events were parked: what they wait for may have just ended.
@@ -124,23 +188,23 @@ class EventQueue:
         values = {"keys_": list(keys), "now_": self.clock()}
         return [row[0] for row in queries.RELEASE_ORPHANS.run(tx, values)] if keys else []
 
-    def claim(self, event_id: str | None = None) -> Claim | None:
-        """Take the next due event, or the one of that id if it is due.
+    def claim(self, identity: Identity | None = None) -> Claim | None:
+        """Take the next due event, or that one if it is due.
 
         Events of one key are taken in order of arrival, one at a time. One that waits
         for its retry holds back none.
         """
-        claims = self.fetch(1, event_id=event_id)
+        claims = self.fetch(1, identity=identity)
         return claims[0] if claims else None
 
-    def fetch(self, limit: int, *, event_id: str | None = None) -> list[Claim]:
+    def fetch(self, limit: int, *, identity: Identity | None = None) -> list[Claim]:
         """Take due events, in the order in which they fell due.
 
         An event that was never tried fell due when it arrived. Whatever the clock says
         now, it is due.
 
         :param limit: how many at most.
-        :param event_id: only that one.
+        :param identity: only that one.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
         endpoints = list(self._endpoints())
@@ -149,25 +213,25 @@ class EventQueue:
         for _ in range(_MOST_LOOKS):
             if wanted == 0:
                 break
-            taken, met = self._take(wanted, endpoints, event_id)
+            taken, met = self._take(wanted, endpoints, identity)
             claims += taken
             # What was parked instead has let those behind it come nearer.
-            wanted = limit - len(claims) if met == wanted and event_id is None else 0
+            wanted = limit - len(claims) if met == wanted and identity is None else 0
         return claims
 
     def _take(
-        self, limit: int, endpoints: list[str], event_id: str | None
+        self, limit: int, endpoints: list[str], identity: Identity | None
     ) -> tuple[list[Claim], int]:
         """Claim some events, and count those that were met, which includes the parked."""
         now = self.clock()
         values: dict[str, Any] = {"now_": now, "until_": now + self.lease}
         values["limit_"] = limit
-        if event_id is not None:
-            values["id_"] = event_id
+        if identity is not None:
+            values |= identified(identity)
         if self.database.dialect != "sqlite":
             return self._take_in_one({**values, "endpoints_": endpoints})
         named = {f"endpoint{number}": name for number, name in enumerate(endpoints)}
-        one_or_all = queries.candidate if event_id else queries.candidates
+        one_or_all = queries.candidate if identity else queries.candidates
         due = one_or_all(len(endpoints))
         values |= named
         if not self.database.read(lambda tx: due.run(tx, values)):
@@ -183,7 +247,7 @@ class EventQueue:
             claimed = [row[:-1] for row in rows if row[0] is not None]
             parked = {row[-1] for row in rows if row[0] is None}
             released = self._release_orphans(tx, parked)
-            if values.get("id_") in released:
+            if "id_" in values and released:
                 raise _LostRace  # it is due again, after all
             return _with_outcomes(tx, claimed), values["limit_"] if released else len(rows)
 
@@ -331,23 +395,24 @@ class EventQueue:
         while after:
             after = self.release_orphans(after)
 
-    def follower(self, claim: Claim) -> str | None:
-        """The id of the next due event of the same conversation; ``None`` without one."""
+    def follower(self, claim: Claim) -> Identity | None:
+        """The next due event of the same conversation; ``None`` without one."""
         if claim.key is None:
             return None
         values = {"key_": claim.key, "now_": self.clock()}
-        return self.database.read(lambda tx: tx.execute(queries.FOLLOWER, values).scalar())
+        row = self.database.read(lambda tx: tx.execute(queries.FOLLOWER, values).first())
+        return None if row is None else Identity(*row)
 
-    def overdue(self, seconds: float, *, limit: int) -> Sequence[str]:
-        """The ids of events that have been due for so long, the oldest first."""
+    def overdue(self, seconds: float, *, limit: int) -> Sequence[Identity]:
+        """The events that have been due for so long, the oldest first."""
         then, endpoints = self.clock() - seconds, self._endpoints()
 
-        def work(tx: Connection) -> list[str]:
-            found: list[str] = []
+        def work(tx: Connection) -> list[Identity]:
+            found: list[Identity] = []
             for endpoint in endpoints:
                 query = queries.OVERDUE.limit(limit - len(found))
                 values = {"then_": then, "endpoint_": endpoint}
-                found += tx.execute(query, values).scalars()
+                found += [Identity(*row) for row in tx.execute(query, values)]
             return found
 
         return self.database.read(work)
@@ -367,7 +432,15 @@ class EventQueue:
         return self.database.read(work)
 
 
-def _insert_many(tx: Connection, by_id: dict[str, dict[str, Any]]) -> list[Row]:
+def _identity(row: dict[str, Any]) -> Identity:
+    return Identity(row["id"], row["endpoint"], row["tenant"])
+
+
+def _note_conflict(tx: Connection, values: dict[str, Any]) -> bool:
+    return tx.execute(queries.NOTE_CONFLICT, values).first() is not None
+
+
+def _insert_many(tx: Connection, by_id: dict[Identity, dict[str, Any]]) -> list[Row]:
     """On PostgreSQL: insert events in one statement."""
     keys: set[str] = set()
     batch = []

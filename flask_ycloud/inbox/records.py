@@ -4,6 +4,48 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal, NamedTuple
+
+#: What became of a delivery: it is new; its id is known; or its id is known with another
+#: body.
+Arrival = Literal["accepted", "duplicate", "conflict"]
+
+
+class Identity(NamedTuple):
+    """What tells an event from all others. Each endpoint, and each tenant of one, has an id
+    space of its own.
+
+    :param id: YCloud's id of the event.
+    :param endpoint: the name of the endpoint that it arrived at.
+    :param tenant: whose it is; empty where the endpoint serves one account.
+    """
+
+    id: str
+    endpoint: str
+    tenant: str = ""
+
+    def __str__(self) -> str:
+        return f"endpoint {self.endpoint!r}" + (self.tenant and f", tenant {self.tenant!r}")
+
+
+class Found:
+    """An event as a row has it."""
+
+    id: str
+    endpoint: str
+    tenant: str | None
+
+    @property
+    def identity(self) -> Identity:
+        """What tells it from all others."""
+        return Identity(self.id, self.endpoint, self.tenant or "")
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What log records and signals say of it."""
+        return {"event_id": self.id, "endpoint": self.endpoint} | (
+            {"tenant": self.tenant} if self.tenant else {}
+        )
 
 
 @dataclass(frozen=True)
@@ -53,7 +95,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class StoredEvent:
+class StoredEvent(Found):
     """An event in the inbox. Its ``repr`` shows no payload.
 
     :param id: YCloud's id, or ``sha256:…`` of a body that was not understood.
@@ -73,6 +115,10 @@ class StoredEvent:
     :param handlers: the outcomes so far; empty in a list.
     :param attempts: every run of a handler, in order of their ends; empty in a list.
     :param position: its place in the order of arrival; ``list(before=…)`` takes it.
+    :param tenant: whose it is; ``None`` where the endpoint serves one account.
+    :param endpoint_id: YCloud's id of the endpoint it was sent to, if the delivery said so.
+    :param conflict_id: the id of a dead letter that has the other body under which the same
+        id came; ``None`` if none did.
     """
 
     id: str
@@ -93,10 +139,13 @@ class StoredEvent:
     running_since: datetime | None = None
     handlers: tuple[HandlerState, ...] = ()
     attempts: tuple[Attempt, ...] = ()
+    tenant: str | None = None
+    endpoint_id: str | None = None
+    conflict_id: str | None = None
 
 
 @dataclass(frozen=True)
-class Claim:
+class Claim(Found):
     """The right to handle an event, until its lease ends or is renewed.
 
     ``attempt`` is the fencing token: a later claim has a higher one, and what an earlier
@@ -111,6 +160,8 @@ class Claim:
     attempt: int
     id: str
     endpoint: str
+    tenant: str | None
+    endpoint_id: str | None
     key: str | None
     received_at: float
     crashes: int
@@ -152,11 +203,15 @@ class RunningHandler:
     """A handler that has run for a second or more, and still runs.
 
     :param seconds: since when.
+    :param endpoint: where its event arrived.
+    :param tenant: whose event it is; ``None`` where the endpoint serves one account.
     """
 
     handler: str
     event_id: str
     seconds: float
+    endpoint: str = ""
+    tenant: str | None = None
 
 
 @dataclass(frozen=True)

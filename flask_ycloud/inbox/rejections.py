@@ -1,4 +1,4 @@
-"""Counts of rejected deliveries: by endpoint and reason, and nothing else of them."""
+"""Counts of deliveries that were rejected or conflicted: by endpoint and reason."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from . import queries
 from .records import StoredEvent
+from .rejections import rejected
 from .rows import stored
 from .store import Inbox
 from .tables import attempts, events
@@ -21,6 +22,12 @@ from .tables import attempts, events
 _LOOKED_AT = 20_000  # events, for one page
 _CHARTED = 100_000  # events, for one chart
 _MINUTE = 60
+_MOST_WITH_ONE_ID = 50
+
+#: Why a delivery is answered 503, so that YCloud sends it again. Other reasons are the
+#: sender's fault.
+OUR_FAULTS = ("inbox unavailable", "secret unavailable")
+_CONFLICT = "conflict"  # counted beside them
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,19 @@ class Page:
 
     events: Sequence[StoredEvent]
     older: int | None
+
+
+@dataclass(frozen=True)
+class Troubles:
+    """Deliveries that became no event, and were counted.
+
+    :param rejected: how many got no 2xx, by endpoint and reason.
+    :param conflicts: how many came under a known id with another body, by endpoint. They
+        are verified, and were answered 200.
+    """
+
+    rejected: dict[tuple[str, str], int]
+    conflicts: dict[str, int]
 
 
 @dataclass
@@ -72,6 +92,7 @@ def search(
     state: str | None = None,
     type: str | None = None,
     endpoint: str | None = None,
+    tenant: str | None = None,
     unhandled: bool | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -88,7 +109,7 @@ def search(
     :raises ValueError: if there is no such state.
     :raises InboxUnavailable: if the inbox cannot be read.
     """
-    query = queries.newest(state, type, endpoint, unhandled).limit(limit)
+    query = queries.newest(state, type, endpoint, unhandled, tenant).limit(limit)
 
     def work(tx: Connection) -> Page:
         first, last = _between(tx, since, until)
@@ -104,6 +125,32 @@ def search(
         return Page(found, lowest if lowest > first else None)
 
     return inbox.database.read(work)
+
+
+def with_id(
+    inbox: Inbox, event_id: str, *, endpoint: str | None = None, tenant: str | None = None
+) -> Sequence[StoredEvent]:
+    """The events of that id, the newest first: each endpoint and tenant may have one.
+
+    :param endpoint: only the one that arrived there.
+    :param tenant: only the one of that tenant.
+    :raises InboxUnavailable: if the inbox cannot be read.
+    """
+    query = queries.newest(None, endpoint=endpoint, tenant=tenant)
+    some = query.where(events.c.id == event_id).limit(_MOST_WITH_ONE_ID)
+    return inbox.database.read(lambda tx: [stored(row) for row in tx.execute(some)])
+
+
+def last_day(inbox: Inbox) -> Troubles:
+    """What became no event in the last day.
+
+    :raises InboxUnavailable: if the inbox cannot be read.
+    """
+    counts = rejected(inbox)
+    return Troubles(
+        {key: count for key, count in counts.items() if key[1] != _CONFLICT},
+        {key[0]: count for key, count in counts.items() if key[1] == _CONFLICT},
+    )
 
 
 def last_hour(inbox: Inbox) -> list[Minute]:

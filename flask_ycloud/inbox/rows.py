@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from . import queries
-from .records import Attempt, HandlerState, Progress, StoredEvent
+from .records import Attempt, HandlerState, Identity, Progress, StoredEvent
 
 _LAST_SECOND = 253_402_300_799.0  # of the year 9999
 _LONGEST_TEXT = 2_000  # characters, of a reason or an error
@@ -60,7 +60,15 @@ def stored(
         running_since=_at(row.started_at) if row.state == "running" else None,
         handlers=handlers,
         attempts=attempts,
+        tenant=row.tenant or None,
+        endpoint_id=row.endpoint_id,
+        conflict_id=row.conflict_id,
     )
+
+
+def identified(identity: Identity) -> dict[str, Any]:
+    """An identity, as the statements take it."""
+    return {f"{name}_": value for name, value in identity._asdict().items()}
 
 
 def at(seconds: float) -> datetime:

@@ -9,16 +9,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ..errors import EventNotFound, EventRunning
+from ..errors import AmbiguousEvent, EventNotFound, EventRunning
 from . import queries
 from .database import Database
 from .queue import EventQueue
-from .records import RunningHandler, Stats, StoredEvent
+from .records import Identity, RunningHandler, Stats, StoredEvent
 from .rows import attempts_of, handler_states, stored
-from .tables import attempts, events, outcomes
+from .tables import IDENTITY, attempts, events, outcomes
 
 _DAY = 86_400.0
 _REPLAYED_AT_ONCE = 500
+_MOST_NAMED = 10
 
 
 class Inbox(EventQueue):
@@ -27,7 +28,7 @@ class Inbox(EventQueue):
     :param database: where it is kept.
     :param lease: seconds that a claim holds if nobody renews it.
     :param retention_days: how long done events are kept; 0 keeps all.
-    :param on_due: called with an event's id when a replay makes it due.
+    :param on_due: called with an event's identity when a replay makes it due.
     :param clock: unix seconds.
     :param endpoints: gives the endpoints whose events may be claimed here.
     """
@@ -38,7 +39,7 @@ class Inbox(EventQueue):
         *,
         lease: float = 60,
         retention_days: float = 30,
-        on_due: Callable[[str], None] = lambda event_id: None,
+        on_due: Callable[[Identity], None] = lambda identity: None,
         clock: Callable[[], float] = time.time,
         endpoints: Callable[[], Sequence[str]] | None = None,
     ) -> None:
@@ -46,20 +47,52 @@ class Inbox(EventQueue):
         self._retention_days = retention_days
         self._on_due = on_due
 
-    def get(self, event_id: str) -> StoredEvent | None:
+    def get(
+        self, event_id: str, *, endpoint: str | None = None, tenant: str | None = None
+    ) -> StoredEvent | None:
         """The event of that id, with the outcomes of its handlers.
 
+        :param endpoint: where it arrived; needed if the id is known at several.
+        :param tenant: whose it is; needed if several have the id.
+        :raises AmbiguousEvent: if the id is known at several endpoints or tenants.
         :raises InboxUnavailable: if the inbox cannot be read.
         """
+        identity = self.find(event_id, endpoint=endpoint, tenant=tenant)
+        if identity is None:
+            return None
 
         def work(tx: Connection) -> StoredEvent | None:
-            row = tx.execute(events.select().where(events.c.id == event_id)).first()
+            row = tx.execute(events.select().where(_is(identity))).first()
             if row is None:
-                return None
+                return None  # it was deleted in between
             states = tuple(state for _, state in handler_states(tx, [row.seq]))
             return stored(row, states, attempts_of(tx, row.seq))
 
         return self.database.read(work)
+
+    def find(
+        self, event_id: str, *, endpoint: str | None = None, tenant: str | None = None
+    ) -> Identity | None:
+        """What tells the event of that id from all others; ``None`` if there is none.
+
+        :raises AmbiguousEvent: if there are several.
+        :raises InboxUnavailable: if the inbox cannot be read.
+        """
+        query = sa.select(*(events.c[name] for name in IDENTITY))
+        query = query.where(events.c.id == event_id).order_by(*query.selected_columns)
+        if endpoint is not None:
+            query = query.where(events.c.endpoint == endpoint)
+        if tenant is not None:
+            query = query.where(events.c.tenant == tenant)
+        some = query.limit(_MOST_NAMED)
+        found = self.database.read(lambda tx: [Identity(*row) for row in tx.execute(some)])
+        if len(found) > 1:
+            places = "; ".join(str(each) for each in found)
+            raise AmbiguousEvent(
+                f"The inbox has several events {event_id!r}: {places}. Say which one by"
+                " its endpoint and its tenant."
+            )
+        return found[0] if found else None
 
     def list(
         self,
@@ -67,6 +100,7 @@ class Inbox(EventQueue):
         state: str | None = None,
         type: str | None = None,
         endpoint: str | None = None,
+        tenant: str | None = None,
         unhandled: bool | None = None,
         before: int | None = None,
         limit: int = 50,
@@ -79,30 +113,45 @@ class Inbox(EventQueue):
         :raises ValueError: if there is no such state.
         :raises InboxUnavailable: if the inbox cannot be read.
         """
-        query = queries.newest(state, type, endpoint, unhandled).limit(limit)
+        query = queries.newest(state, type, endpoint, unhandled, tenant).limit(limit)
         if before is not None:
             query = query.where(events.c.seq < before)
         return self.database.read(lambda tx: [stored(row) for row in tx.execute(query)])
 
-    def replay(self, event_id: str, *, succeeded_too: bool = False) -> None:
+    def replay(
+        self,
+        event_id: str,
+        *,
+        endpoint: str | None = None,
+        tenant: str | None = None,
+        succeeded_too: bool = False,
+    ) -> None:
         """Make an event due at once, with all its attempts before it.
 
         Handlers that have succeeded stay out, unless ``succeeded_too``. So a dead letter
         runs what failed, and a done event runs handlers that were added since.
 
+        :param endpoint: where it arrived; needed if the id is known at several.
+        :param tenant: whose it is; needed if several have the id.
         :raises EventNotFound: if the inbox has no such event.
+        :raises AmbiguousEvent: if the id is known at several endpoints or tenants.
         :raises EventRunning: if it is being handled at this moment.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
-        this = events.c.id == event_id
+        identity = self.find(event_id, endpoint=endpoint, tenant=tenant)
+        if identity is None:
+            raise EventNotFound(f"The inbox has no event {event_id!r}.")
+        this = _is(identity)
         if not self.database.write(lambda tx: self._replay(tx, this, succeeded_too)):
-            if self.get(event_id) is None:
-                raise EventNotFound(f"The inbox has no event {event_id!r}.")
             raise EventRunning(f"Event {event_id!r} is being handled now; try again later.")
-        self._on_due(event_id)
+        self._on_due(identity)
 
     def replay_unhandled(
-        self, *, type: str | None = None, endpoint: str | None = None
+        self,
+        *,
+        type: str | None = None,
+        endpoint: str | None = None,
+        tenant: str | None = None,
     ) -> int:
         """Make due again what no handler was subscribed to, now that there is one.
 
@@ -110,11 +159,12 @@ class Inbox(EventQueue):
 
         :param type: only events of this type.
         :param endpoint: only events of this endpoint.
+        :param tenant: only events of this tenant.
         :returns: how many events are due again.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
-        query = queries.newest("done", type, endpoint, unhandled=True).with_only_columns(
-            events.c.seq, events.c.id
+        query = queries.newest("done", type, endpoint, True, tenant).with_only_columns(
+            events.c.seq, *(events.c[name] for name in IDENTITY)
         )
         before = 2**62
         replayed = 0
@@ -130,7 +180,8 @@ class Inbox(EventQueue):
             )
             replayed += len(again)
             if again:
-                self._on_due(found[-1].id)
+                last = found[-1]
+                self._on_due(Identity(last.id, last.endpoint, last.tenant))
 
     def _replay(
         self, tx: Connection, which: sa.ColumnElement[bool], succeeded_too: bool
@@ -165,8 +216,14 @@ class Inbox(EventQueue):
             rows = [row for each in queries.COUNTS for row in tx.execute(each)]
             unhandled = tx.execute(queries.UNHANDLED_COUNT).scalar() or 0
             running = [
-                RunningHandler(name, event_id, max(0.0, now - started_at))
-                for name, event_id, started_at in tx.execute(queries.LONGEST_RUNNING)
+                RunningHandler(
+                    row.handler,
+                    row.id,
+                    max(0.0, now - row.started_at),
+                    row.endpoint,
+                    row.tenant or None,
+                )
+                for row in tx.execute(queries.LONGEST_RUNNING)
             ]
             return rows, unhandled, running
 
@@ -208,11 +265,12 @@ class Inbox(EventQueue):
         :raises InboxUnavailable: if the inbox cannot be written.
         """
         days = self._retention_days if days is None else days
-        if not days:
-            return 0
         then = {"then_": self.clock() - days * _DAY}
 
         def work(tx: Connection) -> int:
+            self._conversations.forget(tx)
+            if not days:
+                return 0
             old = tx.execute(queries.OLD, then).scalars().all()
             # One may have been replayed since.
             still = events.delete().where(events.c.seq.in_(old), queries.STATES["done"])
@@ -222,3 +280,7 @@ class Inbox(EventQueue):
             return len(gone)
 
         return self.database.write(work)
+
+
+def _is(identity: Identity) -> sa.ColumnElement[bool]:
+    return sa.and_(*(events.c[name] == value for name, value in identity._asdict().items()))

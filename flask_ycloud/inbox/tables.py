@@ -8,28 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..errors import InboxUnavailable
+from .upgrades import UPGRADES
 
 SCHEMA_VERSION = 2
-
-#: The statements that lead from a version to the next.
-UPGRADES: dict[int, tuple[str, ...]] = {
-    1: (
-        "ALTER TABLE ycloud_events ADD COLUMN parked_due_at DOUBLE PRECISION",
-        "ALTER TABLE ycloud_events ADD COLUMN started_at DOUBLE PRECISION",
-        "ALTER TABLE ycloud_events ADD COLUMN handler TEXT",
-        "ALTER TABLE ycloud_events ADD COLUMN unhandled BOOLEAN NOT NULL DEFAULT FALSE",
-        "ALTER TABLE ycloud_refusals RENAME TO ycloud_rejections",
-        "DROP INDEX ix_ycloud_events_due",
-        "DROP INDEX ix_ycloud_events_key",
-        "CREATE INDEX ix_ycloud_events_due ON ycloud_events (endpoint, due_at, seq)"
-        " WHERE due_at IS NOT NULL",
-        "CREATE INDEX ix_ycloud_events_key ON ycloud_events (key, due_at, seq)"
-        " WHERE due_at IS NOT NULL AND key IS NOT NULL",
-        "CREATE INDEX ix_ycloud_events_parked ON ycloud_events (key, (seq + 0))"
-        " WHERE parked_due_at IS NOT NULL",
-        "CREATE INDEX ix_ycloud_events_unhandled ON ycloud_events (seq) WHERE unhandled",
-    )
-}
 
 _SCHEMA_LOCK = 0x59436C6F  # an advisory lock of our own in PostgreSQL
 
@@ -51,8 +32,10 @@ events = sa.Table(
     "ycloud_events",
     metadata,
     sa.Column("seq", _POSITION, primary_key=True),  # order of arrival
-    sa.Column("id", sa.String(128), nullable=False, unique=True),
+    sa.Column("id", sa.String(255), nullable=False),
     sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False, server_default=""),
+    sa.Column("endpoint_id", sa.String(255)),  # at YCloud, as the delivery says
     sa.Column("type", sa.String(128)),  # NULL: not understood
     sa.Column("key", sa.String(32)),
     sa.Column("received_at", sa.Double, nullable=False),
@@ -71,6 +54,9 @@ events = sa.Table(
     sa.Column("reason", sa.Text),  # why it is a dead letter
     sa.Column("redeliveries", sa.Integer, nullable=False, server_default="0"),
     sa.Column("redelivered_at", sa.Double),
+    # Whether the last redelivery had another body, and the id of the first that had.
+    sa.Column("differs", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("conflict_id", sa.Text),
     sa.Column("traceparent", sa.String(55)),  # W3C Trace Context, of the accept
     sa.Column("body", sa.LargeBinary, nullable=False),  # last: reads of the rest skip it
 )
@@ -91,6 +77,10 @@ def _partial(name: str, *columns: Any, where: str, unique: bool = False) -> None
     )
 
 
+#: An event is known by its endpoint, its tenant and its id. The id comes first: people look
+#: for it without the others.
+IDENTITY = ("id", "endpoint", "tenant")
+sa.Index("ux_ycloud_events_identity", *(events.c[each] for each in IDENTITY), unique=True)
 _partial("due", "endpoint", "due_at", "seq", where="due_at IS NOT NULL")
 _partial("key", "key", "due_at", "seq", where="due_at IS NOT NULL AND key IS NOT NULL")
 _partial("parked", "key", ARRIVAL, where="parked_due_at IS NOT NULL")
@@ -126,6 +116,16 @@ attempts = sa.Table(
     sa.Column("seconds", sa.Double),
     sa.Column("error", sa.Text),
     sqlite_with_rowid=False,
+)
+
+#: The conversation that a customer's name stands for, where one has several: both are the
+#: hashes that ``events.key`` has.
+conversations = sa.Table(
+    "ycloud_conversations",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("key", sa.String(32), nullable=False, index=True),
+    sa.Column("seen_at", sa.Double, nullable=False, index=True),
 )
 
 #: How many deliveries were rejected in an hour, since 1970, and why: a word.
@@ -173,7 +173,7 @@ def make_tables(connection: Connection) -> int:
             f" {SCHEMA_VERSION}. Install the one that made them, or newer."
         )
     for older in range(version, SCHEMA_VERSION):
-        for statement in UPGRADES[older]:
+        for statement in UPGRADES[older][connection.dialect.name]:
             connection.exec_driver_sql(statement)
     if version < SCHEMA_VERSION:
         connection.execute(schema.update().values(version=SCHEMA_VERSION))

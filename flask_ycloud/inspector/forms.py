@@ -26,6 +26,7 @@ def filters() -> dict[str, Any]:
         "unhandled": state == _UNHANDLED or None,
         "type": request.args.get("type") or None,
         "endpoint": request.args.get("endpoint") or None,
+        "tenant": request.args.get("tenant") or None,
         "since": _time(request.args.get("since", "")),
         "until": _time(request.args.get("until", "")),
         "before": request.args.get("before", type=_position),

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import urlencode
 
-from flask import abort, current_app, redirect, render_template, request, url_for
+from flask import abort, current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ..errors import InboxUnavailable
 from ..formats import ago, exact
-from ..inbox import Stats, StoredEvent, last_hour, rejected, search
-from ..protocol import EVENT_TYPES, sample_event, variants
+from ..inbox import OUR_FAULTS, Inbox, Stats, StoredEvent, last_day, last_hour, search
+from ..protocol import EVENT_TYPES
 from ..runtime import Runtime, runtime_of
 from ..web import GuardedBlueprint, exempt_from_csrf
-from .actions import dead_ids, id_of, post, replay_all
 from .charts import bars, clock, lines
 from .forms import check_csrf_token, csrf_token, filters, in_query
 from .headers import secure
+from .links import asked_for, event_url, in_form, list_url
 from .masking import masked
+from .replays import replay
+from .samples import id_of, send
 
 
 class InspectorBlueprint(GuardedBlueprint):
@@ -55,6 +56,8 @@ class InspectorBlueprint(GuardedBlueprint):
         self.context_processor(
             lambda: {
                 "csrf_token": csrf_token,
+                "event_url": event_url,
+                "in_form": in_form,
                 "stats": _stats,
                 "slow_seconds": _slow_seconds,
             }
@@ -64,8 +67,9 @@ class InspectorBlueprint(GuardedBlueprint):
 def events() -> ResponseReturnValue:
     """The list, or straight to the event whose id is asked for."""
     wanted = request.args.get("id", "").strip()
-    if wanted and _runtime().inbox.get(wanted):
-        return redirect(url_for(".event", event_id=wanted))
+    if wanted and asked_for(_runtime().inbox, wanted):
+        where = (request.args.get(each, "") for each in ("endpoint", "tenant"))
+        return redirect(event_url(wanted, *where))
     return render_template("ycloud/events.html", **_list(), wanted=wanted)
 
 
@@ -75,8 +79,14 @@ def rows() -> str:
 
 
 def event(event_id: str) -> str:
-    """One event: its payload, and all that happened to it."""
-    found = _get(event_id)
+    """One event: its payload, and all that happened to it; or those that have the id."""
+    inbox = _runtime().inbox
+    some = asked_for(inbox, event_id)
+    if len(some) > 1:
+        return render_template("ycloud/which.html", event_id=event_id, events=some)
+    found = _get(inbox, some[0]) if some else None
+    if found is None:
+        abort(404, f"The inbox has no event {event_id!r}.")
     body, pretty = found.body, None
     try:
         loaded = json.loads(body)
@@ -90,73 +100,26 @@ def event(event_id: str) -> str:
     return render_template(
         "ycloud/event.html",
         event=found,
+        original=_original(inbox, found),
         pretty=pretty,
         raw=None if _runtime().settings.inspector_masks else _as_text(body),
     )
 
 
 def activity() -> str:
-    """Charts of the last hour, and what was rejected in the last day."""
+    """Charts of the last hour, and what became no event in the last day."""
     inbox = _runtime().inbox
-    minutes = last_hour(inbox)
+    minutes, troubles = last_hour(inbox), last_day(inbox)
     return render_template(
         "ycloud/activity.html",
         minutes=minutes,
         arrivals=bars(minutes, "arrived"),
         outcomes=bars(minutes, "succeeded", "failed", "discarded"),
         times=lines(minutes, "mean_seconds", "slowest_seconds"),
-        rejected=rejected(inbox),
+        rejected=troubles.rejected,
+        conflicts=troubles.conflicts,
+        our_faults=OUR_FAULTS,
         clock=clock,
-    )
-
-
-def replay() -> ResponseReturnValue:
-    """Ask, then have events handled again: some, or all dead letters."""
-    ids = request.form.getlist("id")
-    everything = "all" in request.form
-    again = "succeeded_too" in request.form
-    if not ids and not everything:
-        return redirect(url_for(".events", state="dead"))
-    if "sure" not in request.form:
-        count = _runtime().inbox.stats().dead if everything else len(ids)
-        return render_template(
-            "ycloud/replay.html", ids=ids, everything=everything, again=again, count=count
-        )
-    inbox = _runtime().inbox
-    done, left = replay_all(inbox, dead_ids(inbox) if everything else ids, again)
-    if len(ids) == 1:
-        return redirect(url_for(".event", event_id=ids[0], replayed=done, left=left))
-    return redirect(url_for(".events", replayed=done, left=left))
-
-
-def send() -> str:
-    """A sample from the catalogue, through the real route of an endpoint."""
-    runtime = _runtime()
-    wanted = request.values.get("type", "sms.message.updated")
-    if wanted not in EVENT_TYPES:
-        abort(404, f"{wanted!r} is no documented event type.")
-    variant = request.values.get("variant") or None
-    if variant not in (None, *variants(wanted)):
-        variant = None
-    name = request.values.get("endpoint") or None
-    name = name if name in runtime.endpoints else runtime.endpoint_named(None)
-    body, answer, sent_id = request.form.get("body"), None, None
-    if body is None:
-        sample = sample_event(wanted, variant=variant)
-        body = json.dumps(sample, indent=2, ensure_ascii=False)
-    else:
-        answer, sent_id = post(runtime, name, body.encode()), id_of(body)
-    return render_template(
-        "ycloud/send.html",
-        types=EVENT_TYPES,
-        wanted=wanted,
-        variants=variants(wanted),
-        variant=variant,
-        endpoints=runtime.endpoints,
-        endpoint=name,
-        body=body,
-        answer=answer,
-        sent_id=sent_id,
     )
 
 
@@ -168,18 +131,15 @@ def _list() -> dict[str, Any]:
         "query": query,
         # The first page, unless somebody is choosing from it.
         "live": "before" not in found and found.get("state") != "dead",
-        "rows_url": _url(".rows", query),
-        "newest_url": _url(".events", query, before=None),
-        "older_url": _url(".events", query, before=page.older),
+        "rows_url": list_url(".rows", query),
+        "newest_url": list_url(".events", query, before=None),
+        "older_url": list_url(".events", query, before=page.older),
         "types": EVENT_TYPES,
         "endpoints": runtime.endpoints,
+        "tenants": "tenant" in found
+        or any(each.tenant for each in page.events)
+        or any(map(runtime.serves_many, runtime.endpoints)),
     }
-
-
-def _url(view: str, query: dict[str, Any], **changes: Any) -> str:
-    """A list's URL. By hand, since url_for has an argument named endpoint, as we have."""
-    wanted = {name: v for name, v in {**query, **changes}.items() if v is not None}
-    return url_for(view) + (f"?{urlencode(wanted)}" if wanted else "")
 
 
 def _stats() -> Stats | None:
@@ -194,11 +154,18 @@ def _slow_seconds() -> float:
     return _runtime().settings.slow_handler_seconds
 
 
-def _get(event_id: str) -> StoredEvent:
-    found = _runtime().inbox.get(event_id)
-    if found is None:
-        abort(404, f"The inbox has no event {event_id!r}.")
-    return found
+def _get(inbox: Inbox, event: StoredEvent) -> StoredEvent | None:
+    event_id, endpoint, tenant = event.identity
+    return inbox.get(event_id, endpoint=endpoint, tenant=tenant)
+
+
+def _original(inbox: Inbox, event: StoredEvent) -> StoredEvent | None:
+    """The event under whose id this body came, if this is a conflict."""
+    event_id = id_of(event.body) if event.type else None
+    if event_id is None or event_id == event.id:
+        return None
+    found = inbox.get(event_id, endpoint=event.endpoint, tenant=event.tenant or "")
+    return found if found and found.conflict_id == event.id else None
 
 
 def _as_text(body: bytes) -> str:

@@ -3,7 +3,7 @@
 Nothing here needs Flask or a database.
 """
 
-from .event import Event, body_id, ordering_key, parse_event, read_time
+from .event import Event, body_id, conversation_names, parse_event, read_time
 from .event_types import (
     EVENT_TYPES,
     KNOWN_SUBSCRIPTIONS,
@@ -15,26 +15,38 @@ from .event_types import (
     sample_event,
     variants,
 )
-from .sending import Answer, attempt, post, post_all, signed_headers
-from .signature import HEADER, Signature, sign, verify
+from .sending import (
+    SAMPLE_ENDPOINT_ID,
+    Answer,
+    Target,
+    attempt,
+    post,
+    post_all,
+    signed_headers,
+)
+from .signature import ENDPOINT_ID_HEADER, HEADER, Signature, read_signature, sign, verify
 
 __all__ = [
+    "ENDPOINT_ID_HEADER",
     "EVENT_TYPES",
     "HEADER",
     "KNOWN_SUBSCRIPTIONS",
+    "SAMPLE_ENDPOINT_ID",
     "Answer",
     "Event",
     "EventType",
     "Signature",
+    "Target",
     "attempt",
     "body_id",
     "closest_hint",
+    "conversation_names",
     "find",
-    "ordering_key",
     "parse_event",
     "patterns",
     "post",
     "post_all",
+    "read_signature",
     "read_time",
     "sample",
     "sample_event",

@@ -29,7 +29,9 @@ else:
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))", re.A
 )
-_LONGEST_NAME = 128  # of an id, says YCloud's schema; no documented type comes near it
+# YCloud's schema says 128 for an id, its Developer Kit tells receivers to take 255.
+_LONGEST = {"id": 255}
+_LONGEST_NAME = 128  # no documented type comes near it
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,12 @@ class Event(Generic[DataT_co]):
     :param data: the type's own object, such as ``whatsappMessage``.
     :param raw: the whole object as it arrived.
     :param endpoint: the name of the :class:`WebhookBlueprint` it arrived at.
+    :param tenant: whose it is, where the endpoint serves many; ``None`` where it does not.
+    :param endpoint_id: YCloud's id of the webhook endpoint that it was sent to; ``None`` if
+        the delivery did not say.
     :param attempt: which try of this handler this is; 1 at first.
     :param received_at: when it was accepted; aware, in UTC.
+    :param body: the raw bytes as they arrived; what was signed.
     :param connect: what :attr:`connection` calls, while a handler runs.
     """
 
@@ -59,6 +65,9 @@ class Event(Generic[DataT_co]):
     endpoint: str = ""
     attempt: int = 1
     received_at: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    tenant: str | None = None
+    endpoint_id: str | None = None
+    body: bytes = field(default=b"", repr=False, compare=False)
     connect: Callable[[], Connection] | None = field(
         default=None, repr=False, compare=False
     )
@@ -82,12 +91,19 @@ class Event(Generic[DataT_co]):
 
 
 def parse_event(
-    body: bytes, *, endpoint: str = "", received_at: datetime | None = None
+    body: bytes,
+    *,
+    endpoint: str = "",
+    tenant: str | None = None,
+    endpoint_id: str | None = None,
+    received_at: datetime | None = None,
 ) -> Event[Any]:
     """Read an event from the body of a delivery.
 
     :param body: the raw bytes, already verified.
     :param endpoint: where it arrived.
+    :param tenant: whose it is.
+    :param endpoint_id: YCloud's id of the endpoint.
     :param received_at: when it was accepted; now if left out.
     :raises EventNotUnderstood: if it is not a JSON object with the four common
         properties. Nothing else is raised, whatever the bytes.
@@ -104,7 +120,10 @@ def parse_event(
         data=_data(event_type, raw),
         raw=raw,
         endpoint=endpoint,
+        tenant=tenant,
+        endpoint_id=endpoint_id,
         received_at=received_at or datetime.now(timezone.utc),
+        body=body,
     )
 
 
@@ -113,21 +132,38 @@ def body_id(body: bytes) -> str:
     return "sha256:" + hashlib.sha256(body).hexdigest()
 
 
-def ordering_key(event: Event[Any]) -> str | None:
-    """What the catalogue calls the conversation of this event; ``None`` if it has none.
+def conversation_names(event: Event[Any]) -> tuple[str, ...]:
+    """The names of the conversation that this event belongs to, the best first.
 
-    Two events with the same key are handled in order of arrival. Each endpoint has keys
-    of its own: no event waits for one of an app that is not there. It is hashed, since the
-    values are telephone numbers, and of a length we do not choose.
+    Two events with a name in common are handled in order of arrival. An event has several
+    if its customer has: a user id and a telephone number. It has none if the catalogue
+    does not order its type.
+
+    Each endpoint and each tenant has names of its own: no event waits for one of an app
+    that is not there. They are hashed, since they are made of telephone numbers.
     """
     known = EVENT_TYPES.get(event.type)
-    if known is None or not known.key or not isinstance(event.data, dict):
-        return None
-    values = [event.data.get(each) for each in known.key]
-    if not all(isinstance(value, str) and value for value in values):
-        return None
-    conversation = json.dumps([event.endpoint, known.properties[0], *values])
-    return hashlib.sha256(conversation.encode()).hexdigest()[:32]
+    if known is None or not isinstance(event.data, dict):
+        return ()
+    found: list[tuple[str, list[str]]] = []
+    for kind, fields in known.keys:
+        values = [_text_at(event.data, path) for path in fields]
+        if all(values):
+            found.append((kind, values))
+    alike = [(kind, *values) for kind, values in found if kind == found[0][0]]
+    place = (event.endpoint, event.tenant or "")
+    return tuple(dict.fromkeys(_hash(*place, *each) for each in alike))
+
+
+def _text_at(data: Any, path: str) -> str:
+    """The text at a dotted path, or an empty one. Numbers come with a plus and without."""
+    for step in path.split("."):
+        data = data.get(step) if isinstance(data, dict) else None
+    return data.removeprefix("+") if isinstance(data, str) else ""
+
+
+def _hash(*values: str) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:32]
 
 
 def _load(body: bytes) -> dict[str, Any]:
@@ -166,9 +202,10 @@ def _name(raw: dict[str, Any], *properties: str) -> str:
     value = next((raw[each] for each in properties if each in raw), None)
     if not isinstance(value, str) or not value:
         raise EventNotUnderstood(f"the event has no {properties[0]}")
-    if len(value) > _LONGEST_NAME or not value.isprintable():
+    longest = _LONGEST.get(properties[0], _LONGEST_NAME)
+    if len(value) > longest or not value.isprintable():
         raise EventNotUnderstood(
-            f"the event's {properties[0]} is not up to {_LONGEST_NAME} printable characters"
+            f"the event's {properties[0]} is not up to {longest} printable characters"
         )
     return value
 

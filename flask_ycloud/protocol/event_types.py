@@ -15,12 +15,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 #: The properties that every event has beside its type's own.
 COMMON_PROPERTIES = frozenset({"id", "type", "apiVersion", "createTime"})
 
 _SAMPLES = files("flask_ycloud.protocol") / "samples"
+
+
+class Key(NamedTuple):
+    """What names a conversation: the values of some fields of an event's data.
+
+    :param kind: what is named. Keys of one kind are comparable across event types, and two
+        of one kind in one event are two names of the same conversation.
+    :param fields: the fields, by dotted path. All must be there.
+    """
+
+    kind: str
+    fields: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -31,15 +43,15 @@ class EventType:
     :param meaning: when YCloud sends it.
     :param properties: the event's property that holds its data. The first that is
         there counts: some types carry one of two, or are seen under an older name.
-    :param key: the fields of the data that name the conversation. Events with equal
-        values are handled one at a time, in order of arrival. Empty: in any order.
+    :param keys: the names that its conversation may have, the best first. Events of one
+        conversation are handled one at a time, in order of arrival. Empty: in any order.
     :param documented_at: the page that has it, if it has none of its own.
     """
 
     name: str
     meaning: str
     properties: tuple[str, ...]
-    key: tuple[str, ...] = ()
+    keys: tuple[Key, ...] = ()
     documented_at: str | None = None
 
     @property
@@ -51,100 +63,147 @@ class EventType:
 
 
 _PAGES = "https://docs.ycloud.com/en/api-reference/webhook-reference"
-_INBOUND = ("from", "to")
-_STATUS = ("id",)
-_CALL = ("wacid",)
-_GROUP = ("whatsappGroup",)
+_GROUP_DATA = ("whatsappGroup",)
+
+
+def _key(kind: str, *fields: str) -> tuple[Key]:
+    return (Key(kind, fields),)
+
+
+_GROUP = _key("group", "groupId")
+#: A customer of WhatsApp has a user id, a telephone number, or both. The user id comes
+#: first: where there are both, it is the one that stays. A member's message belongs to the
+#: group. https://docs.ycloud.com/reference/use-business-scoped-user-ids
+_CUSTOMER = (
+    *_GROUP,
+    Key("customer", ("fromUserId", "to")),
+    Key("customer", ("from", "to")),
+    # The note that a customer's user id has changed has no other name of the customer.
+    Key("customer", ("system.previous_user_id", "to")),
+)
+#: What a human answers in the WhatsApp Business app belongs to the same conversation.
+_ANSWER = (
+    *_GROUP,
+    Key("customer", ("toUserId", "from")),
+    Key("customer", ("recipientUserId", "from")),
+    Key("customer", ("to", "from")),
+)
+_PREFERENCE = (
+    Key("customer", ("userId", "businessPhoneNumber")),
+    Key("customer", ("contactPhoneNumber", "businessPhoneNumber")),
+)
+_HANDOVER = (
+    Key("handover", ("consumerPhoneNumber", "phoneNumberId")),
+    Key("handovers", ("phoneNumberId",)),
+)
+_MESSAGE = _key("whatsapp message", "id")
+_CALL = _key("call", "wacid")
+_ACCOUNT = _key("account", "id")
+_NUMBER = (*_key("number", "phoneNumber"), *_key("number id", "id"))
+_TEMPLATE = _key("template", "wabaId", "name", "language")
+_PERSON = _key("messenger", "from", "to")
+_CONTACT = _key("contact", "id")
+_NOTE = _key("contact", "contactId")
+_UNSUBSCRIBER = _key("unsubscriber", "phoneNumber")
 
 _DOCUMENTED = (
     EventType(
         "email.delivery.updated",
         "An e-mail was delivered or has failed.",
         ("emailDelivery",),
-        ("emailId",),
+        _key("email", "emailId"),
     ),
     EventType(
         "sms.message.updated",
         "An SMS was delivered or could not be.",
         # Public receivers read smsMessage; the schema says sms.
         ("sms", "smsMessage"),
-        _STATUS,
+        _key("sms", "id"),
     ),
-    EventType("sms.inbound.received", "A user answered by SMS.", ("smsInbound",), _INBOUND),
+    EventType(
+        "sms.inbound.received",
+        "A user answered by SMS.",
+        ("smsInbound",),
+        _key("sms conversation", "from", "to"),
+    ),
     EventType(
         "voice.message.updated",
         "A voice message was delivered or could not be.",
         ("voice",),
-        _STATUS,
+        _key("voice", "id"),
     ),
     EventType(
         "whatsapp.business_account.deleted",
         "A WhatsApp Business Account was deleted.",
         ("whatsappBusinessAccount",),
+        _ACCOUNT,
     ),
     EventType(
         "whatsapp.business_account.reviewed",
         "A WhatsApp Business Account was reviewed.",
         ("whatsappBusinessAccount",),
+        _ACCOUNT,
     ),
     EventType(
         "whatsapp.business_account.updated",
         "A WhatsApp Business Account changed: a violation, a restriction, a ban.",
         ("whatsappBusinessAccount",),
+        _ACCOUNT,
     ),
     EventType(
         "whatsapp.inbound_message.received",
         "A customer sent a WhatsApp message.",
         ("whatsappInboundMessage",),
-        _INBOUND,
+        _CUSTOMER,
     ),
     EventType(
         "whatsapp.message.updated",
         "A WhatsApp message of yours was sent, delivered, read, or has failed.",
-        ("whatsappMessage",),
-        _STATUS,
+        # The second in place of the first, for a message to a group.
+        ("whatsappMessage", "whatsappGroup"),
+        (*_MESSAGE, *_GROUP),
     ),
     EventType(
         "whatsapp.echo_message.created",
         "An agent that was set up by API sent a WhatsApp message.",
         ("whatsappMessage",),
-        _STATUS,
+        _MESSAGE,
     ),
     EventType(
         "whatsapp.echo_message.updated",
         "The status of an agent's message changed; a late one may come after a later one.",
         ("whatsappMessage",),
-        _STATUS,
+        _MESSAGE,
     ),
     EventType(
         "whatsapp.meta_business_agent.handover.updated",
         "Control of a conversation was taken from an agent that was set up by API.",
         ("whatsappMetaBusinessAgent",),
-        ("consumerPhoneNumber", "phoneNumberId"),
+        _HANDOVER,
     ),
     EventType(
         "whatsapp.group.lifecycle_update",
         "A WhatsApp group was created or deleted, or could not be.",
+        _GROUP_DATA,
         _GROUP,
-        ("groupId",),
     ),
     EventType(
         "whatsapp.group.participants_update",
         "Participants or join requests of a WhatsApp group changed.",
+        _GROUP_DATA,
         _GROUP,
-        ("groupId",),
     ),
     EventType(
         "whatsapp.group.settings_update",
         "Settings of a WhatsApp group changed, or could not be changed.",
+        _GROUP_DATA,
         _GROUP,
-        ("groupId",),
     ),
     EventType(
         "whatsapp.group.status_update",
         "A WhatsApp group was suspended, or its suspension ended.",
+        _GROUP_DATA,
         _GROUP,
-        ("groupId",),
     ),
     EventType(
         "whatsapp.smb.history",
@@ -156,17 +215,19 @@ _DOCUMENTED = (
         "whatsapp.smb.message.created",
         "A message was sent from the WhatsApp Business app.",
         ("whatsappMessage",),
+        _ANSWER,
     ),
     EventType(
         "whatsapp.smb.message.echoes",
         "A message that was sent from the WhatsApp Business app, as an echo.",
         ("whatsappMessage",),
+        _ANSWER,
     ),
     EventType(
         "whatsapp.smb.app.state.sync",
         "Contacts of the WhatsApp Business app were added, changed or removed.",
         ("whatsappSmbAppStateSync",),
-        ("phoneNumber",),
+        _key("business app", "phoneNumber"),
         # It is in no schema. Public receivers that cite this page agree on its shape.
         "https://docs.ycloud.com/reference/webhook-events-payloads",
     ),
@@ -174,36 +235,43 @@ _DOCUMENTED = (
         "whatsapp.phone_number.deleted",
         "A WhatsApp business phone number was deleted.",
         ("whatsappPhoneNumber",),
+        _NUMBER,
     ),
     EventType(
         "whatsapp.phone_number.name_updated",
         "The display name of a phone number was approved or rejected.",
         ("whatsappPhoneNumber",),
+        _NUMBER,
     ),
     EventType(
         "whatsapp.phone_number.quality_updated",
         "The quality rating or the messaging limit of a phone number changed.",
         ("whatsappPhoneNumber",),
+        _NUMBER,
     ),
     EventType(
         "whatsapp.phone_number.business_username_updated",
         "The business username of a phone number changed.",
         ("whatsappPhoneNumber",),
+        _NUMBER,
     ),
     EventType(
         "whatsapp.template.category_updated",
         "The category of a template changed.",
         ("whatsappTemplate",),
+        _TEMPLATE,
     ),
     EventType(
         "whatsapp.template.quality_updated",
         "The quality rating of a template changed.",
         ("whatsappTemplate",),
+        _TEMPLATE,
     ),
     EventType(
         "whatsapp.template.reviewed",
         "The status of a template changed: approved, rejected, paused and so on.",
         ("whatsappTemplate",),
+        _TEMPLATE,
     ),
     EventType(
         "whatsapp.call.connect",
@@ -236,61 +304,85 @@ _DOCUMENTED = (
         _CALL,
     ),
     EventType(
-        "whatsapp.flow.status_change", "The status of a flow changed.", ("flowChanges",)
+        "whatsapp.flow.status_change",
+        "The status of a flow changed.",
+        ("flowChanges",),
+        _key("flow", "flowId"),
     ),
     EventType(
         "whatsapp.payment.updated",
         "A WhatsApp payment changed.",
         ("whatsappPayment",),
-        ("referenceId",),
+        _key("payment", "referenceId"),
     ),
     EventType(
         "whatsapp.user.preferences",
         "A WhatsApp user stopped or resumed marketing messages.",
         ("whatsappUserPreference",),
+        _PREFERENCE,
     ),
     EventType(
         "messenger.inbound_message.received",
         "A customer sent a text message in Messenger.",
         ("messengerInboundMessage",),
-        _INBOUND,
+        _PERSON,
     ),
     EventType(
         "messenger.inbound_message.updated",
         "A customer edited a message in Messenger.",
         ("messengerInboundMessage",),
-        _INBOUND,
+        _PERSON,
     ),
     EventType(
         "messenger.message.updated",
         "A Messenger message of yours was sent, delivered, read, or has failed.",
         ("messengerMessage",),
-        _STATUS,
+        _key("messenger message", "id"),
     ),
     EventType(
         "messenger.message_reaction.updated",
         "A customer reacted to a Messenger message, or took the reaction back.",
         ("messengerMessageReaction",),
-        ("metaMessageId", "psid"),
+        _key("reaction", "metaMessageId", "psid"),
     ),
-    EventType("contact.created", "A contact was created.", ("contactCreated",), _STATUS),
+    EventType("contact.created", "A contact was created.", ("contactCreated",), _CONTACT),
     EventType(
         "contact.attributes_changed",
         "Attributes of a contact changed.",
         ("contactAttributesChanged",),
-        _STATUS,
+        _CONTACT,
     ),
-    EventType("contact.deleted", "A contact was deleted.", ("contactDeleted",), _STATUS),
+    EventType("contact.deleted", "A contact was deleted.", ("contactDeleted",), _CONTACT),
+    EventType(
+        "contact.note.created",
+        "A note on a contact was written.",
+        ("contactNote",),
+        _NOTE,
+    ),
+    EventType(
+        "contact.note.updated",
+        "A note on a contact was changed.",
+        ("contactNote",),
+        _NOTE,
+    ),
+    EventType(
+        "contact.note.deleted",
+        "A note on a contact was deleted.",
+        ("contactNote",),
+        _NOTE,
+    ),
     EventType(
         "contact.unsubscribe.created",
         "A contact unsubscribed from messages.",
         # The documented example says unsubscriberChanged; the schema the other.
         ("contactUnsubscribeCreated", "unsubscriberChanged"),
+        _UNSUBSCRIBER,
     ),
     EventType(
         "contact.unsubscribe.deleted",
         "A contact resumed the subscription to messages.",
         ("contactUnsubscribeDeleted", "unsubscriberChanged"),
+        _UNSUBSCRIBER,
     ),
 )
 
@@ -366,12 +458,12 @@ def find(name: str, event: dict[str, Any], path: str) -> tuple[Any, str | int]:
         known = EVENT_TYPES[name].properties
         into = next((event[each] for each in known if each in event), event)
     for each in steps[:-1]:
-        key = _key(into, each, path)
+        key = _step(into, each, path)
         into = into.setdefault(key, {}) if isinstance(into, dict) else into[key]
-    return into, _key(into, steps[-1], path)
+    return into, _step(into, steps[-1], path)
 
 
-def _key(into: Any, step: str, path: str) -> Any:
+def _step(into: Any, step: str, path: str) -> Any:
     if isinstance(into, dict) and step:
         return step
     if isinstance(into, list) and step.isdecimal() and int(step) < len(into):

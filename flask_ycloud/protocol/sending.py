@@ -10,7 +10,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from .signature import HEADER, sign
+from .signature import ENDPOINT_ID_HEADER, HEADER, sign
+
+#: An endpoint's id as YCloud gives one: the example of WebhookEndpoint in its OpenAPI.
+SAMPLE_ENDPOINT_ID = "wh627c8640675de8fc689ab9d9"
 
 _AT_ONCE = 8
 
@@ -34,21 +37,44 @@ class Answer:
         return 200 <= self.status < 300
 
 
-def signed_headers(body: bytes, secret: str | bytes) -> dict[str, str]:
-    """The headers of a delivery, signed now."""
-    return {"Content-Type": "application/json", HEADER: sign(body, secret)}
+@dataclass(frozen=True)
+class Target:
+    """Where deliveries go, and how they are signed.
+
+    :param url: of http or https.
+    :param secret: the endpoint's signing secret.
+    :param endpoint_id: the endpoint's id at YCloud; ``None`` leaves its header out.
+    """
+
+    url: str
+    secret: str | bytes = field(repr=False)
+    endpoint_id: str | None = SAMPLE_ENDPOINT_ID
 
 
-def post(url: str, body: bytes, secret: str | bytes, *, timeout: float = 10) -> Answer:
+def signed_headers(
+    body: bytes, secret: str | bytes, endpoint_id: str | None = SAMPLE_ENDPOINT_ID
+) -> dict[str, str]:
+    """The headers of a delivery, signed now.
+
+    :param endpoint_id: the endpoint's id at YCloud; ``None`` leaves its header out.
+    """
+    headers = {"Content-Type": "application/json", HEADER: sign(body, secret)}
+    if endpoint_id is not None:
+        headers[ENDPOINT_ID_HEADER] = endpoint_id
+    return headers
+
+
+def post(target: Target, body: bytes, *, timeout: float = 10) -> Answer:
     """Sign a body, send it, and give the answer, whatever its status.
 
-    :param timeout: seconds to wait for it.
+    :param timeout: seconds to wait for the answer. How long YCloud waits is not documented.
     :raises ValueError: if the URL is not one of http or https.
     :raises OSError: if there is no answer.
     """
-    if not url.startswith(("http://", "https://")):
-        raise ValueError(f"{url!r} is no http:// or https:// URL.")
-    request = urllib.request.Request(url, body, signed_headers(body, secret))  # noqa: S310
+    if not target.url.startswith(("http://", "https://")):
+        raise ValueError(f"{target.url!r} is no http:// or https:// URL.")
+    headers = signed_headers(body, target.secret, target.endpoint_id)
+    request = urllib.request.Request(target.url, body, headers)  # noqa: S310
     started = time.perf_counter()
     try:
         with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310
@@ -59,17 +85,17 @@ def post(url: str, body: bytes, secret: str | bytes, *, timeout: float = 10) -> 
     return Answer(status, text.decode("utf-8", "replace"), time.perf_counter() - started)
 
 
-def attempt(url: str, body: bytes, secret: str | bytes, *, timeout: float = 10) -> Answer:
+def attempt(target: Target, body: bytes, *, timeout: float = 10) -> Answer:
     """Like :func:`post`, but no answer is one too: its status is 0."""
     started = time.perf_counter()
     try:
-        return post(url, body, secret, timeout=timeout)
+        return post(target, body, timeout=timeout)
     except OSError:
         return Answer(0, "", time.perf_counter() - started)
 
 
 def post_all(
-    url: str, bodies: Iterable[bytes], secret: str | bytes, *, rate: float | None = None
+    target: Target, bodies: Iterable[bytes], *, rate: float | None = None
 ) -> Iterator[Answer]:
     """Send many, a few at a time, and give the answers in the order of the bodies.
 
@@ -81,7 +107,7 @@ def post_all(
         for number, body in enumerate(bodies):
             if rate is not None:
                 time.sleep(max(0.0, started + number / rate - time.perf_counter()))
-            waiting.append(pool.submit(attempt, url, body, secret))
+            waiting.append(pool.submit(attempt, target, body))
             while len(waiting) > 2 * _AT_ONCE or (waiting and waiting[0].done()):
                 yield waiting.popleft().result()
         for each in waiting:

@@ -4,39 +4,27 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
+from werkzeug.routing import Rule
 
 from .. import tracing
 from ..cli import ycloud_cli
 from ..dispatch import make_dispatcher, prepare
-from ..errors import (
-    ConfigurationError,
-    EventNotUnderstood,
-    InboxUnavailable,
-    SignatureError,
-    type_and_stack,
-)
-from ..handlers import (
-    Handlers,
-    announce,
-    delivery_rejected,
-    event_accepted,
-    event_dead,
-    event_duplicated,
-)
+from ..errors import ConfigurationError, InboxUnavailable, SignatureError
+from ..handlers import Handlers, announce, delivery_rejected
 from ..inbox import Inbox
 from ..logs import log
-from ..protocol import HEADER, body_id, ordering_key, parse_event
+from ..protocol import HEADER
 from ..runtime import Endpoint, Runtime, attach, runtime_of
-from ..settings import secrets_of
+from ..signing_secrets import Lookup, Secrets, configured
+from .accepting import accept
 from .csrf import exempt_from_csrf
-from .deliveries import Delivery, read_delivery
+from .deliveries import read_delivery
 
 if TYPE_CHECKING:
     from ..payloads import OnEvent
@@ -44,6 +32,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _RETRY_AFTER_SECONDS = 10
+_LONG = float("inf")
 # All of them come here, so that a wrong one gets an answer of ours.
 _METHODS = ["POST", "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -51,13 +40,27 @@ _METHODS = ["POST", "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
 class WebhookBlueprint(Blueprint):
     """An endpoint that receives YCloud's deliveries at ``<url_prefix>/webhook``.
 
-    All endpoints of an app share one inbox, one worker and the settings; each has its
-    own secret and its own :meth:`on_event`. An event id that is known is a duplicate at
-    whichever endpoint it arrives next.
+    All endpoints of an app share one inbox, one worker and the settings; each has its own
+    secret, its own event ids and its own :meth:`on_event`.
+
+    With ``<tenant>`` in its path one endpoint serves many accounts of YCloud::
+
+        WebhookBlueprint("hooks", url_prefix="/hooks/<tenant>", secrets=lookup)
 
     :param name: the endpoint's name, kept with its events; unique in an app.
     :param secret_key: the config key that holds its signing secret.
     :param url_prefix: the path it is mounted under; ``/<name>`` if left out.
+    :param secrets: in place of ``secret_key``, a function that gives the signing secret or
+        secrets of a tenant: ``lookup(tenant, endpoint_id)``. It may be ``async``. It gives
+        ``None`` for a tenant that it does not know, which is answered 401. If it raises,
+        the answer is 503, and YCloud sends again. ``tenant`` is ``None`` if the path has
+        none. ``endpoint_id`` is the header ``X-Webhook-Endpoint-ID`` or ``None``: a hint,
+        which the signature proves.
+    :param secrets_ttl: how many seconds an answer of ``secrets`` is used again; 0 for not
+        at all. Where it does not fit any more, ``secrets`` is asked again, at most every
+        five seconds.
+    :raises ConfigurationError: if ``secrets`` is no function, or ``secrets_ttl`` no number
+        of seconds.
     """
 
     def __init__(
@@ -66,9 +69,12 @@ class WebhookBlueprint(Blueprint):
         *,
         secret_key: str = "YCLOUD_WEBHOOK_SECRET",  # noqa: S107  (a key, not a secret)
         url_prefix: str | None = None,
+        secrets: Lookup | None = None,
+        secrets_ttl: float = 0.0,
     ) -> None:
         super().__init__(name, __name__, url_prefix=url_prefix or f"/{name}")
         self.secret_key = secret_key
+        self._secrets = None if secrets is None else _looked_up(name, secrets, secrets_ttl)
         self._handlers = Handlers()
         #: Like :func:`flask_ycloud.on_event`, but for what arrives at this endpoint only.
         self.on_event: OnEvent = self._handlers.on_event
@@ -86,24 +92,40 @@ class WebhookBlueprint(Blueprint):
     def _attach(self, setup: BlueprintSetupState) -> None:
         """Give the app its runtime and commands, once, and this endpoint to both."""
         app: Flask = setup.app  # type: ignore[assignment]
-        secrets = secrets_of(app.config, self.secret_key)
+        secrets = self._secrets
+        if secrets is None:
+            secrets = configured(app.config, self.secret_key)
         first = "ycloud" not in app.extensions
         runtime = attach(app, make_dispatcher)
         runtime.add_endpoint(self.name, Endpoint(self._handlers, secrets))
+        self._check_path(runtime.rule_of(self.name))
         if first:
             prepare(runtime)
             app.cli.add_command(ycloud_cli)
             app.before_request(lambda: runtime.dispatcher.start())
 
-    def _receive(self) -> Response:
-        with tracing.accepting(self.name):
-            return self._answer()
+    def _check_path(self, rule: Rule) -> None:
+        path = f"The endpoint {self.name!r} has the path {rule.rule!r}."
+        others = ", ".join(sorted(rule.arguments - {"tenant"}))
+        if others:
+            raise ConfigurationError(
+                f"{path} The one variable that it may have is <tenant>; got <{others}>."
+            )
+        if rule.arguments and self._secrets is None:
+            raise ConfigurationError(
+                f"{path} Which signing secret has a tenant? Pass a function that says so:"
+                " secrets=lookup, which is called as lookup(tenant, endpoint_id)."
+            )
 
-    def _answer(self) -> Response:
+    def _receive(self, tenant: object = None) -> Response:
+        with tracing.accepting(self.name):
+            return self._answer(None if tenant is None else str(tenant))
+
+    def _answer(self, tenant: str | None) -> Response:
         runtime = runtime_of(current_app)
         secrets = runtime.endpoints[self.name].secrets
         try:
-            delivery = read_delivery(request, runtime.settings, secrets)
+            delivery = read_delivery(request, runtime.settings, secrets, tenant)
         except SignatureError as error:
             challenge = {"WWW-Authenticate": HEADER}
             return self._reject(runtime, 401, error.reason, str(error), challenge)
@@ -120,49 +142,13 @@ class WebhookBlueprint(Blueprint):
             detail = "The secret is not available. Send it again later."
             return self._reject(runtime, 503, "secret unavailable", detail, _LATER)
         try:
-            return self._accept(runtime, delivery)
+            arrival = accept(runtime, delivery, self.name)
         except InboxUnavailable as error:
             message = "A delivery at %s was not stored: %s"
             log(_logger, logging.ERROR, message, self.name, error)
             detail = "It could not be stored. Send it again later."
             return self._reject(runtime, 503, "inbox unavailable", detail, _LATER)
-
-    def _accept(self, runtime: Runtime, delivery: Delivery) -> Response:
-        """Store it. From then on it is ours, and the answer is 2xx."""
-        event_type = key = dead = None
-        try:
-            event = parse_event(delivery.body, endpoint=self.name)
-            event_id, event_type, key = event.id, event.type, ordering_key(event)
-        except EventNotUnderstood as error:
-            event_id, dead = body_id(delivery.body), str(error)
-        tracing.note(event_id=event_id, event_type=event_type or "")
-        new = runtime.inbox.accept(
-            event_id,
-            delivery.body,
-            endpoint=self.name,
-            event_type=event_type,
-            key=key,
-            signed_at=delivery.signed_at,
-            traceparent=tracing.current(),
-            dead=dead,
-        )
-        about = {"event_id": event_id, "event_type": event_type}
-        announce(
-            event_accepted if new else event_duplicated,
-            runtime.app,
-            **about,
-            endpoint=self.name,
-            seconds=time.perf_counter() - delivery.started,
-        )
-        if new and dead:
-            message = "Event %s is a dead letter: not understood, %s."
-            extra = {**about, "endpoint": self.name}
-            log(_logger, logging.ERROR, message, event_id, dead, **extra)
-            announce(event_dead, runtime.app, **about, reason=dead)
-        elif new:
-            _wake(runtime, event_id)
-        status = "accepted" if new else "duplicate"
-        return Response(json.dumps({"status": status}), mimetype="application/json")
+        return Response(json.dumps({"status": arrival}), mimetype="application/json")
 
     def _reject(
         self,
@@ -181,21 +167,18 @@ class WebhookBlueprint(Blueprint):
         return _problem(status, detail, headers)
 
 
-def _wake(runtime: Runtime, event_id: str) -> None:
-    try:
-        runtime.dispatcher.wake(event_id)
-    except Exception as error:
-        if runtime.app.testing:
-            raise
-        # It is stored, so the answer stays 2xx, and another look finds it.
-        log(
-            _logger,
-            logging.ERROR,
-            "Event %s is stored, but its handling did not start: %s",
-            event_id,
-            type_and_stack(error),
-            event_id=event_id,
+def _looked_up(name: str, lookup: Lookup, ttl: float) -> Secrets:
+    what = f"The function secrets= of endpoint {name!r}"
+    if not callable(lookup):
+        raise ConfigurationError(
+            f"WebhookBlueprint({name!r}, secrets=…) takes a function that is called as"
+            f" lookup(tenant, endpoint_id); got a {type(lookup).__name__}."
         )
+    if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0 <= ttl < _LONG:
+        raise ConfigurationError(
+            f"WebhookBlueprint({name!r}, secrets_ttl={ttl!r}): it takes seconds, 0 or more."
+        )
+    return Secrets(lookup, ttl=ttl, what=what)
 
 
 _LATER = {"Retry-After": str(_RETRY_AFTER_SECONDS)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from werkzeug.exceptions import (
@@ -16,9 +15,11 @@ from werkzeug.exceptions import (
 from werkzeug.wrappers import Request
 from werkzeug.wsgi import get_input_stream
 
-from ..protocol import HEADER, verify
+from ..protocol import ENDPOINT_ID_HEADER, HEADER, read_signature, verify
 from ..settings import Settings
+from ..signing_secrets import Secrets
 
+_LONGEST_ID = 255
 _MOST_DIGITS = 18  # int() refuses thousands of them with an error of its own
 
 
@@ -28,19 +29,27 @@ class Delivery:
 
     :param signed_at: unix seconds, by YCloud's clock.
     :param started: when we began to read it, by ``time.perf_counter``.
+    :param tenant: whose it is; ``None`` where the endpoint serves one account.
+    :param endpoint_id: YCloud's id of the endpoint, if it said so.
     """
 
     body: bytes = field(repr=False)
     signed_at: int
     started: float
+    tenant: str | None = None
+    endpoint_id: str | None = None
 
 
 def read_delivery(
-    request: Request, settings: Settings, secrets: Callable[[], tuple[str | bytes, ...]]
+    request: Request, settings: Settings, secrets: Secrets, tenant: str | None
 ) -> Delivery:
     """Read a delivery and verify it, over the raw bytes.
 
-    :param secrets: gives the endpoint's signing secrets.
+    The header is looked at first: without one that could be right, neither is the body
+    read nor anybody asked for a secret.
+
+    :param secrets: the endpoint's signing secrets.
+    :param tenant: whose it claims to be.
     :raises HTTPException: if the request is none that can carry a delivery: 400, 405, 411
         or 413.
     :raises SignatureError: if it is not authentic.
@@ -49,14 +58,27 @@ def read_delivery(
     started = time.perf_counter()
     if request.method != "POST":
         raise MethodNotAllowed(["POST"], "This URL takes the POSTs of YCloud's webhooks.")
-    body = _read_body(request, settings.max_body_bytes)
+    _check_length(request, settings.max_body_bytes)
     header = request.headers.get(HEADER)
-    signature = verify(body, header, secrets(), tolerance=settings.tolerance)
-    return Delivery(body, signature.timestamp, started)
+    read_signature(header)
+    body = _read_body(request, settings.max_body_bytes)
+    endpoint_id = _endpoint_id(request)
+    signature = secrets.verify(
+        tenant,
+        endpoint_id,
+        lambda keys: verify(body, header, keys, tolerance=settings.tolerance),
+    )
+    return Delivery(body, signature.timestamp, started, tenant, endpoint_id)
 
 
-def _read_body(request: Request, limit: int) -> bytes:
-    """The raw bytes, never more than the limit of them.
+def _endpoint_id(request: Request) -> str | None:
+    """What the delivery says; it is not signed, so what is odd is left aside."""
+    found = request.headers.get(ENDPOINT_ID_HEADER, "").strip()
+    return found if 0 < len(found) <= _LONGEST_ID and found.isprintable() else None
+
+
+def _check_length(request: Request, limit: int) -> None:
+    """See that the request says how long its body is.
 
     :raises HTTPException: 411 without a length, 400 with one that is wrong, 413 above
         the limit.
@@ -69,6 +91,13 @@ def _read_body(request: Request, limit: int) -> bytes:
         raise BadRequest("The delivery's Content-Length is no length, or not the only one.")
     if length is not None and (len(length) > _MOST_DIGITS or int(length) > limit):
         raise RequestEntityTooLarge
+
+
+def _read_body(request: Request, limit: int) -> bytes:
+    """The raw bytes, never more than the limit of them.
+
+    :raises HTTPException: 400 if they cannot be read, 413 above the limit.
+    """
     # Not the app's own MAX_CONTENT_LENGTH, which is there for uploads. A hook that read
     # the body before us has left it in the request. One byte more than the limit, for
     # of a chunked body werkzeug gives what is within and does not say that there is more.

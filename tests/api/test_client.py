@@ -1,9 +1,9 @@
-"""The Webhook Endpoints API, against a server that speaks it strictly."""
+"""Any call of the API: what is sent, what comes back, what is repeated."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import datetime, timezone
 from email.utils import format_datetime
 from typing import Any
@@ -12,327 +12,217 @@ import pytest
 from flask import Response
 
 from flask_ycloud import APIError, APIUnreachable, ConfigurationError
-from flask_ycloud.api import EndpointSecret, WebhookEndpoint, WebhookEndpoints, client
+from flask_ycloud.api import YCloud
 
-from ..support import eventually
-from ..ycloud_api import API_KEY, YCloudAPI, problem, serving
+from ..ycloud_api import API_KEY, YCloudAPI, problem
 
-URL = "https://example.org/ycloud/webhook"
-TYPES = ("sms.message.updated", "whatsapp.message.updated")
-
-
-@pytest.fixture
-def account() -> YCloudAPI:
-    return YCloudAPI()
-
-
-@pytest.fixture
-def base_url(account: YCloudAPI) -> Iterator[str]:
-    with serving(account) as url:
-        yield url
+NOWHERE = "http://127.0.0.1:9/v2"
+MESSAGES = "/whatsapp/messages"
+MESSAGE = {
+    "from": "+447901614024",
+    "to": "+16315551111",
+    "type": "text",
+    "text": {"body": "Hello"},
+    "externalId": "evt_1",
+}
 
 
-@pytest.fixture
-def endpoints(base_url: str) -> Iterator[WebhookEndpoints]:
-    with WebhookEndpoints(API_KEY, base_url=base_url) as made:
-        yield made
+def refusal(status: int, **headers: str) -> Response:
+    return problem(status, "SOME_CODE", "Some sentence.", **headers)
 
 
-@pytest.fixture
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    slept: list[float] = []
-    monkeypatch.setattr("flask_ycloud.api.client.time.sleep", slept.append)
-    return slept
+def test_sending_and_retrieving(account: YCloudAPI, ycloud: YCloud) -> None:
+    sent = ycloud.call("POST", MESSAGES, json=MESSAGE)
+    assert sent["status"] == "accepted"
+    assert ycloud.call("GET", f"{MESSAGES}/{sent['id']}") == sent
+    assert account.messages[sent["id"]]["externalId"] == "evt_1"
 
 
-def refusal(status: int, **headers: str) -> Any:
-    def make(account: YCloudAPI) -> Response:
-        with account.app.app_context():
-            return problem(status, "SOME_CODE", "Some sentence.", **headers)
-
-    return make
-
-
-def test_creating_and_reading(endpoints: WebhookEndpoints) -> None:
-    made = endpoints.create(URL, TYPES, description="ours")
-    assert made.id.startswith("wh")
-    assert made.url == URL
-    assert made.enabled_events == TYPES
-    assert (made.description, made.status) == ("ours", "active")
-    assert made.secret is not None
-    assert made.secret.startswith("whsec_")
-    assert made.create_time is not None
-    assert abs(made.create_time.timestamp() - time.time()) < 5
-    assert endpoints.retrieve(made.id) == made
+def test_a_query_and_an_escaped_id(account: YCloudAPI, ycloud: YCloud) -> None:
+    page = ycloud.call("GET", "/webhookEndpoints", params={"page": 2, "limit": 5})
+    assert (page["offset"], page["limit"]) == (5, 5)
+    ycloud.call("POST", "/whatsapp/inboundMessages/wamid.a%20b==/markAsRead")
+    assert account.read == [("wamid.a b==", "markAsRead")]
 
 
-def test_no_repr_shows_a_secret(endpoints: WebhookEndpoints) -> None:
-    made = endpoints.create(URL, TYPES)
-    assert str(made.secret) not in repr(made)
-    assert API_KEY not in repr(endpoints) + repr(vars(endpoints))
-
-
-def test_attributes_of_contacts_are_chosen(endpoints: WebhookEndpoints) -> None:
-    special = "contact.attributes_changed"
-    with pytest.raises(APIError, match="eventProperties are required") as refused:
-        endpoints.create(URL, [special])
-    assert refused.value.code == "PARAM_MISSING"
-    made = endpoints.create(URL, [special], event_properties={special: ["tags", "age"]})
-    assert made.event_properties == {special: ("tags", "age")}
-
-
-def test_a_list_is_as_long_as_it_is(
-    account: YCloudAPI, endpoints: WebhookEndpoints
-) -> None:
-    assert list(endpoints.list()) == []
-    made = [endpoints.create(f"{URL}/{number}", TYPES) for number in range(201)]
-    account.calls.clear()
-    assert list(endpoints.list()) == made
-    assert len(account.calls) == 3
-    account.calls.clear()
-    assert next(endpoints.list()) == made[0]
-    assert len(account.calls) == 1, "pages are fetched as they are needed"
-
-
-def test_a_list_ends_at_the_last_page(
-    account: YCloudAPI, endpoints: WebhookEndpoints, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(client, "_MOST_PAGES", 2)
-    monkeypatch.setattr(client, "_PAGE_SIZE", 2)
-    for number in range(5):
-        endpoints.create(f"{URL}/{number}", TYPES)
-    assert len(list(endpoints.list())) == 4
-
-
-def test_an_update_changes_what_is_given(endpoints: WebhookEndpoints) -> None:
-    made = endpoints.create(URL, TYPES, description="ours")
-    changed = endpoints.update(made.id, status="disabled", enabled_events=["a.b"])
-    assert (changed.status, changed.enabled_events) == ("disabled", ("a.b",))
-    assert (changed.url, changed.description) == (URL, "ours")
-
-
-def test_deleting(endpoints: WebhookEndpoints) -> None:
-    made = endpoints.create(URL, TYPES)
-    endpoints.delete(made.id)
-    with pytest.raises(APIError, match="404 NOT_FOUND The requested") as refused:
-        endpoints.retrieve(made.id)
-    assert refused.value.status == 404
-    assert refused.value.request_id == "req_1KjtKI80IKoaJNa6n6p"
-    assert "(request req_1KjtKI80IKoaJNa6n6p)" in str(refused.value)
-    with pytest.raises(APIError, match="404"):
-        endpoints.delete(made.id)
-
-
-def test_rotating(endpoints: WebhookEndpoints) -> None:
-    made = endpoints.create(URL, TYPES)
-    rotated = endpoints.rotate_secret(made.id)
-    assert rotated.id == made.id
-    assert rotated.secret != made.secret
-    assert endpoints.retrieve(made.id).secret == rotated.secret
+def test_an_answer_without_a_body(ycloud: YCloud) -> None:
+    path = "/whatsapp/inboundMessages/63f71fb8741c165b434292fb"
+    assert ycloud.call("POST", f"{path}/markAsRead") == {}
+    assert ycloud.call("POST", f"{path}/typing") == {"success": True}
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"url": "x" * 501}, "url is not valid"),
-        ({"description": "x" * 401}, "description is not valid"),
-        ({"status": "on"}, "status is not valid"),
-    ],
-)
-def test_what_yclouds_limits_forbid(
-    endpoints: WebhookEndpoints, arguments: dict[str, Any], message: str
-) -> None:
-    made = {"url": URL, "enabled_events": TYPES} | arguments
-    with pytest.raises(APIError, match=message):
-        endpoints.create(**made)
-
-
-def test_a_wrong_key_is_refused(base_url: str) -> None:
-    wrong = WebhookEndpoints("another", base_url=base_url)
-    with wrong, pytest.raises(APIError, match="401 UNAUTHORIZED The API key is invalid"):
-        list(wrong.list())
-
-
-@pytest.mark.parametrize("key", ["", "  ", "ключ", None, 7])
-def test_what_is_no_key(key: Any) -> None:
-    with pytest.raises(ConfigurationError, match="YCLOUD_API_KEY"):
-        WebhookEndpoints(key)
-
-
-@pytest.mark.parametrize("endpoint_id", ["", "..", "a/b", "wh?", "whé"])
-def test_what_is_no_id(endpoints: WebhookEndpoints, endpoint_id: str) -> None:
-    with pytest.raises(APIError, match="is no id of a webhook endpoint"):
-        endpoints.retrieve(endpoint_id)
-
-
-# What goes wrong on the way.
-
-
-def test_a_busy_api_is_asked_again(
-    account: YCloudAPI, endpoints: WebhookEndpoints, slept: list[float]
-) -> None:
-    account.failures += [refusal(429)(account), refusal(429)(account)]
-    assert endpoints.create(URL, TYPES).url == URL
-    assert slept == [0.5, 1.0]
-    assert len(account.endpoints) == 1
-
-
-def test_retry_after_is_honoured(
-    account: YCloudAPI, endpoints: WebhookEndpoints, slept: list[float]
-) -> None:
-    soon = format_datetime(datetime.fromtimestamp(time.time() + 20, timezone.utc))
-    for value in ("7", soon, "whenever"):
-        account.failures.append(refusal(429, Retry_After=value)(account))
-    list(endpoints.list())
-    assert slept == [7.0, pytest.approx(20, abs=2), 2.0]
-
-
-def test_retry_after_may_be_too_long_to_wait(
-    account: YCloudAPI, endpoints: WebhookEndpoints, slept: list[float]
-) -> None:
-    account.failures.append(refusal(429, Retry_After="3600")(account))
-    with pytest.raises(APIError, match="429"):
-        list(endpoints.list())
-    assert slept == []
-
-
-def test_it_gives_up(
-    account: YCloudAPI, endpoints: WebhookEndpoints, slept: list[float]
-) -> None:
-    account.failures += [refusal(503)(account) for _ in range(4)]
-    with pytest.raises(APIError, match="503 SOME_CODE Some sentence"):
-        list(endpoints.list())
-    assert slept == [0.5, 1.0, 2.0]
-
-
-@pytest.mark.parametrize("status", [502, 503, 504])
-def test_only_what_is_safe_is_repeated(
-    account: YCloudAPI, endpoints: WebhookEndpoints, slept: list[float], status: int
-) -> None:
-    made = endpoints.create(URL, TYPES)
-    for call in (
-        lambda: endpoints.retrieve(made.id),
-        lambda: endpoints.update(made.id, description="x"),
-        lambda: endpoints.delete(made.id),
-    ):
-        account.failures.append(refusal(status)(account))
-        call()
-    for call in (
-        lambda: endpoints.create(URL, TYPES),
-        lambda: endpoints.rotate_secret("wh1"),
-    ):
-        account.calls.clear()
-        account.failures.append(refusal(status)(account))
-        with pytest.raises(APIError, match=str(status)):
-            call()
-        assert len(account.calls) == 1
-
-
-def test_an_answer_that_is_lost(
-    account: YCloudAPI, endpoints: WebhookEndpoints, slept: list[float]
-) -> None:
-    account.lost = 1
-    with pytest.raises(APIUnreachable, match=r"POST /webhookEndpoints: .* no answer"):
-        endpoints.create(URL, TYPES)
-    assert len(account.endpoints) == 1, "it was made once, and not made again"
-    (made,) = endpoints.list()
-    account.lost = 1
-    assert endpoints.update(made.id, description="x").description == "x"
-    account.lost = 1
-    endpoints.delete(made.id)
-    assert account.endpoints == {}
-
-
-def test_nobody_listens(slept: list[float]) -> None:
-    nowhere = WebhookEndpoints(API_KEY, base_url="http://127.0.0.1:9/v2")
-    with nowhere, pytest.raises(APIUnreachable, match=r"no answer \(ConnectError\)"):
-        nowhere.create(URL, TYPES)
-    assert slept == [0.5, 1.0, 2.0], "it was never sent, so it is safe to try again"
-
-
-@pytest.mark.parametrize(
-    "body", ["hello", "[]", '{"items": 1}', '{"items": [{}]}', '{"items": [1]}',
-             '{"items": [{"id": "wh1", "createTime": "soon"}]}',
-             '{"items": [{"id": "wh1", "eventProperties": [{}]}]}'],
+    "path",
+    ["", "/", "whatsapp/messages", "https://example.org/x", "//example.org/x", "/a//b",
+     "/a/", "/a/../b", "/.", "/a/%2e%2e/b", "/a%2f..", "/a?b=c", "/a#b", "/a\\b", "/a b",
+     "/a\n", "/é", "/%zz"],
 )  # fmt: skip
-def test_answers_that_are_not_as_documented(
-    account: YCloudAPI, endpoints: WebhookEndpoints, body: str
+def test_what_is_no_path(account: YCloudAPI, ycloud: YCloud, path: str) -> None:
+    with pytest.raises(ValueError, match="is no path of YCloud's API"):
+        ycloud.call("GET", path)
+    assert account.calls == []
+
+
+def test_what_is_no_method(ycloud: YCloud) -> None:
+    with pytest.raises(ValueError, match="got 'post'"):
+        ycloud.call("post", MESSAGES)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("key", ["", "  ", "ключ", "a\nb", None, 7])
+def test_what_is_no_key(key: Any) -> None:
+    with pytest.raises(ConfigurationError, match="YCLOUD_API_KEY") as refused:
+        YCloud(key)
+    assert repr(key) not in str(refused.value)
+
+
+def test_the_key_stays_with_the_client(
+    account: YCloudAPI, base_url: str, logged: Callable[[], str]
 ) -> None:
-    account.failures.append(Response(body, mimetype="application/json"))
-    with pytest.raises(APIError, match="not as documented"):
-        list(endpoints.list())
+    with YCloud(f" {API_KEY}\n", base_url=base_url) as ycloud:
+        ycloud.call("POST", MESSAGES, json=MESSAGE)
+        ycloud.call("GET", "/webhookEndpoints", params={"page": 7})
+        account.failures.append(None)
+        with pytest.raises(APIUnreachable) as failed:
+            ycloud.call("POST", MESSAGES, json=MESSAGE)
+        assert account.keys == [API_KEY] * 3
+        told = f"{ycloud!r} {vars(ycloud)} {failed.value!r} {logged()}"
+    assert API_KEY not in told
+    assert "HTTP Request: GET" in logged()
+    assert "page=" not in logged(), "a query may have a person's number"
+    assert failed.value.__cause__ is failed.value.__context__ is None
+
+
+# Errors.
+
+
+def test_an_error_of_ycloud(account: YCloudAPI, ycloud: YCloud) -> None:
+    with pytest.raises(APIError, match="404 NOT_FOUND The requested") as failed:
+        ycloud.call("GET", f"{MESSAGES}/none")
+    error = failed.value
+    assert (error.status, error.code) == (404, "NOT_FOUND")
+    assert error.request_id == "req_1KjtKI80IKoaJNa6n6p"
+    assert (error.whatsapp_code, error.retry_after, error.maybe_done) == (None, None, False)
+
+
+def test_an_error_of_whatsapp(account: YCloudAPI, ycloud: YCloud) -> None:
+    account.failures.append(problem(400, "BAD_REQUEST", "(#131047) …", "131047"))
+    with pytest.raises(APIError) as failed:
+        ycloud.call("POST", f"{MESSAGES}/sendDirectly", json=MESSAGE)
+    assert (failed.value.code, failed.value.whatsapp_code) == ("BAD_REQUEST", "131047")
 
 
 @pytest.mark.parametrize("body", ["hello", "[]", "{}", '{"error": 1}'])
 def test_errors_that_are_not_as_documented(
-    account: YCloudAPI, endpoints: WebhookEndpoints, body: str
+    account: YCloudAPI, ycloud: YCloud, body: str
 ) -> None:
     account.failures.append(Response(body, 403))
     with pytest.raises(APIError, match=r"403 +FORBIDDEN \(request req_"):
-        list(endpoints.list())
+        ycloud.call("GET", "/webhookEndpoints")
 
 
-def test_what_is_added_one_day_is_left_aside(
-    account: YCloudAPI, endpoints: WebhookEndpoints
+@pytest.mark.parametrize("body", ["hello", "[]", '"text"'])
+def test_answers_that_are_not_as_documented(
+    account: YCloudAPI, ycloud: YCloud, body: str
 ) -> None:
-    account.failures.append(Response('{"id": "wh1", "region": "eu"}'))
-    assert endpoints.retrieve("wh1") == WebhookEndpoint("wh1")
+    account.failures.append(Response(body, mimetype="application/json"))
+    with pytest.raises(APIError, match="not as documented: it is no JSON") as failed:
+        ycloud.call("POST", MESSAGES, json=MESSAGE)
+    assert failed.value.maybe_done
 
 
-# The secret of an endpoint.
+# What is repeated.
 
 
-def test_a_fetched_secret(
-    account: YCloudAPI,
-    base_url: str,
-    endpoints: WebhookEndpoints,
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_busy_api_is_asked_again(
+    account: YCloudAPI, ycloud: YCloud, slept: list[float]
 ) -> None:
-    made = endpoints.create(URL, TYPES)
-    secret = EndpointSecret(made.id, API_KEY, base_url=base_url)
-    assert secret() == (made.secret,)
-    account.calls.clear()
-    assert [secret() for _ in range(3)] == [(made.secret,)] * 3
-    assert account.calls == [], "it is cached"
-    assert repr(secret) == f"EndpointSecret({made.id!r})"
-
-    rotated = endpoints.rotate_secret(made.id)
-    now = time.monotonic()
-    monkeypatch.setattr("flask_ycloud.api.secret.time.monotonic", lambda: now)
-    now += 301
-    assert secret() == (made.secret,), "nobody waits for the fetch"
-    eventually(lambda: secret() == (rotated.secret, made.secret))
-    now += 301
-    secret()
-    eventually(lambda: account.calls.count(f"GET /webhookEndpoints/{made.id}") == 2)
-    now += 6 * 3600
-    assert secret() == (rotated.secret,), "the old one was good for six hours"
+    account.failures += [refusal(429), refusal(429)]
+    ycloud.call("POST", MESSAGES, json=MESSAGE)
+    assert slept == [0.5, 1.0]
+    assert len(account.messages) == 1
 
 
-def test_the_last_secret_stays_while_the_api_is_away(
-    account: YCloudAPI,
-    base_url: str,
-    endpoints: WebhookEndpoints,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+def test_retry_after_is_honoured(
+    account: YCloudAPI, ycloud: YCloud, slept: list[float]
 ) -> None:
-    made = endpoints.create(URL, TYPES)
-    secret = EndpointSecret(made.id, API_KEY, base_url=base_url)
-    account.endpoints.clear()
-    monkeypatch.setattr(secret, "_fetch_at", 0.0)
-    assert secret() == (made.secret,)
-    eventually(lambda: f"The secret of {made.id} stays: YCloud's API: 404" in caplog.text)
-    assert secret() == (made.secret,)
-    assert str(made.secret) not in caplog.text
+    soon = format_datetime(datetime.fromtimestamp(time.time() + 20, timezone.utc))
+    for value in ("7", soon, "whenever"):
+        account.failures.append(refusal(429, Retry_After=value))
+    ycloud.call("GET", "/webhookEndpoints")
+    assert slept == [7.0, pytest.approx(20, abs=2), 2.0]
 
 
-def test_without_a_secret_there_is_no_start(
-    account: YCloudAPI, base_url: str, slept: list[float]
+def test_retry_after_may_be_too_long_to_wait(
+    account: YCloudAPI, ycloud: YCloud, slept: list[float]
 ) -> None:
-    with pytest.raises(APIError, match="404"):
-        EndpointSecret("wh1", API_KEY, base_url=base_url)
-    account.endpoints["wh1"] = {"id": "wh1"}
-    with pytest.raises(APIError, match="the endpoint has no secret"):
-        EndpointSecret("wh1", API_KEY, base_url=base_url)
-    with pytest.raises(APIUnreachable):
-        EndpointSecret("wh1", API_KEY, base_url="http://127.0.0.1:9/v2")
+    account.failures.append(refusal(429, Retry_After="3600"))
+    with pytest.raises(APIError, match="429") as failed:
+        ycloud.call("POST", MESSAGES, json=MESSAGE)
+    assert (failed.value.retry_after, failed.value.maybe_done) == (3600, False)
+    assert slept == []
+
+
+def test_it_gives_up(account: YCloudAPI, ycloud: YCloud, slept: list[float]) -> None:
+    account.failures += [refusal(503) for _ in range(4)]
+    with pytest.raises(APIError, match="503 SOME_CODE Some sentence"):
+        ycloud.call("GET", "/webhookEndpoints")
+    assert slept == [0.5, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_send_that_may_have_been_carried_out_is_not_repeated(
+    account: YCloudAPI, ycloud: YCloud, status: int
+) -> None:
+    account.failures.append(refusal(status))
+    with pytest.raises(APIError, match=str(status)) as failed:
+        ycloud.call("POST", MESSAGES, json=MESSAGE)
+    assert failed.value.maybe_done
+    assert len(account.calls) == 1
+
+
+@pytest.mark.parametrize("lose", ["the call", "the answer"])
+def test_a_send_without_an_answer_is_not_repeated(
+    account: YCloudAPI, ycloud: YCloud, lose: str
+) -> None:
+    if lose == "the call":
+        account.failures.append(None)
+    else:
+        account.lost = 1
+    message = r"^POST /whatsapp/messages: .* no answer \(Remote.*Error\)\. It may have been"
+    with pytest.raises(APIUnreachable, match=message) as failed:
+        ycloud.call("POST", MESSAGES, json=MESSAGE)
+    assert failed.value.maybe_done
+    assert len(account.calls) == 1
+    assert len(account.messages) == (lose == "the answer")
+
+
+@pytest.mark.parametrize("failure", [None, 502])
+def test_a_read_is_repeated(
+    account: YCloudAPI, ycloud: YCloud, slept: list[float], failure: int | None
+) -> None:
+    account.failures.append(refusal(failure) if failure else None)
+    assert ycloud.call("GET", "/webhookEndpoints")["items"] == []
+    assert slept == [0.5]
+
+
+def test_a_refusal_after_a_lost_answer(
+    account: YCloudAPI, ycloud: YCloud, slept: list[float]
+) -> None:
+    account.failures += [None, refusal(400)]
+    with pytest.raises(APIError, match="400") as failed:
+        ycloud.call("PATCH", "/webhookEndpoints/wh1", json={})
+    assert failed.value.maybe_done, "by the first attempt"
+
+
+def test_nobody_listens(slept: list[float]) -> None:
+    with YCloud(API_KEY, base_url=NOWHERE) as nowhere:
+        calls: list[Callable[[], Any]] = [
+            lambda: nowhere.call("POST", MESSAGES, json=MESSAGE),
+            lambda: nowhere.call("GET", "/webhookEndpoints"),
+        ]
+        for call in calls:
+            slept.clear()
+            with pytest.raises(APIUnreachable, match=r"be reached \(Con.*again") as failed:
+                call()
+            assert not failed.value.maybe_done
+            assert slept == [0.5, 1.0, 2.0], "it was never sent, so it is safe to repeat"

@@ -83,6 +83,14 @@ class Shell:
     account: YCloudAPI
     environ: dict[str, str]
     port: int
+    place: tuple[str, str] = ("ycloud", "")  # endpoint and tenant of what is stored
+
+    def use(self, app: str, endpoint: str, tenant: str) -> None:
+        """Have another app, whose endpoint has tenants."""
+        (self.folder / "app.py").write_text(app)
+        url = f"http://127.0.0.1:{self.port}/{endpoint}/{tenant}/webhook"
+        self.environ["FLASK_YCLOUD_SEND_URL"] = url
+        self.place = endpoint, tenant
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -133,9 +141,18 @@ def shell(tmp_path: Path, account: YCloudAPI) -> Shell:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_commands_run_as_written(page: Path, shell: Shell) -> None:
+    if page.stem == "tenants":
+        shell.use(first_block(page), "hooks", "acme")
     for command in documented(page):
         program, *rest = command.split()
         CHECKS[program](shell, command, rest)
+
+
+def first_block(page: Path) -> str:
+    """The first Python of a page: its app."""
+    block = re.search(r"code-block:: python\n\n((?:    .*\n|\n)+)", page.read_text())
+    assert block is not None
+    return textwrap.dedent(block[1])
 
 
 def installs(shell: Shell, command: str, words: list[str]) -> None:
@@ -194,9 +211,11 @@ def keep(shell: Shell, dead: str | None = None) -> str:
     """Store an event, and give its id."""
     body = body_of()
     event_type = "sms.message.updated"
+    endpoint, tenant = shell.place
     shell.inbox.accept(
-        id_of(body), body, endpoint="ycloud", event_type=event_type, dead=dead
-    )
+        id_of(body), body, endpoint=endpoint, tenant=tenant, event_type=event_type,
+        dead=dead,
+    )  # fmt: skip
     return id_of(body)
 
 

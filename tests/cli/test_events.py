@@ -72,9 +72,9 @@ def test_showing_an_event(make_app: MakeApp) -> None:
     body = body_of()
     deliver(app, body)
     shown = call(app, "show", id_of(body)).output
-    assert f"id        {id_of(body)}\n" in shown
-    assert "state     pending" in shown
-    assert "next look in " in shown
+    assert f"id           {id_of(body)}\n" in shown
+    assert "state        pending" in shown
+    assert "next look    in " in shown
     assert "ValueError at" in shown
     assert "not ours" in shown
     assert "+447901614024" not in shown
@@ -84,9 +84,9 @@ def test_showing_an_event(make_app: MakeApp) -> None:
 def test_showing_a_dead_letter_and_bytes_that_are_no_text(app: Flask) -> None:
     deliver(app, b"\xff\xfe")
     shown = call(app, "show", body_id(b"\xff\xfe"), "--payload").output
-    assert "type      (not understood)" in shown
-    assert "reason    the body is not UTF-8" in shown
-    assert "settled   " in shown
+    assert "type         (not understood)" in shown
+    assert "reason       the body is not UTF-8" in shown
+    assert "settled      " in shown
     assert "HANDLER" not in shown
     assert shown.endswith("\\xff\\xfe\n")
 
@@ -95,7 +95,7 @@ def test_a_due_event_is_looked_at_now(make_app: MakeApp) -> None:
     app = make_app(YCLOUD_DISPATCH="manual")
     body = body_of()
     deliver(app, body)
-    assert "next look now" in call(app, "show", id_of(body)).output
+    assert "next look    now" in call(app, "show", id_of(body)).output
 
 
 @pytest.mark.parametrize("command", ["show", "replay"])

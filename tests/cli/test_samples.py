@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -10,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from werkzeug.serving import make_server
 
 from flask_ycloud import WebhookBlueprint, sign, ycloud_bp
-from flask_ycloud.protocol import EVENT_TYPES, Answer
+from flask_ycloud.protocol import ENDPOINT_ID_HEADER, EVENT_TYPES, Answer, Target
 from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
@@ -77,6 +78,25 @@ def test_sending_to_another_endpoint(served: tuple[Flask, str]) -> None:
     assert runtime_of(app).inbox.list()[0].endpoint == "eu"
 
 
+@pytest.mark.parametrize("more", [(), ("--count", "2")])
+def test_the_id_of_the_endpoint_is_sent(
+    served: tuple[Flask, str], more: tuple[str, ...]
+) -> None:
+    app, url = served
+    seen: list[str | None] = []
+
+    @app.before_request
+    def look() -> None:
+        seen.append(request.headers.get(ENDPOINT_ID_HEADER))
+
+    options = ("--url", url + PATH, *more)
+    assert call(app, "send", TYPE, *options).exit_code == 0
+    assert call(app, "send", TYPE, "--endpoint-id", "wh1", *options).exit_code == 0
+    usual, mine = sorted(set(map(str, seen)), key=len, reverse=True)
+    assert re.fullmatch(r"wh[0-9a-f]{24}", usual)
+    assert mine == "wh1"
+
+
 def test_sending_is_refused(served: tuple[Flask, str]) -> None:
     app, url = served
     result = call(app, "send", TYPE, "--endpoint", "eu", "--url", f"{url}/ycloud/webhook")
@@ -89,8 +109,8 @@ def test_sending_finds_the_path_by_itself(
 ) -> None:
     sent: list[str] = []
 
-    def post(url: str, *_: Any) -> Answer:
-        sent.append(url)
+    def post(target: Target, body: bytes) -> Answer:
+        sent.append(target.url)
         return Answer(200, "", 0)
 
     monkeypatch.setattr("flask_ycloud.cli.samples.post", post)

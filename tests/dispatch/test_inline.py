@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from flask_ycloud import Event, on_event
+from flask_ycloud.inbox import Identity
 from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
@@ -75,6 +76,6 @@ def test_inline_leaves_an_event_that_another_holds(app: Flask) -> None:
     inbox = runtime_of(app).inbox
     inbox.accept("evt_1", body_of(), endpoint="ycloud", event_type=TYPE)
     inbox.claim()
-    runtime_of(app).dispatcher.wake("evt_1")
+    runtime_of(app).dispatcher.wake(Identity("evt_1", "ycloud"))
     runtime_of(app).dispatcher.start()
     assert state_of(app, "evt_1") == "running"

@@ -6,6 +6,7 @@ import pytest
 
 from flask_ycloud.dispatch import WorkerDispatcher
 from flask_ycloud.dispatch.manual import ManualDispatcher
+from flask_ycloud.inbox import Identity
 from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
@@ -21,16 +22,16 @@ def test_manual_only_stores(make_app: MakeApp) -> None:
 
 
 def test_dispatch_may_be_a_dispatcher_of_your_own(make_app: MakeApp) -> None:
-    woken: list[str] = []
+    woken: list[Identity] = []
 
     class Own(ManualDispatcher):
-        def wake(self, event_id: str) -> None:
-            woken.append(event_id)
+        def wake(self, event: Identity) -> None:
+            woken.append(event)
 
     app = make_app(YCLOUD_DISPATCH=Own)
     body = body_of()
     deliver(app, body)
-    assert woken == [id_of(body)]
+    assert woken == [Identity(id_of(body), "ycloud")]
 
 
 def test_where_nobody_can_be_told_nobody_is(

@@ -34,7 +34,8 @@ def test_a_handler_that_succeeds(bench: Bench, told: list[Any]) -> None:
     assert [name for name, _ in told] == ["handler-succeeded", "event-done"]
     assert told[0][1]["handler"] == "one"
     assert told[0][1]["seconds"] >= 0
-    assert told[1][1] == {"event_id": event_id, "event_type": TYPE}
+    place = {"endpoint": "ycloud", "tenant": None}
+    assert told[1][1] == {"event_id": event_id, "event_type": TYPE, **place}
 
 
 def test_a_discard_is_final_and_no_failure(

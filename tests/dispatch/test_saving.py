@@ -321,7 +321,7 @@ def test_at_the_end_nothing_is_held_that_could_not_be_given_back(
     app = make_app(YCLOUD_DISPATCH="worker")
     dispatcher: Any = runtime_of(app).dispatcher
     dispatcher.start()
-    claim = Claim(1, 1, "evt_1", "ycloud", None, 0.0, 0, None, b"{}")
+    claim = Claim(1, 1, "evt_1", "ycloud", "", None, None, 0.0, 0, None, b"{}")
     dispatcher._keeper.hold(runtime_of(app), claim)
     with monkeypatch.context() as patch:
         patch.setattr(Inbox, "save_all", _refuse)

@@ -26,7 +26,7 @@ from flask_ycloud import (
 )
 from flask_ycloud.dispatch import WorkerDispatcher
 from flask_ycloud.dispatch.processing import process
-from flask_ycloud.inbox import HandlerState, Inbox
+from flask_ycloud.inbox import HandlerState, Identity, Inbox
 from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
@@ -384,11 +384,11 @@ def test_a_worker_is_stopped_with_nothing_left_claimed(
     eventually(lambda: inbox.stats().pending == 0)
     body = body_of("contact.created")
     accept("evt_last", body.replace(id_of(body).encode(), b"evt_last"))
-    dispatcher.wake("evt_last")
+    dispatcher.wake(Identity("evt_last", "ycloud"))
     assert running.wait(10)
     for number in range(40):
         accept(f"more_{number}", body)
-    dispatcher.wake("more_1")
+    dispatcher.wake(Identity("more_1", "ycloud"))
     stopping = threading.Thread(target=dispatcher.stop)
     stopping.start()
     eventually(lambda: inbox.stats().pending == 40)

@@ -12,7 +12,7 @@ from flask import Flask
 from flask_ycloud import Event, InboxUnavailable, on_event
 from flask_ycloud.dispatch import worker
 from flask_ycloud.dispatch.worker import WorkerDispatcher
-from flask_ycloud.inbox import Inbox
+from flask_ycloud.inbox import Identity, Inbox
 from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
@@ -37,7 +37,7 @@ def test_stopping_lets_running_handlers_finish(worker_app: Flask) -> None:
     assert state_of(worker_app, id_of(body)) == "done"
     dispatcher.stop()
     runtime_of(worker_app).inbox.accept("evt_1", b"{}", endpoint="e", event_type=None)
-    dispatcher.wake("evt_1")
+    dispatcher.wake(Identity("evt_1", "ycloud"))
     assert state_of(worker_app, "evt_1") == "pending", "it claims no more"
 
 

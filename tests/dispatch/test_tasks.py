@@ -15,6 +15,7 @@ from flask_ycloud import Event, on_event
 from flask_ycloud.dispatch import tasks
 from flask_ycloud.dispatch.celery import handle, sweep
 from flask_ycloud.dispatch.tasks import TaskDispatcher
+from flask_ycloud.inbox import Identity
 from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
@@ -62,7 +63,9 @@ def test_an_accepted_event_is_sent_as_a_task(celery_app: tuple[Flask, Any]) -> N
     body = body_of()
     assert deliver(app, body).status_code == 200
     eventually(lambda: celery.sent)
-    options = {"countdown": None, "queue": "events", "priority": 7, "retry": False}
+    where = {"endpoint": "ycloud", "tenant": ""}
+    options = {"kwargs": where, "countdown": None, "queue": "events", "priority": 7}
+    options["retry"] = False
     assert celery.sent == [(id_of(body), options)]
     runtime_of(app).dispatcher.stop()
 
@@ -114,7 +117,7 @@ def test_no_task_waits_in_the_broker_for_long(
     app, celery = celery_app
     dispatcher = runtime_of(app).dispatcher
     assert isinstance(dispatcher, TaskDispatcher)
-    dispatcher.send("evt_1", 7200)
+    dispatcher.send(Identity("evt_1", "ycloud"), 7200)
     assert celery.sent[-1][1]["countdown"] == tasks.LONGEST_COUNTDOWN
 
 
@@ -126,7 +129,7 @@ def test_the_next_of_a_conversation_is_sent_after_the_one_before(
     deliver(app, first)
     deliver(app, second)
     eventually(lambda: len(celery.sent) == 2)
-    held = runtime_of(app).inbox.claim(id_of(first))
+    held = runtime_of(app).inbox.claim(Identity(id_of(first), "ycloud"))
     assert held is not None
     handle(id_of(second))
     assert runtime_of(app).inbox.stats().pending == 1, "it waits for the first"
@@ -188,7 +191,7 @@ def test_too_many_ids_are_left_to_the_sweep(
     monkeypatch.setattr(TaskDispatcher, "_offer_all", lambda self: None)
     dispatcher = runtime_of(app).dispatcher
     for _ in range(2):
-        dispatcher.wake("evt_1")
+        dispatcher.wake(Identity("evt_1", "ycloud"))
     assert "Too many ids wait" in caplog.text
 
 

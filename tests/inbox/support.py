@@ -7,20 +7,35 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from flask_ycloud.inbox import Claim, Database, HandlerState, Inbox, Verdict
+from flask_ycloud.inbox import (
+    Arrival,
+    Claim,
+    Database,
+    HandlerState,
+    Identity,
+    Inbox,
+    Verdict,
+)
 from flask_ycloud.inbox.tables import schema
 
 DONE = Verdict("done")
 SUCCEEDED = HandlerState("app:track", "succeeded", 1)
 
 
-def accept(inbox: Inbox, event_id: str = "evt_1", **changes: Any) -> bool:
-    settings = {"endpoint": "ycloud", "event_type": "sms.message.updated"} | changes
-    return inbox.accept(event_id, b'{"a": 1}', **settings)
+def accept(
+    inbox: Inbox, event_id: str = "evt_1", key: str | None = None, **changes: Any
+) -> Arrival:
+    settings = {"endpoint": "ycloud", "event_type": "sms.message.updated"}
+    names = (key,) if key else ()
+    return inbox.accept(event_id, b'{"a": 1}', **settings | {"names": names} | changes)
+
+
+def identity(event_id: str) -> Identity:
+    return Identity(event_id, "ycloud")
 
 
 def claim(inbox: Inbox, event_id: str | None = None) -> Claim:
-    claimed = inbox.claim(event_id)
+    claimed = inbox.claim(identity(event_id) if event_id else None)
     assert claimed is not None
     return claimed
 

@@ -14,7 +14,7 @@ from flask_ycloud.inbox.driver import Statement, _Compiled
 
 from ..conftest import Clock
 from ..support import eventually
-from .support import DONE, accept, claim, state_of
+from .support import DONE, accept, claim, identity, state_of
 
 
 def ids(claims: list[Claim]) -> list[str]:
@@ -138,10 +138,10 @@ def test_events_of_endpoints_that_are_not_here_are_left_alone(
     theirs = Inbox(database, clock=clock, endpoints=lambda: ["theirs"])
     for number, endpoint in enumerate(["theirs", "ours", "theirs", "mine"]):
         accept(ours, f"evt_{number}", endpoint=endpoint)
-    assert ours.claim("evt_0") is None
+    assert ours.claim(identity("evt_0")) is None
     assert ids(ours.fetch(9)) == ["evt_1", "evt_3"]
     clock.now += 91
-    assert ours.overdue(30, limit=9) == ["evt_1", "evt_3"]
+    assert [each.id for each in ours.overdue(30, limit=9)] == ["evt_1", "evt_3"]
     assert ids(theirs.fetch(9)) == ["evt_0", "evt_2"]
     assert Inbox(database, clock=clock, endpoints=list).claim() is None
 
@@ -152,12 +152,14 @@ MANY = 3_000
 def accept_many(inbox: Inbox, prefix: str, many: int = MANY, **columns: Any) -> None:
     """So many accepts, in one commit."""
     row = {
-        "endpoint": "ycloud", "type": "t", "key": None, "received_at": inbox.clock(),
+        "endpoint": "ycloud", "tenant": "", "endpoint_id": None, "type": "t", "key": None,
+        "received_at": inbox.clock(),
         "signed_at": None, "state": "pending", "due_at": 0.0, "settled_at": None,
         "reason": None, "redeliveries": 0, "traceparent": None, "body": b"{}",
     } | columns  # fmt: skip
     rows = [{**row, "id": f"{prefix}{number:05}"} for number in range(many)]
-    assert all(inbox.database.write(lambda tx: inbox._insert(tx, rows)))
+    arrivals = inbox.database.write(lambda tx: inbox._insert(tx, rows))
+    assert set(arrivals) == {"accepted"}
     inbox.database.write(lambda tx: tx.exec_driver_sql("ANALYZE"))
 
 
@@ -405,7 +407,7 @@ def test_one_that_is_released_as_it_is_parked_is_claimed(
         return answers.pop() if answers else really_release(tx, keys)
 
     monkeypatch.setattr(inbox, "_release_orphans", release)
-    assert inbox.claim("k0") is None, "it ran in the answer that was lost"
+    assert inbox.claim(identity("k0")) is None, "it ran in the answer that was lost"
     accept(inbox, "k1", key="other")
     assert claim(inbox, "k1").id == "k1"
 

@@ -14,12 +14,12 @@ from flask_ycloud.inbox import HandlerState, Inbox, Verdict, queries
 from flask_ycloud.inbox.driver import Statement
 
 from ..conftest import Clock
-from .support import DONE, SUCCEEDED, accept, claim
+from .support import DONE, SUCCEEDED, accept, claim, identity
 
 
 def test_an_event_is_accepted_once(inbox: Inbox, clock: Clock) -> None:
-    assert accept(inbox) is True
-    assert accept(inbox, endpoint="other") is False
+    assert accept(inbox) == "accepted"
+    assert accept(inbox) == "duplicate"
     event = inbox.get("evt_1")
     assert event is not None
     assert (event.type, event.endpoint, event.state) == (
@@ -34,7 +34,7 @@ def test_an_event_is_accepted_once(inbox: Inbox, clock: Clock) -> None:
 
 
 def test_the_same_event_many_times_at_once_is_new_once(inbox: Inbox) -> None:
-    answers: list[bool] = []
+    answers: list[str] = []
     threads = [
         threading.Thread(target=lambda: answers.append(accept(inbox))) for _ in range(16)
     ]
@@ -42,7 +42,7 @@ def test_the_same_event_many_times_at_once_is_new_once(inbox: Inbox) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(answers) == [False] * 15 + [True]
+    assert sorted(answers) == ["accepted"] + ["duplicate"] * 15
 
 
 def test_a_delivery_may_be_a_dead_letter_from_the_start(inbox: Inbox) -> None:
@@ -66,8 +66,8 @@ def test_one_event_can_be_claimed_by_its_id(inbox: Inbox) -> None:
     accept(inbox, "evt_1")
     accept(inbox, "evt_2")
     assert claim(inbox, "evt_2").id == "evt_2"
-    assert inbox.claim("evt_2") is None
-    assert inbox.claim("evt_3") is None
+    assert inbox.claim(identity("evt_2")) is None
+    assert inbox.claim(identity("evt_3")) is None
 
 
 def test_a_verdict_settles(inbox: Inbox, clock: Clock) -> None:

@@ -11,7 +11,7 @@ from flask_ycloud import InboxUnavailable
 from flask_ycloud.inbox import Database, Inbox, Verdict, open_engine, queries
 
 from ..conftest import Clock
-from .support import DONE, SUCCEEDED, accept, claim, state_of
+from .support import DONE, SUCCEEDED, accept, claim, identity, state_of
 
 
 def test_claims_come_in_order_of_arrival_and_once(inbox: Inbox) -> None:
@@ -42,7 +42,7 @@ def test_events_of_a_key_come_one_at_a_time_in_order(inbox: Inbox) -> None:
     others = [claim(inbox).id for _ in range(3)]
     assert (first.id, others) == ("a1", ["b1", "n1", "n2"])
     assert inbox.claim() is None
-    assert inbox.claim("a2") is None
+    assert inbox.claim(identity("a2")) is None
     inbox.save(first, None, DONE)
     assert claim(inbox).id == "a2"
 

@@ -8,12 +8,15 @@ import pytest
 
 from flask_ycloud.inbox import (
     HandlerState,
+    Identity,
     Inbox,
     Verdict,
+    last_day,
     last_hour,
     rejected,
     reports,
     search,
+    with_id,
 )
 from flask_ycloud.inbox.rejections import count_rejections
 
@@ -37,6 +40,8 @@ def test_nothing(inbox: Inbox) -> None:
     assert search(inbox, since=datetime.now(timezone.utc)) == reports.Page([], None)
     assert sum(minute.arrived for minute in last_hour(inbox)) == 0
     assert rejected(inbox) == {}
+    assert last_day(inbox) == reports.Troubles({}, {})
+    assert with_id(inbox, "evt_1") == []
 
 
 def test_pages(inbox: Inbox) -> None:
@@ -56,8 +61,10 @@ def test_what_fits(inbox: Inbox) -> None:
     inbox.accept("evt_3", b"", endpoint="eu", event_type=None, dead="no JSON")
     assert ids(search(inbox, type="a.b")) == ["evt_2", "evt_0"]
     assert ids(search(inbox, endpoint="eu")) == ["evt_3"]
+    inbox.accept("evt_0", b"", endpoint="eu", tenant="acme", event_type="c.d")
+    assert [each.tenant for each in search(inbox, tenant="acme").events] == ["acme"]
     assert ids(search(inbox, state="dead")) == ["evt_3"]
-    assert ids(search(inbox, state="pending", type="c.d")) == ["evt_1"]
+    assert ids(search(inbox, state="pending", type="c.d")) == ["evt_0", "evt_1"]
     assert ids(search(inbox, state="done")) == []
     with pytest.raises(ValueError, match="No state 'lost'"):
         search(inbox, state="lost")
@@ -114,7 +121,7 @@ def test_the_last_hour(inbox: Inbox, clock: Clock) -> None:
     for number in range(3):
         accept(inbox, f"evt_{number}")
     clock.now += 60
-    first = inbox.claim("evt_0")
+    first = inbox.claim(Identity("evt_0", "ycloud"))
     assert first is not None
     runs = [
         HandlerState("one", "succeeded", 1, seconds=0.1),
@@ -125,7 +132,7 @@ def test_the_last_hour(inbox: Inbox, clock: Clock) -> None:
     for run in runs:
         assert inbox.save(first, run)
     assert inbox.save(first, None, Verdict("done"))
-    old = inbox.claim("evt_old")
+    old = inbox.claim(Identity("evt_old", "ycloud"))
     assert old is not None
     assert inbox.save(old, HandlerState("one", "succeeded", 1, seconds=9))
     minutes = last_hour(inbox)
@@ -137,6 +144,31 @@ def test_the_last_hour(inbox: Inbox, clock: Clock) -> None:
     assert last.mean_seconds == pytest.approx((0.1 + 0.4 + 0.1) / 3), "of three known"
     assert last.slowest_seconds == 0.4
     assert (minutes[-2].mean_seconds, minutes[-2].slowest_seconds) == (None, None)
+
+
+def test_the_events_that_have_an_id(inbox: Inbox) -> None:
+    places = [("eu", ""), ("hooks", "acme"), ("hooks", "beta")]
+    for endpoint, tenant in places:
+        inbox.accept("evt_1", b"", endpoint=endpoint, tenant=tenant, event_type="a.b")
+    accept(inbox, "evt_2")
+
+    def found(**where: str) -> list[tuple[str, str]]:
+        return [each.identity[1:] for each in with_id(inbox, "evt_1", **where)]
+
+    assert found() == places[::-1]
+    assert found(endpoint="hooks") == [("hooks", "beta"), ("hooks", "acme")]
+    assert found(tenant="acme") == [("hooks", "acme")]
+    assert found(endpoint="eu", tenant="acme") == []
+
+
+def test_conflicts_are_told_apart_from_rejections(inbox: Inbox, clock: Clock) -> None:
+    counts = {("eu", "conflict"): 2, ("eu", "missing"): 1, ("us", "inbox unavailable"): 4}
+    count_rejections(inbox, counts)
+    troubles = last_day(inbox)
+    assert troubles.conflicts == {"eu": 2}
+    assert troubles.rejected == {("eu", "missing"): 1, ("us", "inbox unavailable"): 4}
+    clock.now += 25 * 3600
+    assert last_day(inbox) == reports.Troubles({}, {})
 
 
 def test_rejections_are_counted_by_the_hour(inbox: Inbox, clock: Clock) -> None:

@@ -8,11 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from flask_ycloud import EventNotFound, EventRunning
-from flask_ycloud.inbox import HandlerState, Inbox, Verdict, queries
+from flask_ycloud.inbox import HandlerState, Identity, Inbox, Verdict, queries
 from flask_ycloud.inbox.tables import events
 
 from ..conftest import Clock
-from .support import DONE, SUCCEEDED, accept, claim
+from .support import DONE, SUCCEEDED, accept, claim, identity
 
 
 def test_no_repr_shows_the_body(inbox: Inbox) -> None:
@@ -49,7 +49,7 @@ def test_the_list_can_be_narrowed(inbox: Inbox) -> None:
 def test_a_replay_runs_what_has_not_succeeded(
     inbox: Inbox, clock: Clock, verdict: Verdict
 ) -> None:
-    due: list[str] = []
+    due: list[Identity] = []
     inbox._on_due = due.append
     accept(inbox)
     held = claim(inbox)
@@ -57,7 +57,7 @@ def test_a_replay_runs_what_has_not_succeeded(
     inbox.save(held, HandlerState("app:drop", "discarded", 1, None, "no text"))
     inbox.save(held, SUCCEEDED, verdict)
     inbox.replay("evt_1")
-    assert due == ["evt_1"]
+    assert due == [identity("evt_1")]
     event = inbox.get("evt_1")
     assert event is not None
     assert (event.state, event.reason, event.settled_at) == ("pending", None, None)

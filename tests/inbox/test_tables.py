@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from flask_ycloud import InboxUnavailable
-from flask_ycloud.inbox import Database, Inbox, Verdict
+from flask_ycloud.inbox import Database, Inbox, Verdict, open_engine
 from flask_ycloud.inbox import tables as rooms
 from flask_ycloud.inbox.tables import SCHEMA_VERSION, events, metadata, schema
+
+from .support import accept
 
 
 def version(database: Database) -> int | None:
@@ -28,7 +31,11 @@ def test_older_ones_are_brought_up_to_date(
     database.init()
     monkeypatch.setattr(rooms, "SCHEMA_VERSION", SCHEMA_VERSION + 2)
     column = "ALTER TABLE ycloud_events ADD COLUMN {} INTEGER"
-    upgrades = {SCHEMA_VERSION + n: (column.format(f"new{n}"),) for n in range(2)}
+    steps = [(column.format(f"new{n}"),) for n in range(2)]
+    upgrades = {
+        SCHEMA_VERSION + n: dict.fromkeys(("sqlite", "postgresql"), step)
+        for n, step in enumerate(steps)
+    }
     monkeypatch.setattr(rooms, "UPGRADES", upgrades)
     assert database.init() == SCHEMA_VERSION + 2
     assert version(database) == SCHEMA_VERSION + 2
@@ -43,7 +50,8 @@ def test_an_upgrade_that_fails_changes_nothing(
     database.init()
     monkeypatch.setattr(rooms, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
     column = "ALTER TABLE ycloud_events ADD COLUMN new INTEGER"
-    monkeypatch.setattr(rooms, "UPGRADES", {SCHEMA_VERSION: (column, "NONSENSE")})
+    steps = dict.fromkeys(("sqlite", "postgresql"), (column, "NONSENSE"))
+    monkeypatch.setattr(rooms, "UPGRADES", {SCHEMA_VERSION: steps})
     with pytest.raises(InboxUnavailable):
         database.init()
     monkeypatch.undo()
@@ -74,53 +82,62 @@ def test_every_table_and_index_is_ours_by_name() -> None:
         assert all("ycloud_" in str(index.name) for index in table.indexes)
 
 
-#: From what is made now back to version 1, which some have tried before a release.
-TO_VERSION_1 = (
-    "DROP INDEX ix_ycloud_events_unhandled",
-    "DROP INDEX ix_ycloud_events_parked",
-    "DROP INDEX ix_ycloud_events_key",
-    "DROP INDEX ix_ycloud_events_due",
-    *(
-        f"ALTER TABLE ycloud_events DROP COLUMN {name}"
-        for name in ("parked_due_at", "started_at", "handler", "unhandled")
-    ),
-    "CREATE INDEX ix_ycloud_events_due ON ycloud_events (due_at, seq)"
-    " WHERE due_at IS NOT NULL",
-    "CREATE INDEX ix_ycloud_events_key ON ycloud_events (key, seq)"
-    " WHERE due_at IS NOT NULL AND key IS NOT NULL",
-    "ALTER TABLE ycloud_rejections RENAME TO ycloud_refusals",
-    "UPDATE ycloud_schema SET version = 1",
-)
+DATA = Path(__file__).parent.parent / "data"
 
 
-def test_version_1_is_brought_up_to_date_with_what_is_in_it(inbox: Inbox) -> None:
-    inbox.database.init()
-    fresh = shape(inbox)
-    for statement in TO_VERSION_1:
-        inbox.database.write(lambda tx, each=statement: tx.exec_driver_sql(each))  # type: ignore[misc]
-    assert shape(inbox) != fresh
-    fill = (
-        "INSERT INTO ycloud_events (id, endpoint, key, received_at, state, due_at, attempt,"
-        " crashes, body) VALUES ('{0}', 'ycloud', 'k', 1, 'pending', 0, 0, 0, '')"
-    )
-    for event_id in ("evt_1", "evt_2"):
-        sql = fill.format(event_id)
-        inbox.database.write(lambda tx, each=sql: tx.exec_driver_sql(each))  # type: ignore[misc]
-    later = Inbox(Database(inbox.database._engine))
-    assert later.database.init() == SCHEMA_VERSION
-    assert shape(later) == fresh
-    first = later.claim()
+def test_version_1_is_brought_up_to_date_with_what_is_in_it(
+    inbox_url: str, tmp_path: Path
+) -> None:
+    database = Database(open_engine(inbox_url), owned=True)
+    sql = (DATA / f"tables-1.{database.dialect}.sql").read_text("utf-8")
+    with database._engine.begin() as connection:
+        for statement in sql.rstrip(";\n").split(";"):
+            connection.exec_driver_sql(statement)
+        for event_id in ("evt_1", "evt_2"):
+            connection.exec_driver_sql(
+                "INSERT INTO ycloud_events (id, endpoint, key, received_at, state, due_at,"
+                " attempt, crashes, body) VALUES"
+                f" ('{event_id}', 'ycloud', 'k', 1, 'pending', 0, 0, 0, '')"
+            )
+    inbox = Inbox(database)
+    assert database.init() == SCHEMA_VERSION
+    assert shape(inbox) == fresh_shape(inbox_url, tmp_path)
+    first = inbox.claim()
     assert first is not None
-    assert (first.id, later.claim()) == ("evt_1", None)
-    later.save(first, None, Verdict("done"))
-    second = later.claim()
+    assert (first.id, inbox.claim()) == ("evt_1", None)
+    inbox.save(first, None, Verdict("done"))
+    second = inbox.claim()
     assert second is not None
     assert second.id == "evt_2"
+    assert accept(inbox, "evt_1" + "x" * 250) == "accepted", "it is wide enough"
+    assert accept(inbox, "evt_2") == "duplicate"
+
+
+def fresh_shape(inbox_url: str, tmp_path: Path) -> dict[str, tuple[set[str], set[str]]]:
+    """That of tables which are new; they are dropped again."""
+    if inbox_url.startswith("sqlite"):
+        inbox_url = f"sqlite:///{tmp_path / 'fresh.db'}"
+        fresh = Inbox(Database(open_engine(inbox_url), owned=True))
+        fresh.database.init()
+        return shape(fresh)
+    inbox = Inbox(Database(open_engine(inbox_url), owned=True))
+    with inbox.database._engine.begin() as connection:
+        connection.exec_driver_sql("CREATE SCHEMA fresh")
+        connection.exec_driver_sql("SET LOCAL search_path TO fresh")
+        metadata.create_all(connection, checkfirst=False)
+        found = shape_on(connection)
+        connection.exec_driver_sql("DROP SCHEMA fresh CASCADE")
+    return found
 
 
 def shape(inbox: Inbox) -> dict[str, tuple[set[str], set[str]]]:
     """The columns and indexes of each table."""
-    look = sa.inspect(inbox.database._engine)
+    with inbox.database._engine.connect() as connection:
+        return shape_on(connection)
+
+
+def shape_on(connection: sa.Connection) -> dict[str, tuple[set[str], set[str]]]:
+    look = sa.inspect(connection)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an index over an expression is left out
         return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -32,6 +33,11 @@ def token(client: FlaskClient, page: str) -> str:
     found = re.search(r'name="csrf_token" value="([\w-]+)"', client.get(page).text)
     assert found is not None
     return found[1]
+
+
+def chosen(event_id: str, endpoint: str = "ycloud", tenant: str = "") -> str:
+    """An event as the forms name it."""
+    return urlencode({"id": event_id, "endpoint": endpoint, "tenant": tenant})
 
 
 def fail(event: Any) -> None:

@@ -9,12 +9,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_ycloud import WebhookBlueprint, on_event, ycloud_bp
-from flask_ycloud.inspector import actions
+from flask_ycloud.inspector import replays
 from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
 from ..support import SECRET, body_of, deliver, id_of
-from .support import PAGE, TYPE, inspected, token, words
+from .support import PAGE, TYPE, chosen, inspected, token, words
 
 # Replays.
 
@@ -32,7 +32,7 @@ def test_a_replay_asks_and_tells(app: Flask, client: FlaskClient) -> None:
     body = body_of()
     deliver(app, body)
     page = f"{PAGE}events/{id_of(body)}"
-    form = {"csrf_token": token(client, page), "id": id_of(body)}
+    form = {"csrf_token": token(client, page), "event": chosen(id_of(body))}
     asked = client.post(f"{PAGE}replay", data=form)
     assert "Replay 1 event? 1 will be due at once" in words(asked)
     assert "Handlers that have succeeded stay out." in words(asked)
@@ -65,11 +65,12 @@ def test_dead_letters_are_replayed_together(
     form: dict[str, Any] = {"csrf_token": token(client, f"{PAGE}?state=dead")}
     runs.clear()
     some = [id_of(bodies[0]), id_of(bodies[1]), "evt_gone"]
+    named = [chosen(event_id) for event_id in some]
     assert "Replay 3 events?" in words(
-        client.post(f"{PAGE}replay", data={**form, "id": some})
+        client.post(f"{PAGE}replay", data={**form, "event": named})
     )
     told = client.post(
-        f"{PAGE}replay", data={**form, "id": some, "sure": "1"}, follow_redirects=True
+        f"{PAGE}replay", data={**form, "event": named, "sure": "1"}, follow_redirects=True
     )
     assert "2 due again; 1 could not be" in words(told)
     assert sorted(runs) == sorted(some[:2])
@@ -80,26 +81,28 @@ def test_dead_letters_are_replayed_together(
     client.post(f"{PAGE}replay", data={**form, "all": "1", "sure": "1"})
     assert sorted(runs) == sorted(map(id_of, bodies)), "each once, though it fails again"
     assert client.post(f"{PAGE}replay", data=form).location == f"{PAGE}?state=dead"
+    odd = client.post(f"{PAGE}replay", data={**form, "event": "odd", "sure": "1"})
+    assert odd.location.endswith("?replayed=0&left=1")
 
 
 def test_very_many_dead_letters(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actions, "_AT_ONCE", 5)
+    monkeypatch.setattr(replays, "_AT_ONCE", 5)
     inbox = runtime_of(app).inbox
     for number in range(11):
         inbox.accept(f"evt_{number}", b"{}", endpoint="ycloud", event_type=None, dead="x")
     form = {"csrf_token": token(client, f"{PAGE}?state=dead"), "all": "1", "sure": "1"}
     client.post(f"{PAGE}replay", data=form)
-    assert len(list(actions.dead_ids(inbox))) == 11, "they are still not understood"
+    assert len(list(replays.dead_letters(inbox))) == 11, "they are still not understood"
 
 
 def test_replays_of_a_bounded_number(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actions, "_MOST_REPLAYED", 0)
+    monkeypatch.setattr(replays, "_MOST_REPLAYED", 0)
     deliver(app, b"hello")
-    assert list(actions.dead_ids(runtime_of(app).inbox)) == []
+    assert list(replays.dead_letters(runtime_of(app).inbox)) == []
 
 
 # Samples.
@@ -118,7 +121,7 @@ def test_sending_a_sample(make_app: MakeApp) -> None:
     form = {"csrf_token": token(client, f"{PAGE}send"), "endpoint": "eu"}
     sent = client.post(f"{PAGE}send", data={**form, "body": body.decode()})
     assert 'Answered 200 {"status": "accepted"} : ' + id_of(body) in words(sent)
-    assert f"{PAGE}events/{id_of(body)}" in sent.text
+    assert f"{PAGE}events/{id_of(body)}?endpoint=eu" in sent.text
     (stored,) = runtime_of(app).inbox.list()
     assert (stored.endpoint, stored.id) == ("eu", id_of(body))
     again = client.post(f"{PAGE}send", data={**form, "body": body.decode()})

@@ -9,13 +9,13 @@ from flask_wtf import CSRFProtect
 from flask_ycloud.protocol import body_id
 
 from ..support import body_of, deliver
-from .support import PAGE, inspected, token, words
+from .support import PAGE, chosen, inspected, token, words
 
 
 def test_posts_need_a_token(app: Flask, client: FlaskClient) -> None:
     deliver(app, b"hello")
     event_id = body_id(b"hello")
-    form = {"id": event_id, "sure": "1"}
+    form = {"event": chosen(event_id), "sure": "1"}
     known = token(client, f"{PAGE}events/{event_id}")
 
     def post(client: FlaskClient, **sent: str) -> int:

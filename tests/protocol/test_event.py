@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_ycloud import Event, EventNotUnderstood, InboxUnavailable, parse_event
-from flask_ycloud.protocol import body_id, ordering_key
+from flask_ycloud.protocol import EVENT_TYPES, body_id, conversation_names
 
 COMMON = {
     "id": "evt_123456",
@@ -134,7 +134,8 @@ def test_hostile_json_is_not_understood(body: bytes, reason: str) -> None:
     [
         ({"id": ""}, "no id"),
         ({"id": 7}, "no id"),
-        ({"id": "x" * 129}, "id is not"),
+        ({"id": "x" * 256}, "id is not"),
+        ({"type": "x" * 129}, "type is not"),
         ({"id": "a\0b"}, "id is not"),
         ({"id": "a\ud800b"}, "id is not"),
         ({"type": None}, "no type"),
@@ -185,7 +186,7 @@ def test_any_json_gives_an_event_or_is_not_understood(changes: dict[str, Any]) -
     except EventNotUnderstood:
         return
     assert event.raw == json.loads(body)
-    assert ordering_key(event) is None or len(ordering_key(event) or "") == 32
+    assert all(len(name) == 32 for name in conversation_names(event))
 
 
 def test_what_is_not_understood_is_kept_by_its_hash() -> None:
@@ -194,26 +195,103 @@ def test_what_is_not_understood_is_kept_by_its_hash() -> None:
     )
 
 
-def test_the_key_of_a_conversation() -> None:
-    """Same numbers, same key; nothing of them can be read in it."""
-    inbound = "whatsapp.inbound_message.received"
+INBOUND = "whatsapp.inbound_message.received"
+ECHO = "whatsapp.smb.message.echoes"
+BUSINESS = "+16315551111"
+CUSTOMER = "+447901614024"
 
-    def key(**message: Any) -> str | None:
-        return ordering_key(parse(type=inbound, whatsappInboundMessage=message))
 
-    one = key(**{"from": "+447901614024", "to": "+16315551111", "id": "1"})
-    assert one == key(**{"from": "+447901614024", "to": "+16315551111", "id": "2"})
-    assert one != key(**{"from": "+447901614025", "to": "+16315551111"})
-    assert one is not None
+def names(
+    type: str = INBOUND, endpoint: str = "", tenant: str | None = None, **data: Any
+) -> Any:
+    (known, *_) = EVENT_TYPES[type].properties
+    body = json.dumps(COMMON | {"type": type, known: data}).encode()
+    return conversation_names(parse_event(body, endpoint=endpoint, tenant=tenant))
+
+
+def message(**changes: Any) -> Any:
+    return names(**{"from": CUSTOMER, "to": BUSINESS, "id": "1"} | changes)
+
+
+def test_the_name_of_a_conversation() -> None:
+    """Same numbers, same name; nothing of them can be read in it."""
+    (one,) = message()
+    assert (one,) == message(id="2")
+    assert (one,) != message(**{"from": "+447901614025"})
     assert "447901614024" not in one
-    assert key(to="+16315551111") is None
-    assert key(**{"from": 7, "to": "+16315551111"}) is None
-    assert key(**{"from": "\ud800", "to": "+16315551111"}) is not None
-
-
-def test_events_without_a_conversation_have_no_key() -> None:
-    assert ordering_key(parse(type="fax.message.sent")) is None
-    assert (
-        ordering_key(parse(type="whatsapp.template.reviewed", whatsappTemplate={})) is None
+    assert message(**{"from": CUSTOMER[1:]}) == (one,), (
+        "YCloud leaves out the plus at times"
     )
-    assert ordering_key(parse(sms="text")) is None
+    assert message(**{"from": 7}) == message(**{"from": None}) == ()
+    assert message(**{"from": "\ud800"}) != ()
+
+
+def test_a_customer_is_named_by_the_user_id_before_the_number() -> None:
+    (by_number,) = message()
+    (by_id,) = names(fromUserId="US.1", to=BUSINESS)
+    assert by_number != by_id
+    assert message(fromUserId="US.1") == (by_id, by_number)
+
+
+def test_a_note_without_any_number_is_of_the_conversation_before() -> None:
+    """The event ``user_changed_user_id`` has neither a number nor the user id."""
+    system = {"type": "user_changed_user_id", "previous_user_id": "US.1"}
+    note = names(to=BUSINESS, type=INBOUND, system=system)
+    assert note == names(fromUserId="US.1", to=BUSINESS)
+    assert names(to=BUSINESS, system="odd") == ()
+
+
+def test_a_group_is_named_before_its_member() -> None:
+    one = message(groupId="g@g.us")
+    assert one == names(fromUserId="US.1", to=BUSINESS, groupId="g@g.us")
+    assert one == names("whatsapp.group.settings_update", groupId="g@g.us")
+    assert one != message()
+
+
+def test_an_echo_is_of_the_conversation_that_it_answers() -> None:
+    echo = {"from": BUSINESS, "to": CUSTOMER}
+    for type in (ECHO, "whatsapp.smb.message.created"):
+        assert names(type, **echo) == message()
+        assert names(type, **echo, toUserId="US.1") == message(fromUserId="US.1")
+
+
+def test_a_status_of_a_group_message_is_of_the_group() -> None:
+    body = COMMON | {
+        "type": "whatsapp.message.updated",
+        "whatsappGroup": {"groupId": "g@g.us"},
+    }
+    event = parse_event(json.dumps(body).encode())
+    assert conversation_names(event) == message(groupId="g@g.us")
+
+
+def test_notes_are_in_order_with_their_contact() -> None:
+    assert names("contact.note.updated", contactId="c") == names("contact.created", id="c")
+
+
+def test_each_endpoint_and_each_tenant_has_names_of_its_own() -> None:
+    found = {
+        names(fromUserId="US.1", to=BUSINESS, endpoint=endpoint, tenant=tenant)
+        for endpoint in ("one", "two")
+        for tenant in (None, "acme", "beta")
+    }
+    assert len(found) == 6
+
+
+def test_events_without_a_conversation_have_no_name() -> None:
+    assert conversation_names(parse(type="fax.message.sent")) == ()
+    assert names("whatsapp.template.reviewed") == ()
+    assert conversation_names(parse(sms="text")) == ()
+
+
+@pytest.mark.parametrize("length", [6, 128, 129, 255])
+def test_ids_of_up_to_255_characters(length: int) -> None:
+    event_id = "evt_" + "a" * (length - 4)
+    assert parse(id=event_id).id == event_id
+
+
+def test_an_event_has_its_bytes_and_where_it_came_from() -> None:
+    body = b" " + json.dumps(COMMON | {"sms": {"to": "+1555"}}).encode() + b"\n"
+    event = parse_event(body, endpoint="hooks", tenant="acme", endpoint_id="wh1")
+    assert (event.body, event.endpoint) == (body, "hooks")
+    assert (event.tenant, event.endpoint_id) == ("acme", "wh1")
+    assert "+1555" not in repr(event)

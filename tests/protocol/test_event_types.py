@@ -9,7 +9,7 @@ import pytest
 from flask_ycloud.protocol import (
     EVENT_TYPES,
     closest_hint,
-    ordering_key,
+    conversation_names,
     parse_event,
     patterns,
     sample,
@@ -28,7 +28,7 @@ def test_every_sample_parses(name: str, body: bytes) -> None:
     found = [event.raw[each] for each in known.properties if each in event.raw]
     if found:  # whatsapp.smb.history may tell no more than how far it is
         assert event.data == found[0]
-        assert (ordering_key(event) is not None) == bool(known.key)
+        assert bool(conversation_names(event)) == bool(known.keys)
     else:
         assert set(event.data) == {"phase", "progress"}
 

@@ -34,7 +34,12 @@ def test_authentic_and_new(app: Flask, told: list[Any]) -> None:
     response = deliver(app, body)
     assert (response.status_code, response.json) == (200, {"status": "accepted"})
     assert response.content_type == "application/json"
-    details = {"event_id": id_of(body), "event_type": TYPE, "endpoint": "ycloud"}
+    details: dict[str, Any] = {
+        "event_id": id_of(body),
+        "event_type": TYPE,
+        "endpoint": "ycloud",
+    }
+    details["tenant"] = None
     ((signal, heard),) = told
     assert 0 < heard.pop("seconds") < 10
     assert (signal, heard) == ("event-accepted", details)
@@ -130,7 +135,7 @@ def test_no_secret_means_no_start(secret: Any) -> None:
         app.register_blueprint(ycloud_bp)
 
 
-def test_a_further_endpoint_has_its_own_secret_and_hears_only_its_own(
+def test_a_further_endpoint_has_its_own_secret_handlers_and_ids(
     make_app: MakeApp,
 ) -> None:
     eu = WebhookBlueprint("eu", secret_key="EU_SECRET")
@@ -144,7 +149,12 @@ def test_a_further_endpoint_has_its_own_secret_and_hears_only_its_own(
     body = body_of()
     assert deliver(app, body, path="/eu/webhook", secret="eu secret").status_code == 200
     assert heard[1:] == ["all eu", "eu eu"]
-    assert deliver(app, body).json == {"status": "duplicate"}, "they share one inbox"
+    assert deliver(app, body).json == {"status": "accepted"}, "one id space for each"
+    assert heard[3:] == ["all ycloud"]
+    again = deliver(app, body, path="/eu/webhook", secret="eu secret")
+    assert again.json == {"status": "duplicate"}
+    with app.app_context():
+        assert {event.endpoint for event in current_inbox.list()} == {"ycloud", "eu"}
 
 
 def test_a_prefix_of_choice(make_app: MakeApp) -> None:

@@ -158,7 +158,8 @@ def test_a_body_that_cannot_be_read(app: Flask, error: Any) -> None:
         def readinto(self, buffer: Any) -> int:
             raise error
 
-    assert wsgi(app, Broken(), CONTENT_LENGTH="9").status_code == 400
+    signature = {"HTTP_YCLOUD_SIGNATURE": sign(b"", SECRET)}
+    assert wsgi(app, Broken(), CONTENT_LENGTH="9", **signature).status_code == 400
 
 
 def test_no_length(app: Flask) -> None:
@@ -183,7 +184,8 @@ def test_an_empty_body_is_a_body(app: Flask) -> None:
 
 
 def test_a_body_that_breaks_off(app: Flask) -> None:
-    assert wsgi(app, b"x", CONTENT_LENGTH="10").status_code == 400
+    signature = {"HTTP_YCLOUD_SIGNATURE": sign(b"x", SECRET)}
+    assert wsgi(app, b"x", CONTENT_LENGTH="10", **signature).status_code == 400
 
 
 def test_chunks_are_read_where_the_server_undoes_them(make_app: MakeApp) -> None:
@@ -192,7 +194,8 @@ def test_chunks_are_read_where_the_server_undoes_them(make_app: MakeApp) -> None
     body = body_of()
     signature = {"HTTP_YCLOUD_SIGNATURE": sign(body, SECRET)}
     assert wsgi(app, body, **chunked, **signature).status_code == 200
-    assert wsgi(app, b"x" * 1001, **chunked).status_code == 413
+    assert wsgi(app, b"x" * 1001, **chunked, **signature).status_code == 413
+    assert wsgi(app, RaisesWhenRead(), **chunked).status_code == 401, "never read"
 
 
 def test_a_hook_that_read_the_body_first_does_no_harm(app: Flask) -> None:

@@ -1,0 +1,137 @@
+"""The webhook endpoints of an account: the client with their operations by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+from ..errors import APIError
+from .answers import WebhookEndpoint, not_understood, read_endpoint
+from .client import YCloud
+
+Status = Literal["active", "disabled", "pending"]
+
+_PAGE_SIZE = 100  # the most that the API gives at once
+_MOST_PAGES = 100  # and the highest page that it takes
+
+
+class WebhookEndpoints(YCloud):
+    """The webhook endpoints of an account.
+
+    It is a :class:`YCloud` with further methods: see there for its arguments, and for which
+    calls are repeated. A create or a rotation is never repeated once it may have been
+    carried out.
+    """
+
+    def create(
+        self,
+        url: str,
+        enabled_events: Iterable[str],
+        *,
+        event_properties: Mapping[str, Iterable[str]] | None = None,
+        description: str | None = None,
+        status: Status | None = None,
+    ) -> WebhookEndpoint:
+        """Make an endpoint; what is returned has its secret.
+
+        :param url: where YCloud shall send, up to 500 characters.
+        :param event_properties: required with ``contact.attributes_changed``, as
+            ``{"contact.attributes_changed": ["tags", …]}``.
+        :param description: up to 400 characters.
+        :raises APIError: if YCloud refuses.
+        :raises APIUnreachable: if there is no answer. It may have been made all the same.
+        """
+        body = _request_body(url, enabled_events, event_properties, description, status)
+        return read_endpoint(self.call("POST", "/webhookEndpoints", json=body))
+
+    def list(self) -> Iterator[WebhookEndpoint]:
+        """Every endpoint of the account, fetched page by page.
+
+        :raises APIError: if YCloud refuses.
+        :raises APIUnreachable: if there is no answer.
+        """
+        for page in range(1, _MOST_PAGES + 1):
+            params = {"page": page, "limit": _PAGE_SIZE}
+            items = self.call("GET", "/webhookEndpoints", params=params).get("items")
+            if not isinstance(items, list):
+                raise not_understood("a page has no items")
+            yield from map(read_endpoint, items)
+            if len(items) < _PAGE_SIZE:
+                return
+
+    def retrieve(self, endpoint_id: str) -> WebhookEndpoint:
+        """One endpoint, with its secret.
+
+        :raises APIError: if YCloud refuses; with status 404 if there is none.
+        :raises APIUnreachable: if there is no answer.
+        """
+        return read_endpoint(self.call("GET", _path(endpoint_id)))
+
+    def update(
+        self,
+        endpoint_id: str,
+        *,
+        url: str | None = None,
+        enabled_events: Iterable[str] | None = None,
+        event_properties: Mapping[str, Iterable[str]] | None = None,
+        description: str | None = None,
+        status: Status | None = None,
+    ) -> WebhookEndpoint:
+        """Change what is given, and leave the rest.
+
+        :raises APIError: if YCloud refuses; with status 404 if there is none.
+        :raises APIUnreachable: if there is no answer.
+        """
+        body = _request_body(url, enabled_events, event_properties, description, status)
+        return read_endpoint(self.call("PATCH", _path(endpoint_id), json=body))
+
+    def delete(self, endpoint_id: str) -> None:
+        """Delete an endpoint. YCloud sends nothing to it any more.
+
+        :raises APIError: if YCloud refuses; with status 404 if there is none.
+        :raises APIUnreachable: if there is no answer.
+        """
+        self.call("DELETE", _path(endpoint_id))
+
+    def rotate_secret(self, endpoint_id: str) -> WebhookEndpoint:
+        """Give an endpoint a new secret. YCloud signs with it from then on.
+
+        Whether the old one is used any longer, for retries, YCloud does not document:
+        keep both in ``YCLOUD_WEBHOOK_SECRET`` for six hours.
+
+        :raises APIError: if YCloud refuses; with status 404 if there is none.
+        :raises APIUnreachable: if there is no answer. It may have been rotated all the
+            same: retrieve it to see.
+        """
+        return read_endpoint(self.call("POST", f"{_path(endpoint_id)}/rotateSecret"))
+
+
+def _request_body(
+    url: str | None,
+    enabled_events: Iterable[str] | None,
+    event_properties: Mapping[str, Iterable[str]] | None,
+    description: str | None,
+    status: Status | None,
+) -> dict[str, Any]:
+    """What was given, by the API's names."""
+    fields = {
+        "url": url,
+        "enabledEvents": None if enabled_events is None else [*enabled_events],
+        "eventProperties": None
+        if event_properties is None
+        else [
+            {"event": event, "properties": [*properties]}
+            for event, properties in event_properties.items()
+        ],
+        "description": description,
+        "status": status,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _path(endpoint_id: str) -> str:
+    if not re.fullmatch(r"[\w-]+", endpoint_id, re.A):
+        what = f"{endpoint_id!r} is no id of a webhook endpoint (wh627c86…)"
+        raise APIError(404, "NOT_FOUND", what, None)
+    return f"/webhookEndpoints/{endpoint_id}"

@@ -1,0 +1,64 @@
+"""Where deliveries arrive: at an endpoint, or at one of its tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import click
+
+from ..runtime import Runtime
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class Place(NamedTuple):
+    """An endpoint of the app; where it serves many accounts, with one of its tenants."""
+
+    endpoint: str
+    tenant: str | None = None
+
+    def __str__(self) -> str:
+        return self.endpoint if self.tenant is None else f"{self.endpoint} of {self.tenant}"
+
+    def path(self, runtime: Runtime) -> str:
+        """The path to which YCloud sends."""
+        return runtime.path_of(*self)
+
+    def secrets(
+        self, runtime: Runtime, endpoint_id: str | None = None
+    ) -> tuple[str | bytes, ...]:
+        """Its signing secrets, asked for now.
+
+        :raises UnknownTenant: if there is no such tenant.
+        :raises ConfigurationError: if they cannot be fetched.
+        """
+        return runtime.endpoints[self.endpoint].secrets.of(self.tenant, endpoint_id)
+
+
+def place_named(runtime: Runtime, endpoint: str | None, tenant: str | None) -> Place:
+    """What the options of a command name.
+
+    :param endpoint: the first one if it is ``None``.
+    :raises ConfigurationError: if there is none of that name, or if it serves many accounts
+        and no tenant is given, or the other way round.
+    """
+    place = Place(runtime.endpoint_named(endpoint), tenant)
+    place.path(runtime)
+    return place
+
+
+def places(runtime: Runtime, tenants: Sequence[str]) -> Iterator[Place]:
+    """Every endpoint; one that serves many accounts once for each of some tenants."""
+    for name in runtime.endpoints:
+        if runtime.serves_many(name):
+            yield from (Place(name, tenant) for tenant in tenants)
+        else:
+            yield Place(name)
+
+
+def where_options(command: _Command) -> _Command:
+    """The options that tell an event from others of the same id."""
+    tenant = click.option("--tenant", help="Whose it is, if several have that id.")
+    endpoint = click.option("--endpoint", help="Where it arrived, if it did at several.")
+    return endpoint(tenant(command))

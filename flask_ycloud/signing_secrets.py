@@ -1,0 +1,144 @@
+"""Which secrets may have signed a delivery? Those of its endpoint, or of its tenant."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from .errors import ConfigurationError, SignatureMismatch, UnknownTenant
+from .handlers import wait_for
+from .protocol import Signature
+
+#: What an app passes as ``secrets=``: from a tenant and YCloud's id of the endpoint, each
+#: ``None`` if there is none, to the signing secret or secrets.
+Lookup = Callable[[str | None, str | None], Any]
+
+_Keys = tuple[str | bytes, ...]
+
+_LONGEST_TENANT = 255
+_MOST_KEPT = 10_000
+_ASKED_AGAIN_AFTER_SECONDS = 5.0
+
+
+class _Kept(NamedTuple):
+    secrets: _Keys
+    asked_at: float
+
+
+class Secrets:
+    """The signing secrets of an endpoint, or of each of its tenants.
+
+    :param lookup: gives them; it may be ``async``. ``None`` says that there is no such
+        tenant.
+    :param ttl: how many seconds an answer is used again; 0 for not at all.
+    :param what: what it is called in error messages.
+    """
+
+    def __init__(self, lookup: Lookup, *, ttl: float = 0.0, what: str = "secrets=") -> None:
+        self._lookup = lookup
+        self._ttl = ttl
+        self._what = what
+        self._kept: OrderedDict[tuple[str | None, str | None], _Kept] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, tenant: str | None = None, endpoint_id: str | None = None) -> _Keys:
+        """The secrets of a tenant, asked for now.
+
+        :raises UnknownTenant: if there is no such tenant.
+        :raises ConfigurationError: if they cannot be fetched.
+        """
+        if tenant is not None and not _is_name(tenant):
+            raise UnknownTenant("The tenant's name is too long, or not printable.")
+        try:
+            found = self._lookup(tenant, endpoint_id)
+            if inspect.isawaitable(found):
+                found = wait_for(found)
+        except Exception as error:
+            # From None, and without its text: it may show what it was asked with.
+            raise ConfigurationError(
+                f"{self._what} raised {type(error).__name__}."
+            ) from None
+        if found is None:
+            raise UnknownTenant("There is no such tenant.")
+        return _checked(found, self._what)
+
+    def verify(
+        self,
+        tenant: str | None,
+        endpoint_id: str | None,
+        check: Callable[[_Keys], Signature],
+    ) -> Signature:
+        """Verify a delivery with the secrets of its tenant.
+
+        Secrets that are kept are asked for again where they do not fit: they may have been
+        rotated. Forgeries do not make that happen more often than every five seconds.
+
+        :param check: verifies it with the secrets that it is given.
+        :raises SignatureError: if it is not authentic.
+        :raises ConfigurationError: if the secrets cannot be fetched.
+        """
+        whose = tenant, endpoint_id
+        with self._lock:
+            kept = self._kept.get(whose)
+        age = float("inf") if kept is None else time.monotonic() - kept.asked_at
+        if kept is not None and age < self._ttl:
+            try:
+                return check(kept.secrets)
+            except SignatureMismatch:
+                if age < _ASKED_AGAIN_AFTER_SECONDS:
+                    raise
+                self._keep(whose, kept.secrets)  # until others are known
+        secrets = self.of(*whose)
+        signature = check(secrets)
+        # Only now, so that nobody fills the memory with names that he made up.
+        self._keep(whose, secrets)
+        return signature
+
+    def _keep(self, whose: tuple[str | None, str | None], secrets: _Keys) -> None:
+        if not self._ttl:
+            return
+        with self._lock:
+            self._kept[whose] = _Kept(secrets, time.monotonic())
+            self._kept.move_to_end(whose)
+            while len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+
+
+def configured(config: Mapping[str, Any], key: str) -> Secrets:
+    """The signing secrets that the config has under this key.
+
+    A callable in the config, such as a look-up in a secret store, is asked each time.
+
+    :raises ConfigurationError: if there is no secret, or an empty one, and no callable.
+    """
+    value = config.get(key)
+    if callable(value):
+        # Without a secret it is a fault of ours, and no delivery that nobody knows.
+        return Secrets(lambda tenant, endpoint_id: value() or (), what=key)
+    secrets = _checked(value, key)
+    return Secrets(lambda tenant, endpoint_id: secrets, what=key)
+
+
+def _is_name(tenant: str) -> bool:
+    return 0 < len(tenant) <= _LONGEST_TENANT and tenant.isprintable()
+
+
+def _checked(value: Any, what: str) -> tuple[str | bytes, ...]:
+    several = value if isinstance(value, (list, tuple, set, frozenset)) else (value,)
+    if several and all(isinstance(each, (str, bytes)) and each for each in several):
+        return tuple(several)
+    if not value:
+        got = "nothing"
+    elif several is value:
+        got = f"a {type(value).__name__} with an empty or odd part"
+    else:
+        got = f"a {type(value).__name__}"
+    raise ConfigurationError(
+        f"{what} is {got}. It takes the signing secret of the webhook endpoint (whsec_…), a"
+        " sequence of them while rotating, or a callable that returns either. Deliveries"
+        " cannot be verified without."
+    )

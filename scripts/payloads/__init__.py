@@ -1,0 +1,1 @@
+"""What ``make_payloads`` reads, and how it writes types."""
