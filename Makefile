@@ -53,6 +53,7 @@ bench: $(INSTALLED)  ## everything side by side, into docs/performance.rst; an h
 	$(BIN)/python -m benchmarks.idle
 	$(BIN)/python -m benchmarks.lone
 	$(BIN)/python -m benchmarks.starting
+	$(BIN)/python -m benchmarks.tenants
 	$(BIN)/python -m benchmarks.celery
 	$(BIN)/python -m benchmarks.report
 

@@ -101,9 +101,10 @@ class Sent:
 
 
 @contextmanager
-def sent(port: int, seconds: float, threads: int = 8) -> Iterator[Sent]:
+def sent(port: int, seconds: float, threads: int = 8, tenants: int = 0) -> Iterator[Sent]:
     """Send as fast as the server answers, from another process; gives what was sent."""
-    command = [sys.executable, "-m", "benchmarks.sending", str(port), str(seconds)]
-    with subprocess.Popen([*command, str(threads)], stdout=subprocess.PIPE) as process:
+    given = [str(each) for each in (port, seconds, threads, tenants)]
+    command = [sys.executable, "-m", "benchmarks.sending", *given]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         yield Sent(**json.loads(process.stdout.readline()))

@@ -17,7 +17,8 @@ ORDER = (
     "inbox-commits-postgresql", "inbox-size-postgresql", "inbox-claim-postgresql",
     "draining-sqlite", "draining-postgresql", "steady-rate", "steady-backlog",
     "blocked-sqlite", "blocked-postgresql", "retries", "idle-statements",
-    "idle-connections", "lone-time", "lone-trips", "starting",
+    "idle-connections", "lone-time", "lone-trips", "starting", "tenants-sqlite",
+    "tenants-postgresql",
     "celery-1", "celery-2", "celery-3",
 )  # fmt: skip
 

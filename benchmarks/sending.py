@@ -1,8 +1,9 @@
 """A sender at full rate: signed deliveries over connections that stay open.
 
-    python -m benchmarks.sending PORT SECONDS THREADS
+    python -m benchmarks.sending PORT SECONDS THREADS TENANTS
 
-It signs them all before it sends the first, and prints what became of them.
+It signs them all before it sends the first, and prints what became of them. With tenants it
+sends to each in turn; with 0 to the endpoint that has none.
 """
 
 from __future__ import annotations
@@ -17,17 +18,21 @@ from flask_ycloud import sign
 from tests.processes import bodies
 from tests.support import PATH, SECRET
 
+from .site import secret_of
+
 MOST_A_SECOND = 2500
 
 
-def request(body: bytes) -> bytes:
+def request(body: bytes, tenant: str | None = None) -> bytes:
     """A signed delivery as it goes over the wire."""
+    path = PATH if tenant is None else f"/hooks/{tenant}/webhook"
+    secret = SECRET if tenant is None else secret_of(tenant)
     lines = (
-        f"POST {PATH} HTTP/1.1",
+        f"POST {path} HTTP/1.1",
         "Host: 127.0.0.1",
         "Content-Type: application/json",
         f"Content-Length: {len(body)}",
-        f"YCloud-Signature: {sign(body, SECRET)}",
+        f"YCloud-Signature: {sign(body, secret)}",
         "",
         "",
     )
@@ -84,7 +89,11 @@ def _some(connection: socket.socket) -> bytes:
 
 def main() -> None:
     port, seconds, threads = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
-    requests = [request(body) for body in bodies(int(seconds * MOST_A_SECOND))]
+    tenants = int(sys.argv[4])
+    requests = [
+        request(body, f"t{number % tenants}" if tenants else None)
+        for number, body in enumerate(bodies(int(seconds * MOST_A_SECOND)))
+    ]
     sender, started = Sender(port, requests), time.monotonic()
     running = [
         threading.Thread(target=sender.run, args=(started + seconds,))

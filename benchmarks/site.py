@@ -16,15 +16,22 @@ from typing import Any
 import sqlalchemy as sa
 from flask import Flask
 
-from flask_ycloud import Event, on_event, ycloud_bp
+from flask_ycloud import Event, WebhookBlueprint, on_event, ycloud_bp
 
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+
+
+def secret_of(tenant: str | None, endpoint_id: str | None = None) -> str:
+    """The signing secret of a tenant."""
+    return f"whsec_of_{tenant}"
 
 
 def make_app() -> Flask:
     made = Flask("site")
     made.config.from_prefixed_env()
     made.register_blueprint(ycloud_bp)
+    tenants = WebhookBlueprint("hooks", url_prefix="/hooks/<tenant>", secrets=secret_of)
+    made.register_blueprint(tenants)
     starts = os.open(os.environ["STARTS"], _APPEND)
 
     @on_event("*", name="note")

@@ -158,6 +158,7 @@ class Runtime:
             retention_days=self.settings.retention_days,
             on_due=lambda event: self.dispatcher.wake(event),
             endpoints=lambda: list(self.endpoints),
+            serves_many=self.serves_many,
         )
 
     def _default_folder(self) -> Path:

@@ -7,7 +7,6 @@ each is one statement that commits as it ends: arrays carry a whole batch.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -184,7 +183,7 @@ def _due(*which: Any) -> tuple[Any, Any]:
         sa.select(events.c.seq, events.c.received_at.label("turn"))
         .where(*which, events.c.due_at == sa.literal_column("0"))
         .order_by(*order)
-        .limit(bindparam("limit_")),
+        .limit(bindparam("each_")),
         sa.select(events.c.seq, events.c.due_at.label("turn"))
         .where(
             *which,
@@ -192,7 +191,7 @@ def _due(*which: Any) -> tuple[Any, Any]:
             events.c.due_at <= bindparam("now_"),
         )
         .order_by(*order)
-        .limit(bindparam("limit_")),
+        .limit(bindparam("each_")),
     )
 
 
@@ -256,28 +255,19 @@ def _take(**also: Any) -> Any:
     )
 
 
-def _endpoint_names(endpoints: int) -> list[Any]:
-    return [bindparam(f"endpoint{number}") for number in range(endpoints)]
-
-
-@cache
-def candidates(endpoints: int) -> Statement:
-    """On SQLite: the next due events of so many endpoints, and what a claim must know."""
-    parts = []
-    for endpoint in _endpoint_names(endpoints):
-        for number, part in enumerate(_due(events.c.endpoint == endpoint)):
-            parts.append(_in_turn(number, part.subquery()))
+def _candidates(endpoint: Any, tenant: Any) -> Any:
+    lane = (events.c.endpoint == endpoint, events.c.tenant == tenant)
+    parts = [_in_turn(number, part.subquery()) for number, part in enumerate(_due(*lane))]
     union = sa.union_all(*parts).subquery("turns")
-    return _with_state(
-        sa.select(union.c.seq, union.c.turn)
-        .order_by(union.c.turn, union.c.seq)
-        .limit(bindparam("limit_"))
-    )
+    order = (union.c.turn, union.c.seq)
+    return sa.select(*order).order_by(*order).limit(bindparam("each_"))
 
 
 def _with_state(due: Any) -> Statement:
     chosen = due.subquery("chosen")
-    columns = (events.c.seq, events.c.state, events.c.due_at, _must_wait(events))
+    columns = (
+        chosen.c.turn, events.c.seq, events.c.state, events.c.due_at, _must_wait(events)
+    )  # fmt: skip
     return Statement(
         sa.select(*columns)
         .select_from(chosen.join(events, events.c.seq == chosen.c.seq))
@@ -285,14 +275,14 @@ def _with_state(due: Any) -> Statement:
     )
 
 
-@cache
-def candidate(endpoints: int) -> Statement:
-    """On SQLite: the event of an id, if it is due and of one of so many endpoints."""
-    ours = events.c.endpoint.in_(_endpoint_names(endpoints))
-    return _with_state(
-        sa.select(events.c.seq, events.c.due_at.label("turn")).where(*_THE_ONE, ours)
-    )
+_LANE: tuple[Any, Any] = (bindparam("endpoint_"), bindparam("tenant_"))
 
+#: On SQLite: the next due events of a lane, and what a claim must know of them; and the
+#: same of one event.
+CANDIDATES = _with_state(_candidates(*_LANE))
+CANDIDATE = _with_state(
+    sa.select(events.c.seq, events.c.due_at.label("turn")).where(*_THE_ONE)
+)
 
 TAKE = Statement(
     _take()
@@ -306,8 +296,8 @@ PARK = Statement(_park.where(events.c.seq == bindparam("seq_")).returning(events
 def _claim_in_one(*found: Any) -> Statement:
     """On PostgreSQL: claim what is free, and park what must wait for its conversation.
 
-    It gives a row for each event that was met: what was claimed; and of what was parked
-    the key, with nothing else.
+    It gives a row for each event that was met: what was claimed, or nothing if it was
+    parked; and then the key and the lane.
     """
     parts = [each.cte(f"due{number}") for number, each in enumerate(found)]
     both = sa.union_all(*(sa.select(part.c.seq, part.c.turn) for part in parts)).subquery()
@@ -322,6 +312,8 @@ def _claim_in_one(*found: Any) -> Statement:
             turns.c.seq,
             turns.c.turn,
             events.c.key,
+            events.c.endpoint,
+            events.c.tenant,
             events.c.due_at,
             STATES["running"].label("taken_over"),
             _must_wait(events).label("waits"),
@@ -341,6 +333,8 @@ def _claim_in_one(*found: Any) -> Statement:
         met.c.due_at,
         met.c.taken_over,
         met.c.key,
+        met.c.endpoint,
+        met.c.tenant,
     )
     return Statement(
         sa.select(*columns)
@@ -351,13 +345,16 @@ def _claim_in_one(*found: Any) -> Statement:
 
 
 _ENDPOINTS = sa.cast(bindparam("endpoints_"), postgresql.ARRAY(sa.Text))
+_TENANTS = sa.cast(bindparam("tenants_"), postgresql.ARRAY(sa.Text))
 
 
 def _claim_next() -> Statement:
-    mine = sa.func.unnest(_ENDPOINTS).table_valued(sa.column("endpoint", sa.Text))
+    names = (sa.column("endpoint", sa.Text), sa.column("tenant", sa.Text))
+    mine = sa.func.unnest(_ENDPOINTS, _TENANTS).table_valued(*names)
     mine = mine.render_derived(name="mine")
+    lane = (events.c.endpoint == mine.c.endpoint, events.c.tenant == mine.c.tenant)
     found = []
-    for number, part in enumerate(_due(events.c.endpoint == mine.c.endpoint)):
+    for number, part in enumerate(_due(*lane)):
         lateral = part.with_for_update(skip_locked=True).lateral(f"each{number}")
         joined = sa.join(mine, lateral, sa.true())
         found.append(_in_turn(number, lateral).select_from(joined))
@@ -373,6 +370,28 @@ CLAIM_ONE = _claim_in_one(
 
 # -- questions about what is due -------------------------------------------------------
 
+
+def _tenants() -> Statement:
+    def following(tenant: Any) -> Any:
+        other = events.alias("other")
+        waits = (other.c.endpoint == bindparam("endpoint_"), other.c.due_at.is_not(None))
+        query = sa.select(other.c.tenant).where(*waits, other.c.tenant > tenant)
+        return query.order_by(other.c.tenant).limit(sa.literal_column("1"))
+
+    after = sa.cast(bindparam("after_"), sa.Text)
+    one: Any = sa.literal_column("1")
+    first = sa.select(
+        following(after).scalar_subquery().label("tenant"), one.label("number")
+    ).cte("found", recursive=True)
+    further = following(first.c.tenant).correlate(first).scalar_subquery()
+    found = first.union_all(
+        sa.select(further, first.c.number + one).where(
+            first.c.tenant.is_not(None), first.c.number < bindparam("most_")
+        )
+    )
+    return Statement(sa.select(found.c.tenant).where(found.c.tenant.is_not(None)))
+
+
 #: Events of an endpoint that were due by ``then_``, and have been in the inbox since, the
 #: oldest first.
 OVERDUE = (
@@ -384,6 +403,10 @@ OVERDUE = (
     )
     .order_by(events.c.due_at, events.c.seq)
 )
+
+#: The tenants of an endpoint behind ``after_`` who have unsettled events, up to ``most_``.
+#: Each is found by one look at the index, however many events wait.
+TENANTS = _tenants()
 
 #: The next endpoint by name that has unsettled events.
 NEXT_ENDPOINT = (

@@ -9,6 +9,7 @@ it: no claim meets it until the save of that one makes it due.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -22,6 +23,7 @@ from .commits import Transaction
 from .conversations import Conversations
 from .database import Database
 from .driver import Row, Statement
+from .lanes import Lane, Lanes
 from .records import Arrival, Claim, HandlerState, Identity, Progress, Verdict
 from .rows import claim_values, handler_states, identified, run_values
 
@@ -40,6 +42,7 @@ class EventQueue:
     :param clock: unix seconds.
     :param endpoints: gives the endpoints whose events may be claimed here; those of others
         are left to the apps that have them. ``None`` claims whatever there is.
+    :param serves_many: whether an endpoint has tenants, each with a lane of its own.
     """
 
     def __init__(
@@ -49,12 +52,14 @@ class EventQueue:
         lease: float = 60,
         clock: Callable[[], float] = time.time,
         endpoints: Callable[[], Sequence[str]] | None = None,
+        serves_many: Callable[[str], bool] = lambda endpoint: True,
     ) -> None:
         self.database = database
         self.lease = lease
         self.clock = clock
         self._endpoints = endpoints or self._all_endpoints
-        self._conversations = Conversations(database, clock)
+        self._lanes = Lanes(self._endpoints, serves_many, lambda: self.clock())
+        self._conversations = Conversations(database, lambda: self.clock())
 
     def accept(
         self,
@@ -207,56 +212,92 @@ class EventQueue:
         :param identity: only that one.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
-        endpoints = list(self._endpoints())
+        if identity is not None:
+            ours = identity.endpoint in self._endpoints()
+            return self._take([Lane(*identity[1:])], 1, 1, identity)[0] if ours else []
         claims: list[Claim] = []
-        wanted = limit if endpoints else 0
+        lanes = self._lanes.take(self.database)
         for _ in range(_MOST_LOOKS):
-            if wanted == 0:
+            wanted = limit - len(claims)
+            if wanted <= 0 or not lanes:
                 break
-            taken, met = self._take(wanted, endpoints, identity)
+            each = -(-wanted // len(lanes))  # rounded up
+            taken, met = self._take(lanes, wanted, each)
             claims += taken
-            # What was parked instead has let those behind it come nearer.
-            wanted = limit - len(claims) if met == wanted and identity is None else 0
+            # There is more where so many were met; and what was parked instead has let
+            # those behind it come nearer.
+            lanes = [lane for lane in lanes if met[lane] == each]
         return claims
 
     def _take(
-        self, limit: int, endpoints: list[str], identity: Identity | None
-    ) -> tuple[list[Claim], int]:
-        """Claim some events, and count those that were met, which includes the parked."""
+        self,
+        lanes: Sequence[Lane],
+        limit: int,
+        each: int,
+        identity: Identity | None = None,
+    ) -> tuple[list[Claim], Counter[Lane]]:
+        """Claim some events, and count those that were met, which includes the parked.
+
+        :param each: how many of a lane at most.
+        """
         now = self.clock()
         values: dict[str, Any] = {"now_": now, "until_": now + self.lease}
-        values["limit_"] = limit
+        values |= {"limit_": limit, "each_": each}
         if identity is not None:
             values |= identified(identity)
-        if self.database.dialect != "sqlite":
-            return self._take_in_one({**values, "endpoints_": endpoints})
-        named = {f"endpoint{number}": name for number, name in enumerate(endpoints)}
-        one_or_all = queries.candidate if identity else queries.candidates
-        due = one_or_all(len(endpoints))
-        values |= named
-        if not self.database.read(lambda tx: due.run(tx, values)):
-            return [], 0  # an idle look keeps no writer waiting
-        return self.database.write(lambda tx: _take_each(tx, due, values))
+        if self.database.dialect == "sqlite":
+            return self._take_each(lanes, values)
+        values["endpoints_"] = [lane.endpoint for lane in lanes]
+        values["tenants_"] = [lane.tenant for lane in lanes]
+        return self._take_in_one(values)
 
-    def _take_in_one(self, values: dict[str, Any]) -> tuple[list[Claim], int]:
+    def _take_each(
+        self, lanes: Sequence[Lane], values: dict[str, Any]
+    ) -> tuple[list[Claim], Counter[Lane]]:
+        """On SQLite, in a transaction: claim what is free, park what must wait."""
+        due = queries.CANDIDATE if "id_" in values else queries.CANDIDATES
+
+        def look(tx: Connection) -> list[tuple[Lane, Row]]:
+            return [
+                (lane, row)
+                for lane in lanes
+                for row in due.run(
+                    tx, {**values, "endpoint_": lane.endpoint, "tenant_": lane.tenant}
+                )
+            ]
+
+        def work(tx: Connection) -> tuple[list[Claim], Counter[Lane]]:
+            found = sorted(look(tx), key=lambda each: each[1][:2])[: values["limit_"]]
+            claims = _take_rows(tx, [row for _, row in found], values)
+            return claims, Counter(lane for lane, _ in found)
+
+        if not self.database.read(look):
+            return [], Counter()  # an idle look keeps no writer waiting
+        return self.database.write(work)
+
+    def _take_in_one(self, values: dict[str, Any]) -> tuple[list[Claim], Counter[Lane]]:
         """On PostgreSQL. Other processes may have met the same events just now."""
         statement = queries.CLAIM_ONE if "id_" in values else queries.CLAIM_NEXT
 
-        def work(tx: Connection) -> tuple[list[Claim], int]:
+        def work(tx: Connection) -> tuple[list[Claim], Counter[Lane]]:
             rows = _run_or_lose(tx, statement, values)
-            claimed = [row[:-1] for row in rows if row[0] is not None]
-            parked = {row[-1] for row in rows if row[0] is None}
+            claimed = [row[:-3] for row in rows if row[0] is not None]
+            parked = {row[-3] for row in rows if row[0] is None}
             released = self._release_orphans(tx, parked)
             if "id_" in values and released:
                 raise _LostRace  # it is due again, after all
-            return _with_outcomes(tx, claimed), values["limit_"] if released else len(rows)
+            met = Counter(Lane(*row[-2:]) for row in rows)
+            for row in rows if released else ():
+                # Those that wait behind may be due now: look there once more.
+                met[Lane(*row[-2:])] = values["each_"]
+            return _with_outcomes(tx, claimed), met
 
         for _ in range(_TRIES):
             try:
                 return self.database.write_single(work)
             except _LostRace:
                 continue
-        return [], 0
+        return [], Counter()
 
     def save(
         self,
@@ -469,20 +510,16 @@ def _run_or_lose(tx: Connection, statement: Statement, values: dict[str, Any]) -
         raise
 
 
-def _take_each(
-    tx: Connection, due: Statement, values: dict[str, Any]
-) -> tuple[list[Claim], int]:
-    """On SQLite, in a transaction: claim what is free, park what must wait."""
-    rows = due.run(tx, values)
+def _take_rows(tx: Connection, rows: Sequence[Row], values: dict[str, Any]) -> list[Claim]:
     claimed = []
-    for seq, state, due_at, waits in rows:
+    for _, seq, state, due_at, waits in rows:
         if waits:
             ((key,),) = queries.PARK.run(tx, {"seq_": seq})
             queries.RELEASE_ORPHAN.run(tx, {**values, "key_": key})
         else:
             (row,) = queries.TAKE.run(tx, {**values, "seq_": seq})
             claimed.append((*row, due_at, state == "running"))
-    return _with_outcomes(tx, claimed), len(rows)
+    return _with_outcomes(tx, claimed)
 
 
 def _with_outcomes(tx: Connection, rows: list[Row]) -> list[Claim]:

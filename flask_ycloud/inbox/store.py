@@ -31,6 +31,7 @@ class Inbox(EventQueue):
     :param on_due: called with an event's identity when a replay makes it due.
     :param clock: unix seconds.
     :param endpoints: gives the endpoints whose events may be claimed here.
+    :param serves_many: whether an endpoint has tenants, each with a lane of its own.
     """
 
     def __init__(
@@ -42,8 +43,11 @@ class Inbox(EventQueue):
         on_due: Callable[[Identity], None] = lambda identity: None,
         clock: Callable[[], float] = time.time,
         endpoints: Callable[[], Sequence[str]] | None = None,
+        serves_many: Callable[[str], bool] = lambda endpoint: True,
     ) -> None:
-        super().__init__(database, lease=lease, clock=clock, endpoints=endpoints)
+        super().__init__(
+            database, lease=lease, clock=clock, endpoints=endpoints, serves_many=serves_many
+        )
         self._retention_days = retention_days
         self._on_due = on_due
 

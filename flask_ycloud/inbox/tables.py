@@ -81,7 +81,7 @@ def _partial(name: str, *columns: Any, where: str, unique: bool = False) -> None
 #: for it without the others.
 IDENTITY = ("id", "endpoint", "tenant")
 sa.Index("ux_ycloud_events_identity", *(events.c[each] for each in IDENTITY), unique=True)
-_partial("due", "endpoint", "due_at", "seq", where="due_at IS NOT NULL")
+_partial("due", "endpoint", "tenant", "due_at", "seq", where="due_at IS NOT NULL")
 _partial("key", "key", "due_at", "seq", where="due_at IS NOT NULL AND key IS NOT NULL")
 _partial("parked", "key", ARRIVAL, where="parked_due_at IS NOT NULL")
 # The database itself holds that a conversation has one running event at most.

@@ -17,8 +17,8 @@ _ADDED = (
 
 _INDEXES = (
     "CREATE UNIQUE INDEX ux_ycloud_events_identity ON ycloud_events (id, endpoint, tenant)",
-    "CREATE INDEX ix_ycloud_events_due ON ycloud_events (endpoint, due_at, seq)"
-    " WHERE due_at IS NOT NULL",
+    "CREATE INDEX ix_ycloud_events_due"
+    " ON ycloud_events (endpoint, tenant, due_at, seq) WHERE due_at IS NOT NULL",
     "CREATE INDEX ix_ycloud_events_key ON ycloud_events (key, due_at, seq)"
     " WHERE due_at IS NOT NULL AND key IS NOT NULL",
     "CREATE INDEX ix_ycloud_events_parked ON ycloud_events (key, (seq + 0))"

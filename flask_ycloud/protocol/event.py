@@ -31,6 +31,7 @@ _RFC3339 = re.compile(
 )
 # YCloud's schema says 128 for an id, its Developer Kit tells receivers to take 255.
 _LONGEST = {"id": 255}
+_HASH = "sha256:"  # of a body that is no event
 _LONGEST_NAME = 128  # no documented type comes near it
 
 
@@ -112,8 +113,11 @@ def parse_event(
     # An older page shows flow events as eventId and eventType:
     # https://docs.ycloud.com/reference-link/whatsapp-flow-webhook-examples
     event_type = _name(raw, "type", "eventType")
+    event_id = _name(raw, "id", "eventId")
+    if event_id.startswith(_HASH):
+        raise EventNotUnderstood(f"the event's id begins with {_HASH!r}, which is ours")
     return Event(
-        id=_name(raw, "id", "eventId"),
+        id=event_id,
         type=event_type,
         api_version=_name(raw, "apiVersion"),
         create_time=read_time(raw.get("createTime")),
@@ -129,7 +133,7 @@ def parse_event(
 
 def body_id(body: bytes) -> str:
     """The id under which a body that is no event is kept: ``sha256:`` and its hex."""
-    return "sha256:" + hashlib.sha256(body).hexdigest()
+    return _HASH + hashlib.sha256(body).hexdigest()
 
 
 def conversation_names(event: Event[Any]) -> tuple[str, ...]:

@@ -165,18 +165,20 @@ def accept_many(inbox: Inbox, prefix: str, many: int = MANY, **columns: Any) -> 
 
 def work_of_a_claim(inbox: Inbox) -> int:
     """What the database does for one: steps of SQLite, or blocks that PostgreSQL reads."""
-    values = {"now_": inbox.clock(), "until_": inbox.clock() + 60, "limit_": 8}
+    values = {"now_": inbox.clock(), "until_": inbox.clock() + 60}
+    values |= {"limit_": 8, "each_": 8}
     with inbox.database._engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
         if connection.dialect.name == "sqlite":
             steps: list[int] = []
             driver.set_progress_handler(lambda: steps.append(1), 1)
-            found = queries.candidates(1).run(connection, values | {"endpoint0": "ycloud"})
+            lane = {"endpoint_": "ycloud", "tenant_": ""}
+            found = queries.CANDIDATES.run(connection, values | lane)
             driver.set_progress_handler(None, 0)
             assert found
             return len(steps)
         claim = _Compiled(queries.CLAIM_NEXT._statement, connection.dialect)
-        parameters = claim.parameters(values | {"endpoints_": ["ycloud"]})
+        parameters = claim.parameters(values | {"endpoints_": ["ycloud"], "tenants_": [""]})
         how = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)"
         ((plans,),) = driver.execute(f"{how} {claim.text}", parameters).fetchall()
         driver.rollback()
@@ -187,7 +189,13 @@ def work_of_a_claim(inbox: Inbox) -> int:
 
 @pytest.mark.parametrize(
     "stored",
-    ["behind one conversation", "done", "of another endpoint", "waiting for a retry"],
+    [
+        "behind one conversation",
+        "done",
+        "of another endpoint",
+        "of another tenant",
+        "waiting for a retry",
+    ],
 )
 def test_a_claim_does_not_meet_what_it_cannot_take(
     inbox: Inbox, clock: Clock, stored: str
@@ -199,6 +207,7 @@ def test_a_claim_does_not_meet_what_it_cannot_take(
     columns: dict[str, dict[str, Any]] = {
         "behind one conversation": {"key": "one"},
         "done": {"state": "done", "due_at": None, "settled_at": clock.now},
+        "of another tenant": {"tenant": "other"},
         "of another endpoint": {"endpoint": "theirs"},
         "waiting for a retry": {"due_at": clock.now + 60, "key": "one"},
     }

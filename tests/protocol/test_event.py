@@ -135,6 +135,7 @@ def test_hostile_json_is_not_understood(body: bytes, reason: str) -> None:
         ({"id": ""}, "no id"),
         ({"id": 7}, "no id"),
         ({"id": "x" * 256}, "id is not"),
+        ({"id": "sha256:" + "0" * 64}, "which is ours"),
         ({"type": "x" * 129}, "type is not"),
         ({"id": "a\0b"}, "id is not"),
         ({"id": "a\ud800b"}, "id is not"),

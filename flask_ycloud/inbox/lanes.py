@@ -1,0 +1,90 @@
+"""Whose turn is it? Each tenant of an endpoint has a lane of its own, and lanes take turns.
+
+So one tenant's backlog delays another one's event by what is in flight, and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy.engine import Connection
+
+from . import queries
+from .database import Database
+
+#: From how many lanes one fetch takes events at most; the next one goes on behind them.
+MOST_LANES = 64
+_LOOK_SECONDS = 30.0
+
+
+class Lane(NamedTuple):
+    """Where events wait in line.
+
+    :param tenant: empty for those of no tenant.
+    """
+
+    endpoint: str
+    tenant: str = ""
+
+
+class Lanes:
+    """The lanes in which events may be due, some at a time.
+
+    An endpoint that serves one account has one lane. It is looked at for others from time
+    to time: it may have served many before.
+
+    :param endpoints: gives the endpoints whose events may be claimed here.
+    :param serves_many: whether an endpoint has tenants.
+    :param clock: seconds.
+    """
+
+    def __init__(
+        self,
+        endpoints: Callable[[], Sequence[str]],
+        serves_many: Callable[[str], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        self._endpoints = endpoints
+        self._serves_many = serves_many
+        self._clock = clock
+        self._after: dict[str, str] = {}  # the last tenant that had its turn
+        self._looked: dict[str, tuple[float, bool]] = {}  # when, and whether it had some
+
+    def take(self, database: Database) -> list[Lane]:
+        """The lanes whose turn it is.
+
+        :raises InboxUnavailable: if the inbox cannot be read.
+        """
+        endpoints = self._endpoints()
+        many = [each for each in endpoints if self._may_have_tenants(each)]
+        if not many:
+            return [Lane(endpoint) for endpoint in endpoints]
+        tenants = database.read(lambda tx: {each: self._next(tx, each) for each in many})
+        for endpoint, found in tenants.items():
+            self._looked[endpoint] = self._clock(), bool(found)
+        return [
+            Lane(endpoint, tenant)
+            for endpoint in endpoints
+            for tenant in ("", *tenants.get(endpoint, ()))
+        ]
+
+    def _may_have_tenants(self, endpoint: str) -> bool:
+        looked_at, found = self._looked.get(endpoint, (float("-inf"), False))
+        late = abs(self._clock() - looked_at) >= _LOOK_SECONDS
+        return found or late or self._serves_many(endpoint)
+
+    def _next(self, tx: Connection, endpoint: str) -> list[str]:
+        """The tenants behind those who had their turn, and then from the first one on."""
+        after = self._after.get(endpoint, "")
+        found = _tenants(tx, endpoint, after, MOST_LANES)
+        if after and len(found) < MOST_LANES:
+            again = _tenants(tx, endpoint, "", MOST_LANES - len(found))
+            found += [tenant for tenant in again if tenant not in found]
+        self._after[endpoint] = found[-1] if len(found) == MOST_LANES else ""
+        return found
+
+
+def _tenants(tx: Connection, endpoint: str, after: str, most: int) -> list[str]:
+    values = {"endpoint_": endpoint, "after_": after, "most_": most}
+    return [row[0] for row in queries.TENANTS.run(tx, values)]
