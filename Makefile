@@ -7,7 +7,7 @@ INSTALLED = $(VENV)/.installed
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chromium screenshots torture payloads bench fuzz row soak release lint types imports docs
+.PHONY: help demo test chromium pgbouncer screenshots torture payloads bench fuzz row soak release lint types imports docs
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -28,6 +28,10 @@ test: $(INSTALLED)  ## the whole test suite, with full branch coverage enforced
 
 chromium:  ## Debian's Chromium, for the tests of the inspector, if it is not there
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
+
+pgbouncer:  ## Debian's PgBouncer, for the tests of the inbox, if it is not there
+	@command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || \
+		(apt-get update -qq && apt-get install -y -qq pgbouncer)
 
 screenshots: $(INSTALLED)  ## the pictures of the inspector in docs/_static
 	$(BIN)/python -m scripts.screenshots
@@ -54,6 +58,7 @@ bench: $(INSTALLED)  ## everything side by side, into docs/performance.rst; an h
 	$(BIN)/python -m benchmarks.lone
 	$(BIN)/python -m benchmarks.starting
 	$(BIN)/python -m benchmarks.tenants
+	$(BIN)/python -m benchmarks.sharing
 	$(BIN)/python -m benchmarks.celery
 	$(BIN)/python -m benchmarks.report
 
@@ -68,6 +73,7 @@ QUICK = --ignore=tests/test_crash.py --ignore=tests/cli/test_documented_commands
 	--ignore=tests/test_faults.py \
 	--ignore=tests/inspector/test_browser.py --ignore=tests/test_payloads.py \
 	--ignore=tests/test_promises.py --ignore=tests/dispatch/test_recipes.py \
+	--ignore=tests/test_tenants_example.py \
 	--ignore=tests/web/test_rotation.py
 row:  ## tests with other versions: ROW=oldest PIP='-c constraints/oldest.txt' PRE= PYTHON=
 	$(PYTHON) -m venv .venv-$(ROW)

@@ -6,6 +6,7 @@ loads plugins before it measures coverage, and in projects that never ask for it
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def fake_ycloud(app: Flask) -> FakeYCloud:
-    """A YCloud that sends signed events to the app of the ``app`` fixture."""
-    from flask_ycloud.testing import FakeYCloud
+def fake_ycloud(app: Flask) -> Iterator[FakeYCloud]:
+    """A YCloud that sends signed events to the app of the ``app`` fixture.
 
-    return FakeYCloud(app)
+    Handlers that the test registers are removed after it.
+    """
+    from flask_ycloud.testing import FakeYCloud, isolated_handlers
+
+    with isolated_handlers():
+        yield FakeYCloud(app)

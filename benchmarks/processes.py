@@ -69,10 +69,11 @@ def running(app: Site, *command: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def gunicorn(app: Site, *, threads: int) -> Iterator[int]:
-    """A gunicorn of one process; gives its port."""
+def gunicorn(app: Site, *, threads: int, workers: int = 1) -> Iterator[int]:
+    """A gunicorn of some processes with so many threads each; gives its port."""
     port = _free_port()
-    command = ["gunicorn", "-b", f"127.0.0.1:{port}", "--threads", str(threads)]
+    command = ["gunicorn", "-b", f"127.0.0.1:{port}", "--workers", str(workers)]
+    command += ["--threads", str(threads)]
     with running(app, *command, "--log-level", "error", "benchmarks.site:app"):
         eventually(lambda: answers(port))
         yield port
@@ -93,11 +94,13 @@ class Sent:
 
     :param accepted: how many deliveries were acknowledged.
     :param refused: how many were not.
+    :param p99: seconds within which 99 of 100 answers came.
     """
 
     accepted: int
     refused: int
     seconds: float
+    p99: float
 
 
 @contextmanager

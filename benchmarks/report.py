@@ -18,7 +18,7 @@ ORDER = (
     "draining-sqlite", "draining-postgresql", "steady-rate", "steady-backlog",
     "blocked-sqlite", "blocked-postgresql", "retries", "idle-statements",
     "idle-connections", "lone-time", "lone-trips", "starting", "tenants-sqlite",
-    "tenants-postgresql",
+    "tenants-postgresql", "sharing-rate", "sharing-tail",
     "celery-1", "celery-2", "celery-3",
 )  # fmt: skip
 

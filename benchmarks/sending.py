@@ -50,18 +50,21 @@ class Sender:
         self._requests = requests
         self._lock = threading.Lock()
         self.accepted = self.refused = 0
+        self.seconds: list[float] = []  # that each answer took
 
     def run(self, until: float) -> None:
         """One thread's work."""
         connection, buffer = socket.create_connection(("127.0.0.1", self._port)), b""
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while time.monotonic() < until:
+            sent_at = time.monotonic()
             try:
                 connection.sendall(self._requests.pop())
             except IndexError:
                 return
             status, closes, buffer = read_answer(connection, buffer)
             with self._lock:
+                self.seconds.append(time.monotonic() - sent_at)
                 self.accepted += status == 200
                 self.refused += status != 200
             if closes:
@@ -105,6 +108,7 @@ def main() -> None:
         thread.join()
     took = time.monotonic() - started
     done = {"accepted": sender.accepted, "refused": sender.refused, "seconds": took}
+    done["p99"] = sorted(sender.seconds)[int(len(sender.seconds) * 0.99)]
     print(json.dumps(done), flush=True)
 
 

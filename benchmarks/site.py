@@ -23,7 +23,7 @@ _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
 def secret_of(tenant: str | None, endpoint_id: str | None = None) -> str:
     """The signing secret of a tenant."""
-    return f"whsec_of_{tenant}"
+    return f"whsec_of_tenant_{tenant}"
 
 
 def make_app() -> Flask:

@@ -23,6 +23,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
+import os
 import traceback
 from datetime import timedelta
 
@@ -195,10 +198,41 @@ class UnknownEventTypeWarning(UserWarning):
     """A handler is subscribed to a type that the catalogue does not know."""
 
 
-def type_and_stack(error: BaseException) -> str:
+def type_and_stack(
+    error: BaseException, *, of_handler: bool = False, message: bool = False
+) -> str:
     """An error for the log: its type and where it was, without its message.
 
     A message may quote what the program was given, which is no business of a log.
+
+    :param of_handler: whether a handler raised it: then the stack begins with the handler.
+    :param message: whether the message is shown all the same, in debug mode.
     """
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    return f"{type(error).__qualname__}\n{frames}".rstrip()
+    frames = traceback.extract_tb(error.__traceback__)
+    if of_handler:
+        own = next((n for n, each in enumerate(frames) if not _is_machinery(each)), 0)
+        frames = traceback.StackSummary.from_list(frames[own:])
+    text = message_of(error) if message else ""
+    title = type(error).__qualname__ + (text and f": {text}")
+    return f"{title}\n{''.join(frames.format())}".rstrip()
+
+
+def message_of(error: BaseException) -> str:
+    """An error's message, cut where it is too long. It may quote anything."""
+    try:
+        text = str(error)
+    except Exception as odd:
+        text = f"its text raised {type(odd).__qualname__}"
+    return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
+
+
+def _is_machinery(frame: traceback.FrameSummary) -> bool:
+    """Whether it is what calls a handler: this package, or the event loop."""
+    return frame.filename.startswith(_MACHINERY)
+
+
+_LONGEST_MESSAGE = 1_000  # characters
+_MACHINERY = tuple(
+    os.path.join(os.path.dirname(each), "")
+    for each in (__file__, asyncio.__file__, concurrent.futures.__file__)
+)

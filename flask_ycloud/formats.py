@@ -1,4 +1,4 @@
-"""Times as people read them, in a terminal or on a page."""
+"""Times and errors as people read them, in a terminal or on a page."""
 
 from __future__ import annotations
 
@@ -28,3 +28,19 @@ def short(seconds: float) -> str:
 def exact(then: datetime) -> str:
     """A time to the millisecond, in UTC."""
     return then.strftime("%Y-%m-%d %H:%M:%S.") + f"{then.microsecond // 1000:03} UTC"
+
+
+def with_message(error: str, message: str) -> str:
+    """An outcome's error as it is kept with its message, which is below the first line."""
+    return error if not message or message in error else f"{error}\n{message}"
+
+
+def without_message(error: str) -> str:
+    """An outcome's error without its message: its type and place."""
+    return error.partition("\n")[0]
+
+
+def in_one_line(error: str) -> str:
+    """An outcome's error with its message."""
+    place, _, message = error.partition("\n")
+    return f"{place}: {' '.join(message.split())}" if message else place

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from werkzeug.routing import Rule
 
+from .environment import Unread, overridden, unread, warn
 from .errors import ConfigurationError
-from .handlers import Handlers, everywhere
+from .handlers import Handlers, everywhere, note_app
 from .inbox import Database, Identity, Inbox, Rejections, open_engine
-from .settings import Settings
+from .settings import KEYS, Settings
 from .signing_secrets import Secrets
 
 if TYPE_CHECKING:
@@ -27,10 +28,14 @@ _EXTENSION = "ycloud"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One endpoint of an app: its handlers, and its signing secrets."""
+    """One endpoint of an app: its handlers, its signing secrets, and Flask's name of it.
+
+    Its blueprint may be registered under another name than its own, or inside of others.
+    """
 
     handlers: Handlers
     secrets: Secrets = field(repr=False)
+    route: str
 
 
 class Dispatcher(Protocol):
@@ -53,19 +58,29 @@ class Runtime:
     it will be, and the process the one that serves.
     """
 
+    #: Whether a retry comes exactly after its delay, as tests want it. Otherwise a random
+    #: part is added.
+    exact_delays = False
+
+    #: The folder of the scratch store, where the inbox is one.
+    scratch: Path | None = None
+
     def __init__(
         self, app: Flask, make_dispatcher: Callable[[Runtime], Dispatcher]
     ) -> None:
         self.app = app
         self.settings = Settings.from_config(app.config)
+        self._config = dict(app.config)  # as it was read: later changes have no effect
         where = self.settings.inbox_url
-        self._engine = None if where is None else open_engine(where, app.instance_path)
+        given = where is not None and not callable(where)
+        self._engine = open_engine(where, app.instance_path) if given else None
         self.endpoints: dict[str, Endpoint] = {}
         self.rejections = Rejections(lambda: self.inbox)
         self._make_dispatcher = make_dispatcher
         self._lock = threading.RLock()
         self._inbox: Inbox | None = None
         self._dispatcher: Dispatcher | None = None
+        self._told: set[str] = set()
 
     @property
     def inbox(self) -> Inbox:
@@ -140,20 +155,36 @@ class Runtime:
 
     def rule_of(self, endpoint: str) -> Rule:
         """The rule of an endpoint's route."""
-        tail = f".{endpoint}.webhook"
-        rules = self.app.url_map.iter_rules()
-        return next(rule for rule in rules if f".{rule.endpoint}".endswith(tail))
+        return next(self.app.url_map.iter_rules(self.endpoints[endpoint].route))
 
     def scopes(self, endpoint: str) -> list[Handlers]:
         """The subscriptions to an endpoint: those to every endpoint, and its own."""
         own = self.endpoints.get(endpoint)
         return [everywhere] if own is None else [everywhere, own.handlers]
 
+    def unread(self, *, also_overridden: bool = False) -> list[Unread]:
+        """The names in the environment and the config that have no effect on this app."""
+        keys = KEYS | {each.secrets.key or "" for each in self.endpoints.values()} - {""}
+        found = list(unread(self._config, keys))
+        return found + list(overridden(self._config, keys)) if also_overridden else found
+
+    def once(self, what: str) -> bool:
+        """Whether this is the first time that it is asked for."""
+        with self._lock:
+            first = what not in self._told
+            self._told.add(what)
+            return first
+
     def _open_inbox(self) -> Inbox:
-        engine = self._engine or open_engine("sqlite:///ycloud.db", self._default_folder())
-        shared = engine is self.settings.inbox_url
+        if self.once("unread"):  # by now all endpoints are registered
+            warn(self.unread())
+        engine, where = self._engine, self.settings.inbox_url
+        if callable(where):
+            where = _answer_of(where, self.app)
+            engine = open_engine(where, self.app.instance_path)
+        engine = engine or open_engine("sqlite:///ycloud.db", self._default_folder())
         return Inbox(
-            Database(engine, owned=not shared),
+            Database(engine, owned=engine is not where),
             lease=self.settings.lease_seconds,
             retention_days=self.settings.retention_days,
             on_due=lambda event: self.dispatcher.wake(event),
@@ -166,7 +197,25 @@ class Runtime:
             return Path(self.app.instance_path)
         folder = tempfile.mkdtemp(prefix="ycloud-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        return Path(folder)
+        self.scratch = Path(folder)
+        return self.scratch
+
+
+def _answer_of(function: Callable[[], Any], app: Flask) -> Any:
+    """What a function in ``YCLOUD_INBOX_URL`` returns.
+
+    :raises ConfigurationError: if it raises.
+    """
+    try:
+        with app.app_context():
+            return function()
+    except Exception as error:  # without its text, which may quote a URL
+        raise ConfigurationError(
+            f"YCLOUD_INBOX_URL is a function, and it raised {type(error).__name__}. It is"
+            " called in an app context, when the inbox is first used, and takes no"
+            " argument. For Flask-SQLAlchemy write lambda: db.engine, and call"
+            " db.init_app(app) where the app is made."
+        ) from error
 
 
 def attach(app: Flask, make_dispatcher: Callable[[Runtime], Dispatcher]) -> Runtime:
@@ -174,6 +223,7 @@ def attach(app: Flask, make_dispatcher: Callable[[Runtime], Dispatcher]) -> Runt
     runtime: Any = app.extensions.get(_EXTENSION)
     if runtime is None:
         runtime = app.extensions[_EXTENSION] = Runtime(app, make_dispatcher)
+        note_app()
     return runtime  # type: ignore[no-any-return]
 
 

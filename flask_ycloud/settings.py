@@ -6,8 +6,22 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
+from urllib.parse import urlsplit
 
+from .environment import in_quotes
 from .errors import LONGEST_RETRY_SECONDS, ConfigurationError
+
+#: What is read from the config, beside the signing secrets.
+KEYS = frozenset(
+    {
+        "YCLOUD_API_KEY", "YCLOUD_API_URL", "YCLOUD_CELERY_PRIORITY",
+        "YCLOUD_CELERY_QUEUE", "YCLOUD_DISPATCH", "YCLOUD_ERROR_MESSAGES",
+        "YCLOUD_INBOX_URL", "YCLOUD_INSPECTOR_MASKS", "YCLOUD_INSPECTOR_PASSWORD",
+        "YCLOUD_LEASE_SECONDS", "YCLOUD_MAX_BODY_BYTES", "YCLOUD_RETENTION_DAYS",
+        "YCLOUD_RETRY_DELAYS", "YCLOUD_SIGNATURE_TOLERANCE",
+        "YCLOUD_SLOW_HANDLER_SECONDS", "YCLOUD_WORKER_THREADS",
+    }
+)  # fmt: skip
 
 #: How the handling of events can be set going.
 DISPATCHES = ("worker", "manual", "inline", "celery")
@@ -41,8 +55,10 @@ class Settings:
     celery_queue: str | None
     celery_priority: int | None
     api_key: str | None = field(repr=False)
+    api_url: str | None
     inspector_password: str | None = field(repr=False)
     inspector_masks: bool
+    error_messages: bool
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
@@ -65,11 +81,13 @@ class Settings:
             ),
             celery_queue=_celery_queue(config.get("YCLOUD_CELERY_QUEUE")),
             celery_priority=_celery_priority(config.get("YCLOUD_CELERY_PRIORITY")),
-            api_key=_text(config, "YCLOUD_API_KEY", "an API key of YCloud's"),
+            api_key=_api_key(config),
+            api_url=_api_url(config.get("YCLOUD_API_URL")),
             inspector_password=_text(
                 config, "YCLOUD_INSPECTOR_PASSWORD", "a password, at least 8 characters", 8
             ),
             inspector_masks=_flag(config, "YCLOUD_INSPECTOR_MASKS"),
+            error_messages=_flag(config, "YCLOUD_ERROR_MESSAGES"),
         )
         # A signature may lie a tolerance ahead, and is good for another after that.
         shortest = 2 * settings.tolerance / _DAY
@@ -128,13 +146,41 @@ def _text(config: Mapping[str, Any], key: str, takes: str, shortest: int = 1) ->
     if value is None or (isinstance(value, str) and len(value.strip()) >= shortest):
         return value
     # Without the value: it is secret, or was meant to be.
-    raise ConfigurationError(f"{key} is a {type(value).__name__}. It takes {takes}.")
+    kind = f"of type {type(value).__name__}"
+    got = "blank or too short" if isinstance(value, str) else kind
+    raise ConfigurationError(f"{key} is {got}. It takes {takes}.{in_quotes(key, value)}")
+
+
+def _api_key(config: Mapping[str, Any]) -> str | None:
+    if config.get("YCLOUD_API_KEY") == "":  # FLASK_YCLOUD_API_KEY= unsets it
+        return None
+    return _text(config, "YCLOUD_API_KEY", "an API key of YCloud's")
+
+
+def _api_url(value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and is_base_url(value)):
+        return value
+    takes = "the URL of YCloud's API, such as https://api.ycloud.com/v2"
+    if "@" in str(value):  # perhaps behind a password
+        raise ConfigurationError(f"YCLOUD_API_URL has a user in it. It takes {takes}.")
+    raise _wrong("YCLOUD_API_URL", value, takes)
+
+
+def is_base_url(value: str) -> bool:
+    """Whether paths can follow a URL: it has a host, no user, no query and no fragment."""
+    try:
+        url = urlsplit(value)
+        has_host = bool(url.hostname) and url.port != 0
+    except ValueError:  # of the port, or of an IPv6 address
+        return False
+    plain = value.isprintable() and not {"@", "?", "#", " "} & set(value)
+    return url.scheme in ("http", "https") and has_host and plain
 
 
 def _flag(config: Mapping[str, Any], key: str) -> bool:
     value = config.get(key, False)
     if not isinstance(value, bool):
-        raise _wrong(key, value, "True or False")
+        raise _wrong(key, value, "True or False; in the environment, true or false")
     return value
 
 
@@ -143,7 +189,8 @@ def _retry_delays(value: Any) -> tuple[float, ...]:
         return RETRY_DELAYS
     delays = delays_in(value)
     if delays is None:
-        raise _wrong("YCLOUD_RETRY_DELAYS", value, DELAYS_TAKE)
+        takes = f"{DELAYS_TAKE}; in the environment, [10, 60]"
+        raise _wrong("YCLOUD_RETRY_DELAYS", value, takes)
     return delays
 
 

@@ -9,15 +9,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from .environment import in_quotes, unread
 from .errors import ConfigurationError, SignatureMismatch, UnknownTenant
 from .handlers import wait_for
 from .protocol import Signature
+from .secret_checks import Keys, keys_in
+from .settings import KEYS
 
 #: What an app passes as ``secrets=``: from a tenant and YCloud's id of the endpoint, each
 #: ``None`` if there is none, to the signing secret or secrets.
 Lookup = Callable[[str | None, str | None], Any]
-
-_Keys = tuple[str | bytes, ...]
 
 _LONGEST_TENANT = 255
 _MOST_KEPT = 10_000
@@ -25,7 +26,7 @@ _ASKED_AGAIN_AFTER_SECONDS = 5.0
 
 
 class _Kept(NamedTuple):
-    secrets: _Keys
+    secrets: Keys
     asked_at: float
 
 
@@ -36,16 +37,28 @@ class Secrets:
         tenant.
     :param ttl: how many seconds an answer is used again; 0 for not at all.
     :param what: what it is called in error messages.
+    :param key: where they are in the config, if they are there.
+    :param fixed: what they are, if that never changes.
     """
 
-    def __init__(self, lookup: Lookup, *, ttl: float = 0.0, what: str = "secrets=") -> None:
+    def __init__(
+        self,
+        lookup: Lookup,
+        *,
+        ttl: float = 0.0,
+        what: str = "secrets=",
+        key: str | None = None,
+        fixed: Keys = (),
+    ) -> None:
         self._lookup = lookup
         self._ttl = ttl
-        self._what = what
+        self.what = what
+        self.key = key
+        self.fixed = fixed
         self._kept: OrderedDict[tuple[str | None, str | None], _Kept] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, tenant: str | None = None, endpoint_id: str | None = None) -> _Keys:
+    def of(self, tenant: str | None = None, endpoint_id: str | None = None) -> Keys:
         """The secrets of a tenant, asked for now.
 
         :raises UnknownTenant: if there is no such tenant.
@@ -60,17 +73,17 @@ class Secrets:
         except Exception as error:
             # From None, and without its text: it may show what it was asked with.
             raise ConfigurationError(
-                f"{self._what} raised {type(error).__name__}."
+                f"{self.what} raised {type(error).__name__}."
             ) from None
         if found is None:
             raise UnknownTenant("There is no such tenant.")
-        return _checked(found, self._what)
+        return keys_in(found, self.what)
 
     def verify(
         self,
         tenant: str | None,
         endpoint_id: str | None,
-        check: Callable[[_Keys], Signature],
+        check: Callable[[Keys], Signature],
     ) -> Signature:
         """Verify a delivery with the secrets of its tenant.
 
@@ -98,7 +111,7 @@ class Secrets:
         self._keep(whose, secrets)
         return signature
 
-    def _keep(self, whose: tuple[str | None, str | None], secrets: _Keys) -> None:
+    def _keep(self, whose: tuple[str | None, str | None], secrets: Keys) -> None:
         if not self._ttl:
             return
         with self._lock:
@@ -118,27 +131,22 @@ def configured(config: Mapping[str, Any], key: str) -> Secrets:
     value = config.get(key)
     if callable(value):
         # Without a secret it is a fault of ours, and no delivery that nobody knows.
-        return Secrets(lambda tenant, endpoint_id: value() or (), what=key)
-    secrets = _checked(value, key)
-    return Secrets(lambda tenant, endpoint_id: secrets, what=key)
+        return Secrets(lambda tenant, endpoint_id: value() or (), what=key, key=key)
+    hint = in_quotes(key, value) if value else _where(config, key)
+    fixed = keys_in(value, key, hint)
+    return Secrets(lambda tenant, endpoint_id: fixed, what=key, key=key, fixed=fixed)
+
+
+def _where(config: Mapping[str, Any], key: str) -> str:
+    """Where a secret that is not in the config may be found."""
+    for each in unread(config, KEYS | {key}):
+        if each.key == key:
+            return f" {each}"
+    return (
+        " Deliveries cannot be verified without. YCloud shows it: Developers → Webhooks."
+        f" Set app.config[{key!r}] before app.register_blueprint()."
+    )
 
 
 def _is_name(tenant: str) -> bool:
     return 0 < len(tenant) <= _LONGEST_TENANT and tenant.isprintable()
-
-
-def _checked(value: Any, what: str) -> tuple[str | bytes, ...]:
-    several = value if isinstance(value, (list, tuple, set, frozenset)) else (value,)
-    if several and all(isinstance(each, (str, bytes)) and each for each in several):
-        return tuple(several)
-    if not value:
-        got = "nothing"
-    elif several is value:
-        got = f"a {type(value).__name__} with an empty or odd part"
-    else:
-        got = f"a {type(value).__name__}"
-    raise ConfigurationError(
-        f"{what} is {got}. It takes the signing secret of the webhook endpoint (whsec_…), a"
-        " sequence of them while rotating, or a callable that returns either. Deliveries"
-        " cannot be verified without."
-    )

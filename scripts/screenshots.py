@@ -54,7 +54,7 @@ def make_app(folder: str) -> Flask:
 def fill(app: Flask) -> str:
     """An hour of events, and the id of one to show."""
     rng = random.Random(1)  # noqa: S311
-    ycloud, inbox = FakeYCloud(app), runtime_of(app).inbox
+    ycloud, inbox = FakeYCloud(app, real_inbox=True), runtime_of(app).inbox
     types = [
         name for name in EVENT_TYPES if name.startswith(("sms", "whatsapp", "contact"))
     ]

@@ -24,8 +24,8 @@ TYPES = ("sms.inbound.received", "contact.created", "sms.message.updated")
 
 #: An app that notes in a file, durably and in one write each, when its handler runs and
 #: when its success is recorded. With NOTES it also writes a row of its own for each event,
-#: on the connection of the inbox. Its clock can be set back from outside. With SECRETS its
-#: secrets are in that file.
+#: on the connection of the inbox; with JOIN it does so by Flask-SQLAlchemy. Its clock can
+#: be set back from outside. With SECRETS its secrets are in that file.
 APP = """
 import os, time
 import sqlalchemy as sa
@@ -37,6 +37,16 @@ app = Flask(__name__)
 app.config.from_prefixed_env()
 if "SECRETS" in os.environ:
     app.config["YCLOUD_WEBHOOK_SECRET"] = lambda: open(os.environ["SECRETS"]).read().split()
+if "JOIN" in os.environ:
+    from flask_sqlalchemy import SQLAlchemy
+    db = SQLAlchemy()
+    app.config["SQLALCHEMY_DATABASE_URI"] = app.config["YCLOUD_INBOX_URL"]
+    app.config["YCLOUD_INBOX_URL"] = lambda: db.engine
+    db.init_app(app)
+
+    class Note(db.Model):
+        __tablename__ = "notes"
+        note = db.Column(db.Text, primary_key=True)
 app.register_blueprint(ycloud_bp)
 if "METRICS" in os.environ:
     from flask_ycloud.metrics import metrics_bp
@@ -52,6 +62,11 @@ def handle(event):
     if "NOTES" in os.environ:
         row = {"note": event.id}
         event.connection.execute(sa.text("INSERT INTO notes VALUES (:note)"), row)
+    if "JOIN" in os.environ:
+        event.join(db.session)
+        db.session.add(Note(note=event.id))
+        db.session.commit()
+        time.sleep(0.002)
 
 @event_done.connect
 def done(app, event_id, **_):

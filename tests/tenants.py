@@ -11,7 +11,7 @@ from flask_ycloud import WebhookBlueprint
 
 from .support import deliver
 
-SECRETS = {"acme": "whsec_acme", "beta": "whsec_beta"}
+SECRETS = {"acme": "whsec_of_the_acme", "beta": "whsec_of_the_beta"}
 
 
 def secret_of(tenant: str | None, endpoint_id: str | None) -> str | None:

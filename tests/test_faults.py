@@ -58,13 +58,14 @@ def test_kill_9_at_random_instants(site: Site) -> None:
     assert (report.lost, report.doubled) == (0, 0)
 
 
-def test_writes_on_the_inboxs_connection_happen_exactly_once(site: Site) -> None:
-    """event.connection: one row for each event, though everything is killed."""
+@pytest.mark.parametrize("how", ["NOTES", "JOIN"])
+def test_writes_on_the_inboxs_connection_happen_exactly_once(site: Site, how: str) -> None:
+    """event.connection, and a session that joins: one row for each event, whatever dies."""
     site.inbox.database.init()
     site.inbox.database.write(
         lambda tx: tx.exec_driver_sql("CREATE TABLE notes (note TEXT)")
     )
-    server = site.serve("--workers", "2", "--threads", "4", NOTES="1")
+    server = site.serve("--workers", "2", "--threads", "4", **{how: "1"})
     sender, events = Sender(server.port), bodies(300)
     sending = threading.Thread(target=sender.send, args=(events,))
     sending.start()

@@ -86,7 +86,7 @@ class Shop:
         self.engine: sa.Engine = self.names["engine"]
         self.names["tables"].create_all(self.engine)
         self.app = self.names["app"]
-        self.fake = FakeYCloud(self.app)
+        self.fake = FakeYCloud(self.app, real_inbox=True)
 
     def send(self, event: Any, variant: str | None = None, **changes: Any) -> str:
         """Send an event, and give its id."""

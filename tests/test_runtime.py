@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from flask import Flask
+from flask import Flask, current_app
 
 from flask_ycloud import ConfigurationError, WebhookBlueprint, current_inbox, ycloud_bp
 from flask_ycloud.dispatch.inline import InlineDispatcher
@@ -16,7 +16,7 @@ from flask_ycloud.dispatch.worker import WorkerDispatcher
 from flask_ycloud.runtime import runtime_of
 
 from .conftest import MakeApp
-from .support import SECRET, body_of, deliver
+from .support import SECRET, body_of, call, deliver
 
 
 def test_without_an_endpoint_the_inbox_says_how_to_register_one() -> None:
@@ -76,6 +76,50 @@ def test_the_apps_own_engine_is_used_and_left_alone(
             connection.exec_driver_sql("SELECT count(*) FROM ycloud_events").scalar() == 1
         )
     engine.dispose()
+
+
+def test_a_function_gives_the_url_or_the_engine_at_the_first_use(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    """In an app context, which is not there yet when the blueprint is registered."""
+    asked: list[str] = []
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/app.db")
+
+    def engine_of() -> sa.Engine:
+        asked.append(current_app.name)
+        return engine
+
+    app = make_app(YCLOUD_INBOX_URL=engine_of)
+    assert asked == []
+    assert call(app, "stats").exit_code == 0
+    deliver(app, body_of())
+    assert asked == [app.name]
+    assert runtime_of(app).inbox.database.is_in(engine)
+    engine.dispose()
+    other = make_app(YCLOUD_INBOX_URL=lambda: "sqlite:///of_a_function.db")
+    deliver(other, body_of())
+    assert (Path(other.instance_path) / "of_a_function.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda: None, "YCLOUD_INBOX_URL, a NoneType, .* or a function"),
+        (lambda: "mysql://h/d", "YCLOUD_INBOX_URL is a database of 'mysql'"),
+        (lambda: 1 / 0, "it raised ZeroDivisionError.*lambda: db.engine"),
+        (lambda app: app, "it raised TypeError.*takes no argument"),
+    ],
+)
+def test_a_function_that_gives_none_says_what_to_do(
+    make_app: MakeApp, function: object, said: str
+) -> None:
+    app = make_app(YCLOUD_INBOX_URL=function, PROPAGATE_EXCEPTIONS=False)
+    with pytest.raises(ConfigurationError, match=said):
+        _ = runtime_of(app).inbox
+    result = call(app, "stats")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: YCLOUD_INBOX_URL")
+    assert deliver(app, body_of()).status_code == 500, "so YCloud sends it again"
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from flask_ycloud import ConfigurationError
-from flask_ycloud.settings import Settings
+from flask_ycloud.settings import KEYS, Settings
 
 
 def settings(**config: Any) -> Settings:
@@ -28,8 +29,10 @@ def test_the_defaults() -> None:
         celery_queue=None,
         celery_priority=None,
         api_key=None,
+        api_url=None,
         inspector_password=None,
         inspector_masks=False,
+        error_messages=False,
     )
 
 
@@ -58,6 +61,17 @@ def test_the_defaults() -> None:
         ("YCLOUD_CELERY_PRIORITY", "high"),
         ("YCLOUD_CELERY_PRIORITY", True),
         ("YCLOUD_CELERY_PRIORITY", 1.0),
+        ("YCLOUD_API_URL", 7),
+        ("YCLOUD_API_URL", ""),
+        ("YCLOUD_API_URL", "api.ycloud.com/v2"),
+        ("YCLOUD_API_URL", "ftp://api.ycloud.com/v2"),
+        ("YCLOUD_API_URL", "https:///v2"),
+        ("YCLOUD_API_URL", "https://api.ycloud.com/v2?key=1"),
+        ("YCLOUD_API_URL", "https://api.ycloud.com/v2#x"),
+        ("YCLOUD_API_URL", "https://api.ycloud.com /v2"),
+        ("YCLOUD_API_URL", "https://api.ycloud.com/v2\n"),
+        ("YCLOUD_API_URL", "https://api.ycloud.com:port/v2"),
+        ("YCLOUD_API_URL", "https://[::1/v2"),
         ("YCLOUD_RETENTION_DAYS", -1),
         ("YCLOUD_RETENTION_DAYS", None),
     ],
@@ -90,12 +104,26 @@ def test_no_repr_shows_a_password() -> None:
     assert "hunter2" not in shown
 
 
-@pytest.mark.parametrize("value", ["", "  ", 7, ["secret key"]])
+@pytest.mark.parametrize("value", ["  ", 12345678, ["secret key"]])
 @pytest.mark.parametrize("key", ["YCLOUD_API_KEY", "YCLOUD_INSPECTOR_PASSWORD"])
 def test_what_is_secret_is_not_shown(key: str, value: Any) -> None:
-    with pytest.raises(ConfigurationError, match=f"{key} is a (str|int|list)") as wrong:
+    got = "(blank or too short|of type int|of type list)"
+    with pytest.raises(ConfigurationError, match=rf"{key} is {got}\. It takes ") as wrong:
         settings(**{key: value})
     assert "secret key" not in str(wrong.value)
+    assert "12345678" not in str(wrong.value)
+
+
+def test_the_url_of_the_api() -> None:
+    for url in (
+        "http://127.0.0.1:8080/v2",
+        "https://api.ycloud.com/v2",
+        "http://[::1]:8/v2",
+    ):
+        assert settings(YCLOUD_API_URL=url).api_url == url
+    with pytest.raises(ConfigurationError, match="has a user in it") as wrong:
+        settings(YCLOUD_API_URL="https://user:hunter2@api.ycloud.com/v2")
+    assert "hunter2" not in str(wrong.value)
 
 
 def test_a_short_password_is_none() -> None:
@@ -106,5 +134,66 @@ def test_a_short_password_is_none() -> None:
 
 def test_a_flag_is_true_or_false() -> None:
     assert settings(YCLOUD_INSPECTOR_MASKS=True).inspector_masks
-    with pytest.raises(ConfigurationError, match="It takes True or False"):
-        settings(YCLOUD_INSPECTOR_MASKS="yes")
+    for odd in ("yes", "True", "1", 1):
+        with pytest.raises(ConfigurationError, match="It takes True or False; in the env"):
+            settings(YCLOUD_INSPECTOR_MASKS=odd)
+
+
+def from_environment(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> Settings:
+    """As ``from_prefixed_env`` reads a variable."""
+    monkeypatch.setenv(f"FLASK_{name}", text)
+    app = Flask("shop")
+    app.config.from_prefixed_env()
+    return Settings.from_config(app.config)
+
+
+def test_a_flag_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "YCLOUD_INSPECTOR_MASKS"
+    assert from_environment(monkeypatch, name, "true").inspector_masks
+    with pytest.raises(ConfigurationError) as wrong:
+        from_environment(monkeypatch, name, "True")
+    assert str(wrong.value) == (
+        f"{name} is 'True'. It takes True or False; in the environment, true or false."
+    )
+
+
+def test_digits_in_the_environment_are_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read as JSON, so a password of digits arrives as a number."""
+    name = "YCLOUD_INSPECTOR_PASSWORD"
+    with pytest.raises(ConfigurationError) as wrong:
+        from_environment(monkeypatch, name, "1234567890")
+    assert str(wrong.value) == (
+        f"{name} is of type int. It takes a password, at least 8 characters. The"
+        " environment is read as JSON: there, put it in double quotes, as in"
+        f" FLASK_{name}='\"…\"'."
+    )
+    found = from_environment(monkeypatch, name, '"1234567890"')
+    assert found.inspector_password == "1234567890"
+
+
+def test_delays_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "YCLOUD_RETRY_DELAYS"
+    assert from_environment(monkeypatch, name, "[10, 60]").retry_delays == (10, 60)
+    with pytest.raises(ConfigurationError, match=r"in the environment, \[10, 60\]\."):
+        from_environment(monkeypatch, name, "10, 60")
+
+
+def test_an_empty_api_key_in_the_environment_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert from_environment(monkeypatch, "YCLOUD_API_KEY", "").api_key is None
+    with pytest.raises(ConfigurationError, match="YCLOUD_INSPECTOR_PASSWORD is blank"):
+        from_environment(monkeypatch, "YCLOUD_INSPECTOR_PASSWORD", "")
+
+
+def test_each_setting_that_is_read_has_its_name_in_the_list() -> None:
+    """By that list, other names are known to be misspelt."""
+
+    class Asked(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            self[key] = default
+            return default
+
+    asked = Asked()
+    Settings.from_config(asked)
+    assert set(asked) == KEYS

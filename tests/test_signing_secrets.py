@@ -28,7 +28,7 @@ def test_a_secret_store_is_asked_each_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, "", b"", [], ["hunter2", ""], ["hunter2", None], 7]
+    "value", [None, "", b"", [], ["hunter2", ""], ["hunter2", None], 7, 0]
 )
 def test_no_secret_means_no_start(value: Any) -> None:
     with pytest.raises(

@@ -36,8 +36,6 @@ from .tenants import SECRETS, hooks
 TYPE = "sms.message.updated"
 INBOUND = "whatsapp.inbound_message.received"
 
-pytest_plugins = ["pytester"]
-
 
 def test_samples_with_changes() -> None:
     event = sample_event(TYPE, status="failed", **{"event.id": "evt_123456"})
@@ -107,6 +105,9 @@ def test_whole_events_and_raw_bodies(app: Flask) -> None:
     assert ycloud.send(event).answers[0].text == '{"status": "accepted"}'
     assert ycloud.send(event).answers[0].text == '{"status": "duplicate"}'
     assert ycloud.send(b"hello").acknowledged
+    for changes in ({"variant": "image"}, {"status": "failed"}):
+        with pytest.raises(TypeError, match="sent as they are"):
+            ycloud.send(event, **changes)
     with app.app_context():
         assert len(current_inbox.list(state="dead")) == 1
 
@@ -211,7 +212,7 @@ def test_slow_failures_suspend_it_sooner(
 ) -> None:
     """Ten minutes of failing within one minute: twenty attempts of 30 s each."""
     clock = itertools.count(step=30)
-    monkeypatch.setattr("flask_ycloud.testing.fake.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("flask_ycloud.testing.routes.perf_counter", lambda: next(clock))
     app, rejections = flaky
     ycloud = FakeYCloud(app)
     rejections += [503] * 20
@@ -403,9 +404,8 @@ def test_gunicorn_is_away_for_a_while(site: Site) -> None:
     assert sorted(server.runs()) == sorted(event["id"] for event in events)
 
 
-def test_retries_of_ours_meet_retries_of_theirs(make_app: MakeApp) -> None:
+def test_retries_of_ours_meet_retries_of_theirs(app: Flask) -> None:
     """A handler that asks for more time is not run again by a redelivery."""
-    app = make_app(TESTING=False, YCLOUD_DISPATCH="inline")
     runs: list[int] = []
 
     @on_event(TYPE)
@@ -415,31 +415,3 @@ def test_retries_of_ours_meet_retries_of_theirs(make_app: MakeApp) -> None:
 
     FakeYCloud(app).deliver([TYPE], duplicates=1.0)
     assert runs == [1]
-
-
-def test_the_plugins_fixture(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
-        """
-        import pytest
-        from flask import Flask
-        from flask_ycloud import on_event, ycloud_bp
-
-        statuses = []
-
-        @on_event("sms.message.updated")
-        def track(event):
-            statuses.append(event.data["status"])
-
-        @pytest.fixture
-        def app():
-            app = Flask(__name__)
-            app.config.update(TESTING=True, YCLOUD_WEBHOOK_SECRET="k")
-            app.register_blueprint(ycloud_bp)
-            return app
-
-        def test_tracking(fake_ycloud):
-            fake_ycloud.send("sms.message.updated", status="failed")
-            assert statuses == ["failed"]
-        """
-    )
-    pytester.runpytest_inprocess("-q").assert_outcomes(passed=1)

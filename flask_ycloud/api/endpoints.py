@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-from ..errors import APIError
+from ..errors import APIError, ConfigurationError
 from .answers import WebhookEndpoint, not_understood, read_endpoint
 from .client import YCloud
 
@@ -86,6 +86,45 @@ class WebhookEndpoints(YCloud):
         body = _request_body(url, enabled_events, event_properties, description, status)
         return read_endpoint(self.call("PATCH", _path(endpoint_id), json=body))
 
+    def ensure(
+        self,
+        url: str,
+        enabled_events: Iterable[str],
+        *,
+        event_properties: Mapping[str, Iterable[str]] | None = None,
+        description: str | None = None,
+        status: Status | None = None,
+    ) -> WebhookEndpoint:
+        """Create the endpoint at a URL, or change the one that the account has there.
+
+        The arguments are those of :meth:`create`. What is left out stays as it is. If the
+        endpoint is as it should be, nothing is changed, so this may be called at each
+        deployment. Two calls at the same time may both create one.
+
+        :returns: the endpoint, with its secret.
+        :raises ConfigurationError: if the account has several endpoints at that URL.
+        :raises APIError: if YCloud refuses.
+        :raises APIUnreachable: if there is no answer.
+        """
+        events, properties = tuple(enabled_events), _tuples(event_properties)
+        found = [each for each in self.list() if _place(each.url) == _place(url)]
+        if not found:
+            return self.create(
+                url,
+                events,
+                event_properties=properties,
+                description=description,
+                status=status,
+            )
+        if len(found) > 1:
+            raise ConfigurationError(
+                f"The account has several endpoints at {url}:"
+                f" {', '.join(each.id for each in found)}. Delete all but one of them."
+            )
+        wanted = {"description": description, "status": status}
+        changes = _changes(found[0], events, properties, wanted)
+        return self.update(found[0].id, **changes) if changes else found[0]
+
     def delete(self, endpoint_id: str) -> None:
         """Delete an endpoint. YCloud sends nothing to it any more.
 
@@ -128,6 +167,49 @@ def _request_body(
         "status": status,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _tuples(
+    event_properties: Mapping[str, Iterable[str]] | None,
+) -> dict[str, tuple[str, ...]] | None:
+    if event_properties is None:
+        return None
+    return {event: tuple(names) for event, names in event_properties.items()}
+
+
+def _changes(
+    found: WebhookEndpoint,
+    events: tuple[str, ...],
+    properties: Mapping[str, tuple[str, ...]] | None,
+    wanted: Mapping[str, str | None],
+) -> dict[str, Any]:
+    """What an endpoint has otherwise than it should, as arguments of ``update``."""
+    changes: dict[str, Any] = {
+        name: value
+        for name, value in wanted.items()
+        if value is not None and value != getattr(found, name)
+    }
+    if set(events) != set(found.enabled_events):
+        # Beside some events YCloud requires their properties, changed or not.
+        changes["enabled_events"] = events
+        changes["event_properties"] = properties or found.event_properties or None
+    elif properties is not None and _sets(properties) != _sets(found.event_properties):
+        changes["event_properties"] = properties
+    return changes
+
+
+def _sets(properties: Mapping[str, tuple[str, ...]]) -> dict[str, set[str]]:
+    return {event: set(names) for event, names in properties.items()}
+
+
+def _place(url: str) -> tuple[str, ...]:
+    """What a URL leads to: the host's case and a slash at the end do not matter."""
+    scheme, _, rest = url.partition("://")
+    host, _, rest = rest.partition("/")
+    path, _, query = rest.partition("?")
+    default_port = {"https": ":443", "http": ":80"}.get(scheme.lower(), "")
+    host = host.lower().removesuffix(default_port)
+    return scheme.lower(), host, path.rstrip("/"), query
 
 
 def _path(endpoint_id: str) -> str:

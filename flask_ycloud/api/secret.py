@@ -32,6 +32,8 @@ class EndpointSecret:
 
     :param endpoint_id: such as ``wh627c8640675de8fc689ab9d9``.
     :param api_key: as for :class:`YCloud`.
+    :param base_url: as for :class:`YCloud`. Pass ``app.config.get("YCLOUD_API_URL")`` if
+        the app has that setting.
     :raises APIError: if YCloud refuses, or gives no secret.
     :raises APIUnreachable: if there is no answer.
     """

@@ -11,7 +11,7 @@ from ..errors import ConfigurationError, UnknownTenant, YCloudError
 from ..handlers import subscriptions, types_handled
 from ..protocol import patterns
 from ..runtime import Runtime
-from .endpoints import open_api
+from .api_access import open_api
 from .finding import Finding
 from .places import Place, places
 

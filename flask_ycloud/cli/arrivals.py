@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from ..errors import ConfigurationError, UnknownTenant
 from ..inbox import last_day
 from ..runtime import Runtime
+from ..secret_checks import weakness_of
+from .configuration import weak
 from .finding import Finding
 from .places import Place, places
 
@@ -17,6 +19,7 @@ _REMEDIES = {
     "unknown tenant": "Was the tenant removed, and its endpoint at YCloud is still there?",
     "inbox unavailable": "YCloud sends them again. See the log for what was wrong.",
     "secret unavailable": "YCloud sends them again. See the log for what was wrong.",
+    "dispatch unavailable": "YCloud sends them again. See the log for what was wrong.",
 }
 _CONFLICTS = "Compare the bodies: flask ycloud list --state dead; then: show ID --payload"
 
@@ -42,9 +45,9 @@ def _secrets(runtime: Runtime, place: Place, endpoint_id: str | None) -> Iterato
     except ConfigurationError as error:
         yield Finding("secret", "bad", f"{place}: {error}", "Fix the callable.")
         return
-    if any(each != each.strip() for each in secrets):
-        text = f"{place}: a secret has white space around it."
-        yield Finding("secret", "bad", text, "Take it away: it counts as part of it.")
+    if weakness := weakness_of(secrets):
+        yield weak(runtime, place, weakness)
+        return
     count = "one secret" if len(secrets) == 1 else f"{len(secrets)} secrets"
     yield Finding("secret", "good", f"{place} has {count}.")
 

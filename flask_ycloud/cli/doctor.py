@@ -20,6 +20,7 @@ from ..protocol import KNOWN_SUBSCRIPTIONS
 from ..runtime import Runtime, runtime_of
 from .account import account
 from .arrivals import clock, signing_secrets, troubles
+from .configuration import without_effect
 from .finding import Finding
 from .group import ycloud_cli
 from .output import event_of
@@ -61,6 +62,7 @@ def examine(
 ) -> Iterator[Finding]:
     """Every finding, as it is found."""
     yield from _settings(runtime)
+    yield from without_effect(runtime)
     yield from signing_secrets(runtime, tenants, endpoint_id)
     yield from _handlers(runtime)
     try:

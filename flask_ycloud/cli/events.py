@@ -11,8 +11,8 @@ import click
 from flask import current_app
 
 from ..errors import AmbiguousEvent
-from ..formats import ago, ahead, short
-from ..inbox import StoredEvent
+from ..formats import ago, ahead, in_one_line, short, without_message
+from ..inbox import HandlerState, StoredEvent
 from ..runtime import runtime_of
 from .group import ycloud_cli
 from .output import event_of, fields, table
@@ -69,7 +69,7 @@ def list_events(
 @ycloud_cli.command()
 @click.argument("event_id")
 @where_options
-@click.option("--payload", is_flag=True, help="Show the body too: it is personal data.")
+@click.option("--payload", is_flag=True, help="Show the body, and messages of errors.")
 def show(event_id: str, endpoint: str | None, tenant: str | None, payload: bool) -> None:
     """One event, and how each handler fared."""
     event = _get(event_id, endpoint, tenant)
@@ -94,7 +94,10 @@ def show(event_id: str, endpoint: str | None, tenant: str | None, payload: bool)
         click.echo()
         table(
             ("HANDLER", "STATE", "ATTEMPTS", "ERROR"),
-            [(h.handler, h.state, str(h.attempts), h.error or "") for h in event.handlers],
+            [
+                (each.handler, each.state, str(each.attempts), _error(each, payload))
+                for each in event.handlers
+            ],
         )
     if payload:
         click.echo()
@@ -181,6 +184,13 @@ def init_db() -> None:
 
 def _state(event: StoredEvent) -> str:
     return f"{event.state} (unhandled)" if event.unhandled else event.state
+
+
+def _error(run: HandlerState, message: bool) -> str:
+    """Its error; with its message, if that is kept, where the payload is shown, too."""
+    if run.error is None or run.state != "failed":
+        return run.error or ""
+    return in_one_line(run.error if message else without_message(run.error))
 
 
 def _get(event_id: str, endpoint: str | None, tenant: str | None) -> StoredEvent:

@@ -8,12 +8,14 @@ import click
 from flask.cli import AppGroup
 
 from ..errors import YCloudError
+from .encoding import replace_what_cannot_be_shown
 
 
 class _Group(AppGroup):
     """Commands whose expected errors are a line, not a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        replace_what_cannot_be_shown()
         try:
             return super().invoke(ctx)
         except YCloudError as error:

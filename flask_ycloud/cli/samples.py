@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import random
 import secrets
@@ -15,14 +14,13 @@ from typing import Any
 import click
 from flask import current_app
 
-from ..payloads import PAYLOADS
+from ..fields import find_field
 from ..protocol import (
     EVENT_TYPES,
     SAMPLE_ENDPOINT_ID,
     Answer,
     Target,
     closest_hint,
-    find,
     post,
     post_all,
     sample_event,
@@ -189,29 +187,12 @@ def _sample(
         if not equals:
             raise click.UsageError(f"--set takes PATH=VALUE; got {change!r}.")
         try:
-            _check_field(event_type, event, path)
-            holder, key = find(event_type, event, path)
+            holder, key = find_field(event_type, event, path)
         except LookupError as error:
             raise click.UsageError(str(error)) from None
         old = holder.get(key) if isinstance(holder, dict) else holder[key]
         holder[key] = _value(path, text, old)
     return event
-
-
-def _check_field(event_type: str, event: dict[str, Any], path: str) -> None:
-    """A field that no such event has is mistyped.
-
-    :raises LookupError: if it is one.
-    """
-    first, *rest = path.split(".")
-    if first == "event" and rest:
-        return
-    data, _ = find(event_type, event, first)
-    known = {name for each in PAYLOADS[event_type] for name in each.__annotations__}
-    if first not in known | set(data):
-        close = difflib.get_close_matches(first, known | set(data), n=1)
-        hint = f": did you mean {close[0]!r}?" if close else "."
-        raise LookupError(f"The data of {event_type!r} has no {first!r}{hint}")
 
 
 def _value(path: str, text: str, old: object) -> Any:

@@ -65,9 +65,6 @@ def _why(
     for other, others in _others(runtime, place):
         if _fits(body, header, others):
             return f"It was signed with the secret of the endpoint {other!r}, not {name!r}."
-    stripped = tuple(each.strip() for each in secrets)
-    if stripped != secrets and all(stripped) and _fits(body, header, stripped):
-        return "The secret in the settings has white space around it. Take that away."
     for change, original in _originals(body):
         if _fits(original, header, secrets):
             return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 from ..errors import type_and_stack
@@ -16,9 +17,17 @@ _logger = logging.getLogger("flask_ycloud.dispatch.processing")
 
 
 def log_failure(
-    name: str, event: Event[Any], outcome: Outcome, delay: float | None
+    name: str,
+    event: Event[Any],
+    outcome: Outcome,
+    delay: float | None,
+    *,
+    with_message: bool = False,
 ) -> None:
-    """One handler's failure: type, place and stack, but no values of anything."""
+    """One handler's failure: type, place and stack, but no values of anything.
+
+    :param with_message: whether the error's message is shown all the same, in debug mode.
+    """
     subject, extra = (name, event.id, event.type), about(name, event)
     if outcome.state == "discarded":
         message = "Handler %s discarded event %s (%s)."
@@ -27,6 +36,7 @@ def log_failure(
         message = "Handler %s asked for event %s (%s) again in %g s."
         log(_logger, logging.INFO, message, *subject, round(delay, 1), **extra)
     else:
+        stack = partial(type_and_stack, of_handler=True, message=with_message)
         log(
             _logger,
             logging.ERROR,
@@ -34,7 +44,7 @@ def log_failure(
             *subject,
             event.attempt,
             "it was the last" if delay is None else f"the next is in {round(delay, 1):g} s",
-            type_and_stack(outcome.exception) if outcome.exception else "",
+            stack(outcome.exception) if outcome.exception else "",
             **extra,
         )
 

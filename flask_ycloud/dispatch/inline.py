@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import Context, ContextVar
+
+from ..errors import Discard, Retry
 from ..inbox import Identity
 from ..runtime import Runtime
 from .processing import process
@@ -12,11 +17,13 @@ _MOST_OVERDUE = 10
 class InlineDispatcher:
     """Handles in the thread of the request: for tests, and where no thread may stay.
 
+    Handlers see nothing of the request, as in production: they run outside its context.
+
     A request also takes up a few events that fell due since, such as retries. Between
     requests nothing runs; ``flask ycloud worker --once`` can be called by the clock.
 
     Under ``app.testing`` the first error of a handler is raised to the test client, after
-    it was kept.
+    its outcome was kept. ``Discard`` and ``Retry`` are no errors.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -27,9 +34,7 @@ class InlineDispatcher:
 
     def wake(self, event: Identity) -> None:
         """Handle that event now, then some that are overdue."""
-        errors = self._handle(event)
-        if errors and self._runtime.app.testing:
-            raise errors[0]
+        _raise_or_keep(self._handle(event) or (), self._runtime)
         for _ in range(_MOST_OVERDUE):
             if self._handle(None) is None:
                 return
@@ -39,4 +44,34 @@ class InlineDispatcher:
 
     def _handle(self, event: Identity | None) -> list[BaseException] | None:
         claim = self._runtime.inbox.claim(event)
-        return None if claim is None else process(self._runtime, claim).errors
+        if claim is None:
+            return None
+        return Context().run(process, self._runtime, claim).errors
+
+
+_kept: ContextVar[list[BaseException] | None] = ContextVar("_kept", default=None)
+
+
+@contextmanager
+def errors_kept() -> Iterator[list[BaseException]]:
+    """Collect the errors that :class:`InlineDispatcher` would raise in a ``with`` block."""
+    errors: list[BaseException] = []
+    token = _kept.set(errors)
+    try:
+        yield errors
+    finally:
+        _kept.reset(token)
+
+
+def real_errors(raised: Sequence[BaseException]) -> list[BaseException]:
+    """Those that are errors: not ``Discard`` and ``Retry``, which a handler decides on."""
+    return [error for error in raised if not isinstance(error, (Discard, Retry))]
+
+
+def _raise_or_keep(raised: Sequence[BaseException], runtime: Runtime) -> None:
+    errors, kept = real_errors(raised), _kept.get()
+    if not errors or not runtime.app.testing:
+        return
+    if kept is None:
+        raise errors[0]
+    kept += errors

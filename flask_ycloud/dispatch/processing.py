@@ -6,14 +6,15 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
-from sqlalchemy.engine import Connection
-
 from .. import tracing
-from ..errors import EventNotUnderstood, type_and_stack
+from ..errors import EventNotUnderstood, message_of, type_and_stack
+from ..formats import with_message, without_message
 from ..handlers import (
     Handler,
     Outcome,
@@ -25,7 +26,7 @@ from ..handlers import (
 )
 from ..inbox import Claim, HandlerState, Progress, Transaction, Verdict
 from ..logs import log
-from ..protocol import Event, parse_event
+from ..protocol import Event, parse_event, read_again
 from ..runtime import Runtime
 from .announcements import about, is_told, log_failure, tell_verdict
 from .leases import LeaseKeeper, leases
@@ -112,6 +113,7 @@ class _Round:
         self.runtime = runtime
         self.claim = claim
         self.event = event
+        self.unseen = True  # by any handler
         self.saver = saver
         self.keeper = keeper
         scopes = runtime.scopes(event.endpoint)
@@ -126,7 +128,7 @@ class _Round:
         for name in due:
             # The last outcome goes into the commit that settles the event.
             kept = kept and not self.keeper.is_lost(self.claim)
-            kept = kept and self._handle(name, last=name == due[-1])
+            kept = kept and Context().run(self._handle, name, last=name == due[-1])
         if kept:
             self.handled.verdict = self._verdict()
         return self.handled
@@ -142,33 +144,32 @@ class _Round:
         if self.claim.taken_over or self.claim.crashes:
             # Its process may have died of it. The next claim shall know that it began.
             self.runtime.inbox.note_start(self.claim, name)
-        transaction = self.runtime.inbox.database.transaction()
+        # The outcomes so far are saved before it opens: a verdict on it ends the claim, and
+        # on SQLite it keeps every other writer out.
+        save_first = partial(self.saver.flush, self.claim)
+        transaction = self.runtime.inbox.database.transaction(save_first)
         kept: list[bool] = []
 
         def commit() -> None:
-            """If the handler asked for a connection, its outcome is settled on it."""
+            """If the handler used the inbox's transaction, its outcome is settled there."""
+            if transaction.joined:
+                with self.runtime.app.app_context():  # their listeners may count on it
+                    transaction.end_sessions()
             if transaction.opened:
                 seconds = time.perf_counter() - started
                 success = HandlerState(name, "succeeded", attempts, seconds=seconds)
                 kept.append(self._keep_on(transaction, success, last))
 
-        def connect() -> Connection:
-            # The outcomes so far are saved before it: a verdict on it ends the claim, and
-            # on SQLite it keeps every other writer out.
-            self.saver.flush(self.claim)
-            return transaction.open()
-
-        event = replace(self.event, attempt=attempt, connect=connect)
+        own = {"attempt": attempt, "transaction": transaction, **self._own_data()}
+        event = replace(self.event, **own)
         started = time.perf_counter()
-        try:
-            with self.keeper.running(self.claim, name):
-                outcome = self._run(name, event, commit)
-        finally:
-            transaction.close()
+        with transaction, self.keeper.running(self.claim, name):
+            outcome = self._run(name, event, commit)
         seconds = time.perf_counter() - started
         delay = self._delay(name, attempt, outcome)
         next_at = None if delay is None else self.runtime.inbox.clock() + delay
-        state = HandlerState(name, outcome.state, attempts, next_at, outcome.error, seconds)
+        error = self._error(outcome)
+        state = HandlerState(name, outcome.state, attempts, next_at, error, seconds)
         if outcome.exception is not None:
             self.handled.errors.append(outcome.exception)
         told = self._announcement(name, event, outcome, delay, seconds)
@@ -176,6 +177,11 @@ class _Round:
         if kept and saved:
             self._kept_already(told, last)
         return saved
+
+    def _own_data(self) -> dict[str, Any]:
+        """For the first handler the data of the event; for each later one a copy."""
+        unseen, self.unseen = self.unseen, False
+        return {} if unseen else read_again(self.event)
 
     def _run(self, name: str, event: Event[Any], commit: Callable[[], None]) -> Outcome:
         """Run the handler once, in a span if there is a tracer, whatever it raises."""
@@ -193,6 +199,13 @@ class _Round:
                 kind = type(error).__qualname__
                 outcome = Outcome("failed", f"{kind} around the handler", exception=error)
         return outcome or run(self.handlers[name], self.runtime.app, event, commit=commit)
+
+    def _error(self, outcome: Outcome) -> str | None:
+        """What is kept of an error: its type and place, and its message if asked for."""
+        if outcome.error is None or outcome.exception is None or outcome.state != "failed":
+            return outcome.error
+        wanted = self.runtime.settings.error_messages
+        return with_message(outcome.error, message_of(outcome.exception) if wanted else "")
 
     def _keep(self, state: HandlerState, last: bool, told: Then | None = None) -> bool:
         self.states[state.handler] = state
@@ -241,7 +254,8 @@ class _Round:
             return Verdict("pending", due_at=min(waiting))
         failed = next((state for state in states if state.state == "failed"), None)
         if failed is not None:
-            return Verdict("dead", reason=f"{failed.handler}: {failed.error}")
+            error = without_message(failed.error or "")  # a reason is in the log, too
+            return Verdict("dead", reason=f"{failed.handler}: {error}")
         return Verdict("done", unhandled=not states)
 
     def _state(self, name: str, now: float) -> HandlerState:
@@ -252,7 +266,8 @@ class _Round:
         if state.next_at is None:
             return state
         if now - (state.updated_at or now) > _LOOK_UNTIL:
-            error = f"{state.error}; since then no process had a handler of that name"
+            error = without_message(state.error or "")
+            error = f"{error}; since then no process had a handler of that name"
             return replace(state, next_at=None, error=error)
         return replace(state, next_at=max(state.next_at, now + _LOOK_AGAIN_AFTER))
 
@@ -268,7 +283,8 @@ class _Round:
             return None
         if outcome.retry_after is not None:
             return outcome.retry_after
-        return delays[attempt - 1] * (1 + random.uniform(0, _JITTER))  # noqa: S311
+        jitter = 0.0 if self.runtime.exact_delays else random.uniform(0, _JITTER)  # noqa: S311
+        return delays[attempt - 1] * (1 + jitter)
 
     def _announcement(
         self,
@@ -287,7 +303,7 @@ class _Round:
             return lambda: announce(handler_succeeded, app, **details)
 
         def tell_failure() -> None:
-            log_failure(name, event, outcome, delay)
+            log_failure(name, event, outcome, delay, with_message=app.debug)
             announce(handler_failed, app, **details, error=error, retry_in=delay)
 
         return tell_failure

@@ -1,11 +1,13 @@
 """Who is subscribed? Signals, ``on_event``, and running one handler."""
 
-from .invocation import Handler, Outcome, Receiver, run, wait_for
+from .invocation import Handler, Outcome, Receiver, run
+from .loops import wait_for
 from .registry import (
     Handlers,
     event_signal,
     everywhere,
     handlers_for,
+    note_app,
     on_event,
     subscriptions,
     types_handled,
@@ -39,6 +41,7 @@ __all__ = [
     "handler_failed",
     "handler_succeeded",
     "handlers_for",
+    "note_app",
     "on_event",
     "run",
     "subscriptions",

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import inspect
+import logging
 import os
+import sys
 import traceback
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Discard, Retry
+from ..logs import log
+from .functions import code_of, spoken_name_of
+from .loops import HandlerTimeout, wait_for
 from .signals import in_main_thread
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from ..protocol import Event
+
+_logger = logging.getLogger(__name__)
+
+#: Seconds that the tasks which an ``async def`` handler leaves behind may run on.
+TASKS_SECONDS = 10.0
 
 Receiver = Callable[..., Any]
 
@@ -30,12 +37,18 @@ class Handler:
 
     :param timeout: seconds after which a coroutine is cancelled; ``None`` for never.
     :param retry_delays: its own, in place of ``YCLOUD_RETRY_DELAYS``.
+    :param types: what it was subscribed to when it was registered.
+    :param named: whether its author chose the name.
+    :param apps: how many apps there were when it was registered.
     """
 
     name: str
     func: Callable[[Any], Any]
     timeout: float | None = None
     retry_delays: tuple[float, ...] | None = None
+    types: frozenset[str] = frozenset()
+    named: bool = False
+    apps: int = 0
 
     def __call__(self, app: Flask, *, event: Event[Any]) -> Any:
         return self.func(event)
@@ -57,8 +70,8 @@ class Outcome:
     exception: BaseException | None = None
 
 
-class HandlerTimeout(Exception):
-    """A coroutine ran longer than its ``timeout``, and was cancelled."""
+class NothingRan(Exception):
+    """A handler gave a generator: calling it ran none of its code."""
 
 
 def run(
@@ -75,14 +88,16 @@ def run(
     timeout = receiver.timeout if isinstance(receiver, Handler) else None
     try:
         with app.app_context():
-            result = receiver(app, event=event)
-            if inspect.isawaitable(result):
-                wait_for(result, timeout)
+            result = _call(receiver, app, event, timeout)
+            if result is not None:
+                _look_at(result, receiver)
         commit()
     except Discard as discard:
         return Outcome("discarded", _as_text(discard.reason), exception=discard)
     except HandlerTimeout as error:
         return Outcome("failed", f"cancelled after {timeout:g} s", exception=error)
+    except NothingRan as error:
+        return Outcome("failed", str(error), exception=error)
     except BaseException as error:  # a sys.exit() in a handler is a failure like others
         if isinstance(error, KeyboardInterrupt) and in_main_thread():
             raise  # somebody has pressed Ctrl-C
@@ -98,31 +113,80 @@ def _as_text(reason: object) -> str:
         return f"a {type(reason).__name__}, whose text raised {type(error).__name__}"
 
 
-def wait_for(awaitable: Awaitable[Any], timeout: float | None = None) -> Any:
-    """Run a coroutine to its end, whether this thread runs a loop or not.
-
-    :param timeout: seconds after which it is cancelled.
-    :raises HandlerTimeout: if it was.
-    """
-
-    async def wait() -> Any:
-        # asyncio.wait_for would not tell its own timeout from one that the handler raises.
-        task = asyncio.ensure_future(awaitable)
-        done, _ = await asyncio.wait({task}, timeout=timeout)
-        if not done:
-            task.cancel()
-            await asyncio.wait({task})  # it may tidy up
-            raise HandlerTimeout
-        return await task
-
+def _call(receiver: Receiver, app: Flask, event: Event[Any], timeout: float | None) -> Any:
+    pid = os.getpid()
     try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(wait())
-    # This thread runs a loop already (an async test, an ASGI server): take another.
-    context = contextvars.copy_context()
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(context.run, asyncio.run, wait()).result()
+        result = receiver(app, event=event)
+    finally:
+        _end_child_of(pid)
+    if result is not None and inspect.isawaitable(result):
+        return wait_for(_awaited(result), timeout, TASKS_SECONDS)
+    return result
+
+
+async def _awaited(awaitable: Awaitable[Any]) -> Any:
+    pid = os.getpid()
+    try:
+        return await awaitable
+    finally:
+        _end_child_of(pid)
+
+
+def _end_child_of(pid: int) -> None:
+    """End this process if a handler forked it, and it comes back out of the handler.
+
+    It must not live on as a second worker that has the parent's event and connections.
+    """
+    if os.getpid() != pid:
+        with suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(_exit_status(sys.exc_info()[1]))
+
+
+def _exit_status(error: BaseException | None) -> int:
+    if isinstance(error, SystemExit):
+        error = error.code  # type: ignore[assignment]
+    return 0 if error is None else error if isinstance(error, int) else 1
+
+
+def _look_at(result: Any, receiver: Receiver) -> None:
+    """What a handler returns means nothing. Tell who thinks that it does.
+
+    :raises NothingRan: if it is a generator.
+    """
+    if inspect.isgenerator(result) or inspect.isasyncgen(result):
+        raise NothingRan("it returned a generator, so none of its code ran")
+    name = name_of_receiver(receiver)
+    if name not in _told and _is_an_answer(result) and len(_told) < _MOST_TOLD:
+        _told.add(name)
+        log(
+            _logger,
+            logging.WARNING,
+            "Handler %s returned an answer, as a view does. What a handler returns means"
+            " nothing: this run succeeded. To fail, raise an error; to run again later,"
+            " raise Retry.",
+            name,
+        )
+
+
+def _is_an_answer(result: Any) -> bool:
+    """Whether it is a ``Response``, or a body with a status."""
+    if isinstance(result, tuple):
+        return any(isinstance(each, int) and 100 <= each < 600 for each in result[1:2])
+    return hasattr(type(result), "status_code")
+
+
+# The handlers that were told of, once in each process.
+_told: set[str] = set()
+_MOST_TOLD = 1_000
+
+
+def name_of_receiver(receiver: Receiver) -> str:
+    """A handler's name, or the one that a plain receiver is given."""
+    if isinstance(receiver, Handler):
+        return receiver.name
+    return spoken_name_of(receiver)
 
 
 def _type_and_place(error: BaseException, receiver: Receiver) -> str:
@@ -143,8 +207,3 @@ def _type_and_place(error: BaseException, receiver: Receiver) -> str:
 def function_of(receiver: Receiver) -> Receiver:
     """The function that a receiver stands for."""
     return receiver.func if isinstance(receiver, Handler) else receiver
-
-
-def code_of(func: Callable[..., Any]) -> object:
-    """What tells one function from another of the same name."""
-    return getattr(func, "__code__", type(func))

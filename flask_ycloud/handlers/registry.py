@@ -6,23 +6,29 @@ by, so it must stay the same from one start of the app to the next.
 
 from __future__ import annotations
 
-import functools
-import inspect
+import logging
 import threading
-import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import ConfigurationError, UnknownEventTypeWarning
-from ..protocol import EVENT_TYPES, KNOWN_SUBSCRIPTIONS, closest_hint, patterns
-from ..settings import DELAYS_TAKE, delays_in
-from .invocation import Handler, Receiver, code_of, function_of
+from ..errors import ConfigurationError
+from ..logs import log
+from ..protocol import EVENT_TYPES, KNOWN_SUBSCRIPTIONS, patterns
+from .checks import check_function, check_timeout, check_types, checked_delays
+from .functions import code_of, hold_the_same, is_defined_again, is_same_source, name_of
+from .invocation import Handler, Receiver, function_of, name_of_receiver
 from .signals import EventSignals
 
 if TYPE_CHECKING:
     from ..payloads import OnEvent
 
+_logger = logging.getLogger(__name__)
+
 FuncT = TypeVar("FuncT", bound=Callable[[Any], Any])
+
+#: The subscriptions of every scope.
+every_scope: weakref.WeakSet[Handlers] = weakref.WeakSet()
 
 
 class Handlers:
@@ -32,6 +38,7 @@ class Handlers:
         self.signals = EventSignals()
         self._by_name: dict[str, Handler] = {}
         self._lock = threading.Lock()
+        every_scope.add(self)
 
     def on_event(
         self,
@@ -46,8 +53,9 @@ class Handlers:
         was answered. It is held strongly and returned unchanged. If it raises, only
         this handler runs again later.
 
-        The same module, qualified name and code registered again (an app factory called
-        twice, a reload) replaces the earlier one.
+        The same function registered again replaces the earlier one: by an app factory that
+        is called twice, a reload, or a notebook cell. If a function of the same name is
+        another one, as in a loop or with other types, it is refused: give it a ``name``.
 
         :param types: event types such as ``"sms.message.updated"``, or patterns:
             ``"whatsapp.*"``, ``"whatsapp.message.*"``, ``"*"``.
@@ -56,15 +64,19 @@ class Handlers:
             counts as a failure. A plain function cannot have one.
         :param retry_delays: seconds before each retry of this handler, in place of
             ``YCLOUD_RETRY_DELAYS``.
-        :raises ConfigurationError: if there is no type, the name is taken by other code,
-            or an option is wrong.
+        :raises ConfigurationError: if there is no type, the name is taken by another
+            function, the function cannot be called with an event, or an option is wrong.
         """
-        _check_types(types)
-        delays = _checked_delays(retry_delays)
+        check_types(types)
+        delays = checked_delays(retry_delays)
 
         def subscribe(func: FuncT) -> FuncT:
-            _check_timeout(timeout, func)
-            handler = self._adopt(Handler(name or _name_of(func), func, timeout, delays))
+            check_function(func)
+            check_timeout(timeout, func)
+            its_name, named = name or name_of(func), name is not None
+            handler = self._adopt(
+                Handler(its_name, func, timeout, delays, frozenset(types), named, _apps)
+            )
             for each in types:
                 self.signals.signal(each).connect(handler, weak=False)
             return func
@@ -73,19 +85,43 @@ class Handlers:
 
     def _adopt(self, handler: Handler) -> Handler:
         with self._lock:
-            earlier = self._by_name.get(handler.name)
+            earlier = self._by_name.get(handler.name) or self._twin_of(handler)
             if earlier is not None:
-                if earlier.func is handler.func:
+                if earlier.func == handler.func:
                     return earlier  # stacked decorators: it has more types
-                if code_of(earlier.func) != code_of(handler.func):
-                    raise ConfigurationError(
-                        f"A handler named {handler.name!r} is registered already, with"
-                        " other code. The inbox keeps outcomes by that name, so give one"
-                        " of them its own: @on_event(…, name='…')."
-                    )
+                if not _replaces(earlier, handler):
+                    raise ConfigurationError(_refusal(earlier, handler))
                 self.signals.disconnect(earlier)
+                del self._by_name[earlier.name]
             self._by_name[handler.name] = handler
             return handler
+
+    def _twin_of(self, handler: Handler) -> Handler | None:
+        """The same handler, of a module that was imported under two names."""
+        for each in self._by_name.values():
+            if each.named or handler.named or not is_same_source(each.func, handler.func):
+                continue
+            log(
+                _logger,
+                logging.WARNING,
+                "Handlers %s and %s are one: their module was imported twice. It runs once"
+                " for each event. Import the module by one name.",
+                each.name,
+                handler.name,
+            )
+            return each
+        return None
+
+
+# How many apps this process has made. An app factory that is called twice registers its
+# handlers twice, and makes an app in between.
+_apps = 0
+
+
+def note_app() -> None:
+    """An app has got its endpoints: handlers from now on may be those of another app."""
+    global _apps
+    _apps += 1
 
 
 #: The subscriptions to every endpoint.
@@ -112,7 +148,7 @@ def handlers_for(app: object, event_type: str, *scopes: Handlers) -> dict[str, R
     found: dict[str, Receiver] = {}
     for scope in scopes:
         for receiver in scope.signals.receivers(app, event_type):
-            name = base = _receiver_name(receiver)
+            name = base = name_of_receiver(receiver)
             number = 1
             while name in found and function_of(found[name]) != function_of(receiver):
                 number += 1
@@ -136,67 +172,26 @@ def types_handled(*scopes: Handlers) -> list[str]:
     return known + sorted(each for each in handled - KNOWN_SUBSCRIPTIONS if "*" not in each)
 
 
-def _check_types(types: tuple[str, ...]) -> None:
-    if not types or not all(isinstance(each, str) and each for each in types):
-        raise ConfigurationError(
-            "on_event takes event types: @on_event('sms.message.updated'), or"
-            " @on_event('*') for every event."
-        )
-    for each in types:
-        if each not in KNOWN_SUBSCRIPTIONS:
-            warnings.warn(
-                f"{each!r} is no documented event type or pattern: {closest_hint(each)}",
-                UnknownEventTypeWarning,
-                stacklevel=3,
-            )
+def _replaces(earlier: Handler, later: Handler) -> bool:
+    """Whether it is the same handler, registered again."""
+    old, new = earlier.func, later.func
+    if code_of(old) is not code_of(new):
+        return is_defined_again(old, new)
+    same_types, other_app = earlier.types == later.types, earlier.apps != later.apps
+    if other_app and later.named:
+        return True
+    return same_types and hold_the_same(old, new, alike=other_app)
 
 
-def _checked_delays(delays: Sequence[float] | None) -> tuple[float, ...] | None:
-    checked = None if delays is None else delays_in(delays)
-    if delays is not None and checked is None:
-        raise ConfigurationError(
-            f"on_event(…, retry_delays={delays!r}): it takes {DELAYS_TAKE}."
-        )
-    return checked
-
-
-def _check_timeout(timeout: float | None, func: Callable[..., Any]) -> None:
-    if timeout is None:
-        return
-    if not _is_async(func):
-        raise ConfigurationError(
-            f"on_event(…, timeout={timeout!r}) is for async def, and {_name_of(func)} is a"
-            " plain function: Python cannot stop a thread, so it would run on. Give a time"
-            " limit to what it waits for, such as requests.get(…, timeout=10); or make it"
-            " async def."
-        )
-    if isinstance(timeout, bool) or not 0 < timeout < float("inf"):
-        raise ConfigurationError(
-            f"on_event(…, timeout={timeout!r}): it takes seconds, above zero."
-        )
-
-
-def _is_async(func: Any) -> bool:
-    while isinstance(func, functools.partial):
-        func = func.func
-    return inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(
-        getattr(func, "__call__", None)  # noqa: B004  (what it is, not whether)
+def _refusal(earlier: Handler, later: Handler) -> str:
+    if code_of(earlier.func) is not code_of(later.func):
+        difference = "with other code"
+    elif earlier.types != later.types:
+        difference = "for other event types"
+    else:
+        difference = "by the same code with other values, as in a loop"
+    return (
+        f"A handler named {later.name!r} is registered already, {difference}. The inbox"
+        " keeps outcomes by that name, so give each handler its own: @on_event(…,"
+        " name='…')."
     )
-
-
-def _name_of(func: Callable[..., Any]) -> str:
-    try:
-        return f"{func.__module__}:{func.__qualname__}"
-    except AttributeError:
-        raise ConfigurationError(
-            f"A handler of type {type(func).__name__} has no name of its own. Give it"
-            " one: @on_event(…, name='…')."
-        ) from None
-
-
-def _receiver_name(receiver: Receiver) -> str:
-    if isinstance(receiver, Handler):
-        return receiver.name
-    kind = type(receiver)
-    named = receiver if hasattr(receiver, "__qualname__") else kind
-    return f"{named.__module__}:{named.__qualname__}"

@@ -1,7 +1,7 @@
 """Where is an event kept? The store from which everything is accepted and handled."""
 
 from . import heartbeats
-from .commits import NotStorable, Transaction
+from .commits import NotStorable
 from .database import Database
 from .engine import open_engine
 from .records import (
@@ -19,9 +19,12 @@ from .records import (
 from .rejections import Rejections, rejected
 from .reports import OUR_FAULTS, Minute, last_day, last_hour, search, with_id
 from .store import Inbox
+from .tables import TABLES
+from .transactions import Transaction
 
 __all__ = [
     "OUR_FAULTS",
+    "TABLES",
     "Arrival",
     "Attempt",
     "Claim",

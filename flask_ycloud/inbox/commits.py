@@ -1,4 +1,4 @@
-"""Commits: shared by the writers of a process, or with somebody else's writes."""
+"""Commits that the writers of a process share."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import Connection
 
 from ..errors import InboxUnavailable
 
@@ -116,52 +115,6 @@ class SharedCommits:
             if self._led:
                 self._waiting[0].leads = True
                 self._waiting[0].turn.release()
-
-
-class Transaction:
-    """A transaction for somebody else's writes, and one of ours at its end."""
-
-    def __init__(
-        self, ready_to_use: Callable[[], AbstractContextManager[None]], engine: Engine
-    ) -> None:
-        self._ready_to_use = ready_to_use
-        self._engine = engine
-        self._connection: Connection | None = None
-
-    @property
-    def opened(self) -> bool:
-        """Whether anybody has asked for the connection."""
-        return self._connection is not None
-
-    def open(self) -> Connection:
-        """The connection, in its transaction.
-
-        :raises InboxUnavailable: if the database cannot be reached.
-        """
-        if self._connection is None:
-            with self._ready_to_use():
-                connection = self._engine.connect()
-                connection.begin()
-            self._connection = connection
-        return self._connection
-
-    def finish(self, work: Callable[[Connection], bool]) -> bool:
-        """Run a last write on it and commit; undo everything if that gives ``False``.
-
-        :raises InboxUnavailable: if it was not stored, and is undone.
-        """
-        connection = self.open()
-        with self._ready_to_use():
-            done = work(connection)
-            if done:
-                connection.commit()
-            return done
-
-    def close(self) -> None:
-        """Undo what was not committed."""
-        if self._connection is not None:
-            with suppress(SQLAlchemyError):  # a lost connection has undone it already
-                self._connection.close()
 
 
 class _Write(Generic[A, T]):

@@ -7,17 +7,19 @@ import threading
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import InboxUnavailable
-from .commits import LostConnection, NotStorable, SharedCommits, Transaction
-from .engine import check_durable, make_folder, pinging
+from . import postgresql, sqlite
+from .commits import LostConnection, NotStorable, SharedCommits
+from .engine import same_database
 from .notifications import notifier_for
 from .tables import are_current, make_tables, schema
+from .transactions import Transaction
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -40,12 +42,12 @@ class Database:
         if self.dialect == "sqlite":
             self._writing = engine.execution_options()
             self._single = engine
-            # A transaction that reads before it writes could not wait for the lock.
-            event.listen(self._writing, "begin", _begin_immediate)
+            event.listen(self._writing, "begin", sqlite.begin_immediate)
         else:
             # Whatever somebody else's engine is set to: claims count on it.
             self._writing = engine.execution_options(isolation_level="READ COMMITTED")
             self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
+            postgresql.mind_the_loss(engine)
         self._start_afresh()
         _databases.add(self)
         if owned:
@@ -54,6 +56,10 @@ class Database:
     def __str__(self) -> str:
         """Where it is, without a password."""
         return self._engine.url.render_as_string(hide_password=True)
+
+    def is_in(self, engine: Engine) -> bool:
+        """Whether an engine reaches the same tables, as far as its URL tells."""
+        return same_database(engine, self._engine)
 
     def _start_afresh(self) -> None:
         self._ready = False
@@ -72,7 +78,7 @@ class Database:
 
         :raises InboxUnavailable: if the database cannot be read.
         """
-        with self._ready_to_use(), self._single.connect() as connection:
+        with self._autocommit() as connection:
             return work(connection)
 
     def write(self, work: Callable[[Connection], T]) -> T:
@@ -152,18 +158,30 @@ class Database:
         with self._ready_to_use():
             yield from self._notifier.notifications(seconds)
 
-    def transaction(self) -> Transaction:
-        """A transaction that opens when it is asked for."""
-        return Transaction(self._ready_to_use, self._writing)
+    def transaction(self, before_open: Callable[[], None] = lambda: None) -> Transaction:
+        """A transaction that opens when it is asked for.
+
+        :param before_open: called before that.
+        """
+        return Transaction(self._ready_to_use, self._writing, before_open)
 
     @contextmanager
     def _begin(self) -> Iterator[Connection]:
-        with self._ready_to_use(), self._writing.begin() as connection:
+        with (
+            self._ready_to_use(),
+            self._connected(self._writing) as connection,
+            postgresql.answering(connection),
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
     def _autocommit(self) -> Iterator[Connection]:
-        with self._ready_to_use(), self._single.connect() as connection:
+        with (
+            self._ready_to_use(),
+            self._connected(self._single) as connection,
+            postgresql.answering(connection),
+        ):
             yield connection
 
     @contextmanager
@@ -173,9 +191,9 @@ class Database:
         :raises LostConnection: if it was not.
         """
         with self._ready_to_use():
-            with pinging(False):
-                connection = self._single.connect()
-            with connection:
+            with postgresql.pinging(False):
+                connection = self._connected(self._single)
+            with connection, postgresql.answering(connection):
                 try:
                     yield connection
                 except self._engine.dialect.loaded_dbapi.Error as error:
@@ -185,8 +203,25 @@ class Database:
 
     @contextmanager
     def _pinged(self) -> Iterator[Connection]:
-        with pinging(True), self._autocommit() as connection:
+        with postgresql.pinging(True), self._autocommit() as connection:
             yield connection
+
+    def _connected(self, engine: Engine) -> Connection:
+        """A connection.
+
+        :raises InboxUnavailable: whatever the driver raises, if there can be none.
+        """
+        try:
+            return engine.connect()
+        except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error):
+            raise
+        except Exception as error:
+            # A TypeError for an option in the URL, or of SQLAlchemy for SQL_ASCII.
+            kind = type(error).__name__
+            raise InboxUnavailable(
+                f"The inbox's database cannot be connected to: {kind}. Are the options in"
+                " YCLOUD_INBOX_URL right, and is the database's encoding UTF8?"
+            ) from None
 
     @contextmanager
     def _ready_to_use(self) -> Iterator[None]:
@@ -202,14 +237,20 @@ class Database:
         try:
             yield
         except (SQLAlchemyError, driver_error) as error:
+            if _is_without_tables(error):
+                self._ready = False  # the next use makes them
             raise _unavailable(error) from None
         except (UnicodeError, OverflowError) as error:  # of a value, on its way there
             raise NotStorable(f"It cannot be stored: {type(error).__name__}.") from None
 
     def _make_ready(self) -> None:
-        make_folder(self._engine.url)
-        with self._single.connect() as connection:
-            check_durable(connection)
+        if self.dialect == "sqlite":
+            sqlite.make_folder(self._engine.url)
+        with self._connected(self._single) as connection:
+            if self.dialect == "sqlite":
+                sqlite.check_durable(connection)
+            else:
+                postgresql.check_encoding(connection)
             # To ask first takes no lock: a process that was stopped while it held that of
             # the tables would keep all others from starting.
             current = are_current(connection)
@@ -223,21 +264,30 @@ class Database:
             return make_tables(connection)
 
 
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _cause(error: Exception) -> Any:
+    return getattr(error, "orig", None) or error
+
+
+def _is_without_tables(error: Exception) -> bool:
+    cause = _cause(error)
+    return getattr(cause, "sqlstate", None) == "42P01" or "no such table" in str(cause)
 
 
 def _unavailable(error: Exception) -> InboxUnavailable:
-    # The driver's text may quote the row that it could not write, so only types.
-    cause = getattr(error, "orig", None) or error
-    ours = type(cause).__module__ == "sqlite3"
-    detail = str(cause) if ours else type(cause).__name__
+    cause = _cause(error)
+    state = getattr(cause, "sqlstate", None) or ""
     kinds = {each.__name__ for each in type(cause).__mro__}
+    ours = type(cause).__module__ == "sqlite3"
     refused = kinds & {"DataError", "IntegrityError", "ProgrammingError"} or (
         ours and "InterfaceError" in kinds  # of a value of an odd type
     )
-    kind = NotStorable if refused else InboxUnavailable
-    return kind(f"The inbox's database failed: {detail}.")
+    if refused and not _is_without_tables(error):
+        # The driver's text may quote the row that it could not write.
+        detail = str(cause) if ours else type(cause).__name__
+        return NotStorable(f"The inbox's database failed: {detail}.")
+    first, *_ = str(cause).strip().splitlines() or [""]
+    kind = f"{type(cause).__name__}{f' {state}' if state else ''}"
+    return InboxUnavailable(f"The inbox's database failed: {first.rstrip('.')} ({kind}).")
 
 
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()

@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from .postgresql import is_lost
+
 Row = tuple[Any, ...]
 
 
@@ -39,7 +41,8 @@ class Statement:
             cursor.execute(compiled.text, compiled.parameters(values))
             return cursor.fetchall() if cursor.description else []
         except dialect.loaded_dbapi.Error as error:
-            if dialect.is_disconnect(error, connection.driver_connection, cursor):
+            driver = connection.driver_connection
+            if is_lost(error) or dialect.is_disconnect(error, driver, cursor):
                 tx.invalidate(error)
             raise
         finally:

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.exc import ArgumentError, InvalidatePoolError, NoSuchModuleError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from ..errors import ConfigurationError, InboxUnavailable
-
-_BUSY_SECONDS = 5
-_IDLE_SECONDS = 5.0
-_FULL = 2  # SQLite's level of PRAGMA synchronous
+from ..errors import ConfigurationError
+from . import postgresql, sqlite
 
 
 def open_engine(where: str | URL | Engine, folder: str | Path = ".") -> Engine:
@@ -36,72 +27,46 @@ def open_engine(where: str | URL | Engine, folder: str | Path = ".") -> Engine:
     try:
         if not isinstance(where, (str, URL)):
             raise ArgumentError
-        url = sa.make_url(where)
-        _check(url)
-        if url.get_backend_name() == "sqlite":
-            # What is absolute already stays as it is.
-            url = url.set(database=str(Path(folder) / (url.database or "")))
-        # Errors must not show parameters: the body is one.
-        engine = sa.create_engine(url, hide_parameters=True)
+        return _made(postgresql.with_driver(sa.make_url(where)), folder)
     except (ArgumentError, NoSuchModuleError, ValueError):
         # From None, and without the value: a URL may hold a password.
         raise ConfigurationError(
             f"YCLOUD_INBOX_URL, a {type(where).__name__}, is no database URL. It takes"
-            " sqlite:///path, postgresql+psycopg://user@host/database, or an Engine."
+            " sqlite:///path, postgresql+psycopg://user@host/database, an Engine, or a"
+            " function that returns one of them."
         ) from None
     except ModuleNotFoundError as missing:
         raise ConfigurationError(
             f"YCLOUD_INBOX_URL needs the module {missing.name!r}, which is not installed."
             " For PostgreSQL: pip install 'flask-ycloud[postgresql]'."
         ) from None
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _make_durable)
-    else:
-        _ping_what_was_idle(engine)
+
+
+def same_database(one: Engine, other: Engine) -> bool:
+    """Whether two engines reach the same tables, as far as their URLs tell."""
+    return one is other or _place(one.url) == _place(other.url)
+
+
+def _place(url: URL) -> tuple[Any, ...]:
+    if url.get_backend_name() == "sqlite":
+        return (os.path.realpath(url.database or ""),)
+    query = url.query
+    host, port = url.host or query.get("host"), url.port or query.get("port") or 5432
+    return host, str(port), url.database or url.username, query.get("options")
+
+
+def _made(url: URL, folder: str | Path) -> Engine:
+    _check(url)
+    options: dict[str, Any] = {"hide_parameters": True}  # errors must not show a body
+    if url.get_backend_name() == "sqlite":
+        # What is absolute already stays as it is.
+        url = url.set(database=str(Path(folder) / (url.database or "")))
+        engine = sa.create_engine(url, **options)
+        sqlite.prepare(engine)
+        return engine
+    engine = sa.create_engine(url, **options, **postgresql.engine_options(url))
+    postgresql.prepare(engine)
     return engine
-
-
-_this_thread = threading.local()
-
-
-@contextmanager
-def pinging(always: bool) -> Iterator[None]:
-    """Ping each connection that is taken in a ``with`` block, or none.
-
-    None is for who can try again with another one; and each is for that try.
-    """
-    _this_thread.pings = always
-    try:
-        yield
-    finally:
-        _this_thread.pings = None
-
-
-def make_folder(url: URL) -> None:
-    """Make the folder of an SQLite file, if it is not there.
-
-    :raises InboxUnavailable: if it cannot be made.
-    """
-    if url.get_backend_name() == "sqlite" and url.database:
-        folder = Path(url.database).parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InboxUnavailable(f"{folder}: {error.strerror}.") from None
-
-
-def check_durable(connection: Connection) -> None:
-    """See that it commits durably: somebody else's engine may trade that for speed.
-
-    :raises InboxUnavailable: if it does not.
-    """
-    if connection.dialect.name != "sqlite":
-        return
-    if connection.exec_driver_sql("PRAGMA synchronous").scalar_one() < _FULL:
-        raise InboxUnavailable(
-            "The engine in YCLOUD_INBOX_URL commits with PRAGMA synchronous below FULL,"
-            " so that power loss could lose what was acknowledged. Set it to FULL."
-        )
 
 
 def _check(url: URL) -> None:
@@ -116,57 +81,3 @@ def _check(url: URL) -> None:
             "YCLOUD_INBOX_URL is an SQLite database in memory, which ends with the process."
             " Give it a file; under app.testing leave it unset for a scratch one."
         )
-
-
-def _make_durable(connection: Any, _: Any) -> None:
-    """WAL, and a commit that reaches the disk before it returns."""
-    _use_wal(connection)
-    for pragma in (
-        "synchronous = FULL",
-        "fullfsync = ON",  # macOS: its fsync alone stops at the drive's cache
-        f"busy_timeout = {_BUSY_SECONDS * 1000}",
-    ):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _use_wal(connection: Any) -> None:
-    """Beside a writer SQLite refuses this at once, and processes may start together."""
-    until = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL").close()
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.01)
-
-
-def _ping_what_was_idle(engine: Engine) -> None:
-    """See that a connection is still there before its use, if it was not used of late.
-
-    SQLAlchemy's pre-ping would cost each of the statements that follow one another in a
-    busy process a round trip more.
-    """
-
-    def came_back(_: Any, record: ConnectionPoolEntry) -> None:
-        record.info["idle_since"] = time.monotonic()
-
-    def goes_out(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
-        since = record.info.get("idle_since")
-        if since is None:
-            return  # it is new
-        pings = getattr(_this_thread, "pings", None)
-        if pings is None:
-            pings = time.monotonic() - since >= _IDLE_SECONDS
-        if not pings:
-            return
-        try:
-            alive = engine.dialect.do_ping(connection)  # SQLAlchemy 2.0.0 says it so
-        except engine.dialect.loaded_dbapi.Error:
-            alive = False
-        if not alive:
-            raise InvalidatePoolError  # it opens another, and asks no more
-
-    event.listen(engine, "checkin", came_back)
-    event.listen(engine, "checkout", goes_out)

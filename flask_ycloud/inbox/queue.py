@@ -19,13 +19,13 @@ from sqlalchemy.engine import Connection
 
 from ..errors import InboxUnavailable
 from . import queries
-from .commits import Transaction
 from .conversations import Conversations
 from .database import Database
 from .driver import Row, Statement
 from .lanes import Lane, Lanes
 from .records import Arrival, Claim, HandlerState, Identity, Progress, Verdict
 from .rows import claim_values, handler_states, identified, run_values
+from .transactions import Transaction
 
 #: How often a claim is tried that met other processes in the same instant.
 _TRIES = 5

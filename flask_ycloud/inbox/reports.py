@@ -26,7 +26,7 @@ _MOST_WITH_ONE_ID = 50
 
 #: Why a delivery is answered 503, so that YCloud sends it again. Other reasons are the
 #: sender's fault.
-OUR_FAULTS = ("inbox unavailable", "secret unavailable")
+OUR_FAULTS = ("inbox unavailable", "secret unavailable", "dispatch unavailable")
 _CONFLICT = "conflict"  # counted beside them
 
 

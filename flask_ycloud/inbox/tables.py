@@ -147,6 +147,10 @@ workers = sa.Table(
 )
 
 
+#: The names of all of them.
+TABLES = frozenset(metadata.tables)
+
+
 def are_current(connection: Connection) -> bool:
     """Whether the tables are there and up to date. It takes no lock."""
     return _version(connection) == SCHEMA_VERSION

@@ -74,6 +74,11 @@ def _post(runtime: Runtime, endpoint: str, tenant: str | None, body: bytes) -> A
     """Through the app, with a signature, as from YCloud."""
     path = runtime.path_of(endpoint, tenant)
     secret = runtime.endpoints[endpoint].secrets.of(tenant, SAMPLE_ENDPOINT_ID)[0]
+    server = {"SERVER_SOFTWARE": request.environ.get("SERVER_SOFTWARE", "")}
     return runtime.app.test_client(use_cookies=False).post(
-        path, base_url=request.host_url, data=body, headers=signed_headers(body, secret)
+        path,
+        base_url=request.host_url,
+        data=body,
+        headers=signed_headers(body, secret),
+        environ_overrides=server,
     )

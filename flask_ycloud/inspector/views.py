@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from flask import abort, current_app, redirect, render_template, request
@@ -18,7 +19,7 @@ from .charts import bars, clock, lines
 from .forms import check_csrf_token, csrf_token, filters, in_query
 from .headers import secure
 from .links import asked_for, event_url, in_form, list_url
-from .masking import masked
+from .masking import error_of, masked
 from .replays import replay
 from .samples import id_of, send
 
@@ -88,21 +89,21 @@ def event(event_id: str) -> str:
     if found is None:
         abort(404, f"The inbox has no event {event_id!r}.")
     body, pretty = found.body, None
+    hide = _runtime().settings.inspector_masks
     try:
         loaded = json.loads(body)
     except (ValueError, RecursionError):
         pass
     else:
-        hide = _runtime().settings.inspector_masks
-        pretty = json.dumps(
-            masked(loaded) if hide else loaded, indent=2, ensure_ascii=False
-        )
+        shown = masked(loaded) if hide else loaded
+        pretty = json.dumps(shown, indent=2, ensure_ascii=False)
     return render_template(
         "ycloud/event.html",
         event=found,
         original=_original(inbox, found),
         pretty=pretty,
-        raw=None if _runtime().settings.inspector_masks else _as_text(body),
+        raw=None if hide else _as_text(body),
+        error_of=partial(error_of, hide=hide),
     )
 
 

@@ -3,7 +3,15 @@
 Nothing here needs Flask or a database.
 """
 
-from .event import Event, body_id, conversation_names, parse_event, read_time
+from .event import (
+    OUTSIDE_A_HANDLER,
+    Event,
+    body_id,
+    conversation_names,
+    parse_event,
+    read_again,
+    read_time,
+)
 from .event_types import (
     EVENT_TYPES,
     KNOWN_SUBSCRIPTIONS,
@@ -31,6 +39,7 @@ __all__ = [
     "EVENT_TYPES",
     "HEADER",
     "KNOWN_SUBSCRIPTIONS",
+    "OUTSIDE_A_HANDLER",
     "SAMPLE_ENDPOINT_ID",
     "Answer",
     "Event",
@@ -46,6 +55,7 @@ __all__ = [
     "patterns",
     "post",
     "post_all",
+    "read_again",
     "read_signature",
     "read_time",
     "sample",

@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, Generic, NoReturn
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol
 
 from ..errors import EventNotUnderstood, InboxUnavailable
 from .event_types import COMMON_PROPERTIES, EVENT_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlalchemy.engine import Connection
+    from sqlalchemy.orm import Session, scoped_session
 
     # For type checkers alone, which bring it: a bare ``Event`` means ``Event[Any]``.
     from typing_extensions import TypeVar
@@ -33,6 +32,22 @@ _RFC3339 = re.compile(
 _LONGEST = {"id": 255}
 _HASH = "sha256:"  # of a body that is no event
 _LONGEST_NAME = 128  # no documented type comes near it
+
+#: Why there is no transaction.
+OUTSIDE_A_HANDLER = (
+    "event.connection and event.join() work in a handler only: in its own thread, while it"
+    " runs. Elsewhere use a connection or a session of your app's own."
+)
+
+
+class HandlerTransaction(Protocol):
+    """The inbox's transaction of one run of a handler."""
+
+    def open(self) -> Connection:
+        """The connection, in its transaction."""
+
+    def join(self, session: Session | scoped_session[Any]) -> None:
+        """Have a session write on the connection."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +69,8 @@ class Event(Generic[DataT_co]):
     :param attempt: which try of this handler this is; 1 at first.
     :param received_at: when it was accepted; aware, in UTC.
     :param body: the raw bytes as they arrived; what was signed.
-    :param connect: what :attr:`connection` calls, while a handler runs.
+    :param transaction: what :attr:`connection` and :meth:`join` use; ``None`` where no
+        handler runs.
     """
 
     id: str
@@ -69,9 +85,17 @@ class Event(Generic[DataT_co]):
     tenant: str | None = None
     endpoint_id: str | None = None
     body: bytes = field(default=b"", repr=False, compare=False)
-    connect: Callable[[], Connection] | None = field(
-        default=None, repr=False, compare=False
-    )
+    transaction: InitVar[HandlerTransaction | None] = None  # none of its values
+
+    def __post_init__(self, transaction: HandlerTransaction | None) -> None:
+        object.__setattr__(self, "transaction", transaction)
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.endpoint, self.tenant))  # data cannot be hashed
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled and copied: the event, outside of any handler."""
+        return {**self.__dict__, "transaction": None}
 
     @property
     def connection(self) -> Connection:
@@ -79,16 +103,45 @@ class Event(Generic[DataT_co]):
 
         What the handler writes on it and the handler's success are committed together,
         or not at all. So with the app's tables in the same database the handler acts
-        exactly once. It is rolled back if the handler raises. Leave ``commit`` to us.
+        exactly once. It is rolled back if the handler raises. The inbox commits and closes
+        it: leave out ``commit()``, ``close()`` and ``with``.
 
-        On SQLite it keeps every other writer out until the handler returns, deliveries
-        included: ask for it last, and be quick.
+        It is there in the handler's own thread, while the handler runs. On SQLite it keeps
+        every other writer out until the handler returns, deliveries included: ask for it
+        last, and be quick.
 
-        :raises InboxUnavailable: if the database cannot be reached, or no handler runs.
+        :raises InboxUnavailable: if the database cannot be reached, no handler runs, or
+            this is another thread than the handler's.
+        :raises ConfigurationError: if the handler has closed it, or tried to commit it.
         """
-        if self.connect is None:
-            raise InboxUnavailable("event.connection is there while a handler runs.")
-        return self.connect()
+        return self._own_transaction().open()
+
+    def join(self, session: Session | scoped_session[Any]) -> None:
+        """Have a SQLAlchemy session write on :attr:`connection`, until the handler ends.
+
+        What the session writes and the handler's success are committed together, or not at
+        all. You may call ``commit()``, ``flush()``, ``rollback()`` and ``begin_nested()`` on
+        it, or none of them: what it has at the handler's end, or when it is closed, is
+        written. Then it is closed and given back.
+
+        It takes the connection at its first use. Call this before: a session that is in a
+        transaction already is refused.
+
+        :param session: a ``Session`` or a ``scoped_session`` of SQLAlchemy, such as
+            ``db.session`` of Flask-SQLAlchemy. Its database must be the inbox's.
+        :raises ConfigurationError: if it is no session, has another database, or is in a
+            transaction. A session with several databases raises it when it uses another
+            one than the inbox's.
+        :raises InboxUnavailable: if no handler runs, or this is another thread than the
+            handler's.
+        """
+        self._own_transaction().join(session)
+
+    def _own_transaction(self) -> HandlerTransaction:
+        transaction: HandlerTransaction | None = vars(self)["transaction"]
+        if transaction is None:
+            raise InboxUnavailable(OUTSIDE_A_HANDLER)
+        return transaction
 
 
 def parse_event(
@@ -129,6 +182,12 @@ def parse_event(
         received_at=received_at or datetime.now(timezone.utc),
         body=body,
     )
+
+
+def read_again(event: Event[Any]) -> dict[str, Any]:
+    """Another ``data`` and ``raw`` of the same event, for somebody else to change."""
+    raw = json.loads(event.body)  # which was read strictly before
+    return {"data": _data(event.type, raw), "raw": raw}
 
 
 def body_id(body: bytes) -> str:

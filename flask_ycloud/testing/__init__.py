@@ -1,9 +1,13 @@
-"""For tests of apps that receive: sample events, and a YCloud that sends them."""
+"""For tests of apps that receive: sample events, a YCloud that sends them, and its API."""
 
-from ..protocol import Answer, sample, sample_event, variants
+from ..handlers.isolation import isolated_handlers
+from ..protocol import Answer, sample, variants
 from ..settings import RETRY_DELAYS
+from .api import FakeYCloudAPI
 from .deliveries import Delivery
-from .fake import TIMEOUT_SECONDS, FakeYCloud
+from .fake import FakeYCloud
+from .samples import sample_event
+from .sender import TIMEOUT_SECONDS
 from .suspensions import (
     SUSPENDED_AFTER_FAILING_SECONDS,
     SUSPENDED_AFTER_FAILURES,
@@ -19,6 +23,8 @@ __all__ = [
     "Answer",
     "Delivery",
     "FakeYCloud",
+    "FakeYCloudAPI",
+    "isolated_handlers",
     "sample",
     "sample_event",
     "variants",

@@ -9,7 +9,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..protocol import Answer, find
+from ..errors import EventNotUnderstood
+from ..inbox import HandlerState, Identity, StoredEvent
+from ..protocol import Answer, body_id, parse_event
+from .handling import AppInbox
+from .samples import changed
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where in which inbox the events of a sender are kept.
+
+    :param tenant: empty where the endpoint serves one account.
+    """
+
+    inbox: AppInbox
+    endpoint: str
+    tenant: str
 
 
 @dataclass
@@ -18,15 +34,22 @@ class Delivery:
 
     :param body: the bytes that are sent.
     :param answers: one per attempt, in order; none if it was never sent.
+    :param errors: what handlers raised while it was sent, ``Discard`` and ``Retry`` aside.
+        It is empty if the app under test handles events later.
     """
 
     body: bytes = field(repr=False)
     answers: list[Answer] = field(default_factory=list)
+    errors: list[BaseException] = field(default_factory=list)
+    address: Address | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def of(cls, event: Mapping[str, Any] | bytes) -> Delivery:
+    def of(
+        cls, event: Mapping[str, Any] | bytes, address: Address | None = None
+    ) -> Delivery:
         """A delivery of an event, or of raw bytes, that is not yet sent."""
-        return cls(event if isinstance(event, bytes) else json.dumps(event).encode())
+        body = event if isinstance(event, bytes) else json.dumps(event).encode()
+        return cls(body, address=address)
 
     @property
     def event(self) -> Any:
@@ -53,16 +76,56 @@ class Delivery:
         """How many attempts were not answered with a 2xx."""
         return sum(not answer.acknowledged for answer in self.answers)
 
+    @property
+    def stored(self) -> StoredEvent | None:
+        """The event in the app's inbox, as it is now; ``None`` if it is not there.
+
+        Of a conflict it is the dead letter with the other body.
+
+        :raises RuntimeError: if it was sent by HTTP, to another process.
+        """
+        if self.address is None:
+            raise RuntimeError(
+                "This delivery was sent by HTTP, so the inbox is in another process. Use"
+                " FakeYCloud(app) to see what became of it, or current_inbox there."
+            )
+        identity = Identity(self._id, self.address.endpoint, self.address.tenant)
+        return self.address.inbox.get(identity)
+
+    @property
+    def state(self) -> str | None:
+        """``"pending"``, ``"running"``, ``"done"`` or ``"dead"``; ``None`` if not stored.
+
+        :raises RuntimeError: as :attr:`stored`.
+        """
+        stored = self.stored
+        return None if stored is None else stored.state
+
+    @property
+    def handlers(self) -> dict[str, HandlerState]:
+        """How its handlers ended so far, by their names.
+
+        :raises RuntimeError: as :attr:`stored`.
+        """
+        stored = self.stored
+        return {each.handler: each for each in (stored.handlers if stored else ())}
+
+    @property
+    def _id(self) -> str:
+        if self.answers and '"conflict"' in self.answers[-1].text:
+            return body_id(self.body)
+        try:
+            return parse_event(self.body).id
+        except EventNotUnderstood:
+            return body_id(self.body)
+
     def changed(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """The event with changes, as in :func:`sample_event`.
 
-        :raises LookupError: if its type is not documented, or a path leads nowhere.
+        :raises LookupError: if its type is not documented, there is no such field, or a
+            path leads nowhere.
         """
-        event: dict[str, Any] = self.event
-        for path, value in changes.items():
-            holder, key = find(event["type"], event, path)
-            holder[key] = value
-        return event
+        return changed(self.event, changes)
 
 
 class Agenda:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import weakref
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask, Response, current_app, request
@@ -13,9 +15,16 @@ from werkzeug.local import LocalProxy
 from werkzeug.routing import Rule
 
 from .. import tracing
+from ..alembic import cover_migrations
 from ..cli import ycloud_cli
 from ..dispatch import make_dispatcher, prepare
-from ..errors import ConfigurationError, InboxUnavailable, SignatureError
+from ..errors import (
+    ConfigurationError,
+    InboxUnavailable,
+    SignatureError,
+    YCloudError,
+    type_and_stack,
+)
 from ..handlers import Handlers, announce, delivery_rejected
 from ..inbox import Inbox
 from ..logs import log
@@ -24,7 +33,8 @@ from ..runtime import Endpoint, Runtime, attach, runtime_of
 from ..signing_secrets import Lookup, Secrets, configured
 from .accepting import accept
 from .csrf import exempt_from_csrf
-from .deliveries import read_delivery
+from .deliveries import Delivery, read_delivery
+from .weak_secrets import refuse_at_start, strong
 
 if TYPE_CHECKING:
     from ..payloads import OnEvent
@@ -95,14 +105,17 @@ class WebhookBlueprint(Blueprint):
         secrets = self._secrets
         if secrets is None:
             secrets = configured(app.config, self.secret_key)
+            refuse_at_start(app, secrets)
         first = "ycloud" not in app.extensions
         runtime = attach(app, make_dispatcher)
-        runtime.add_endpoint(self.name, Endpoint(self._handlers, secrets))
-        self._check_path(runtime.rule_of(self.name))
+        route = f"{setup.name_prefix}.{setup.name}.webhook".lstrip(".")
+        runtime.add_endpoint(self.name, Endpoint(self._handlers, secrets, route))
+        self._check_path(next(app.url_map.iter_rules(route)))
         if first:
             prepare(runtime)
+            cover_migrations(app)
             app.cli.add_command(ycloud_cli)
-            app.before_request(lambda: runtime.dispatcher.start())
+            app.before_request(lambda: _start(runtime))
 
     def _check_path(self, rule: Rule) -> None:
         path = f"The endpoint {self.name!r} has the path {rule.rule!r}."
@@ -125,7 +138,8 @@ class WebhookBlueprint(Blueprint):
         runtime = runtime_of(current_app)
         secrets = runtime.endpoints[self.name].secrets
         try:
-            delivery = read_delivery(request, runtime.settings, secrets, tenant)
+            are_strong = partial(strong, runtime, secrets)
+            delivery = read_delivery(request, runtime.settings, secrets, tenant, are_strong)
         except SignatureError as error:
             challenge = {"WWW-Authenticate": HEADER}
             return self._reject(runtime, 401, error.reason, str(error), challenge)
@@ -135,20 +149,31 @@ class WebhookBlueprint(Blueprint):
             allow = {"Allow": "POST"} if status == 405 else {}
             detail = error.description or error.name
             return self._reject(runtime, status, reason, detail, allow)
-        except ConfigurationError as error:
-            # A callable gave no secret. The fault is ours: YCloud shall send it again.
+        except ConfigurationError as error:  # a callable gave no secret
             message = "Deliveries at %s cannot be verified: %s"
-            log(_logger, logging.ERROR, message, self.name, error)
-            detail = "The secret is not available. Send it again later."
-            return self._reject(runtime, 503, "secret unavailable", detail, _LATER)
+            return self._put_off(runtime, "secret", message, error)
+        return self._store(runtime, delivery)
+
+    def _store(self, runtime: Runtime, delivery: Delivery) -> Response:
+        try:
+            _ = runtime.dispatcher  # what is stored must be handled, too
+        except Exception as error:
+            message = "Deliveries at %s are refused, since nothing handles them: %s"
+            return self._put_off(runtime, "dispatch", message, error)
         try:
             arrival = accept(runtime, delivery, self.name)
         except InboxUnavailable as error:
             message = "A delivery at %s was not stored: %s"
-            log(_logger, logging.ERROR, message, self.name, error)
-            detail = "It could not be stored. Send it again later."
-            return self._reject(runtime, 503, "inbox unavailable", detail, _LATER)
+            return self._put_off(runtime, "inbox", message, error)
         return Response(json.dumps({"status": arrival}), mimetype="application/json")
+
+    def _put_off(
+        self, runtime: Runtime, what: str, message: str, error: Exception
+    ) -> Response:
+        """The fault is ours: YCloud shall send it again."""
+        log(_logger, logging.ERROR, message, self.name, _text_of(error))
+        detail = f"The {what} is not available. Send it again later."
+        return self._reject(runtime, 503, f"{what} unavailable", detail, _LATER)
 
     def _reject(
         self,
@@ -179,6 +204,25 @@ def _looked_up(name: str, lookup: Lookup, ttl: float) -> Secrets:
             f"WebhookBlueprint({name!r}, secrets_ttl={ttl!r}): it takes seconds, 0 or more."
         )
     return Secrets(lookup, ttl=ttl, what=what)
+
+
+def _start(runtime: Runtime) -> None:
+    """Start the handling of events with the first request. No page fails for it."""
+    try:
+        runtime.dispatcher.start()
+    except Exception as error:
+        if runtime not in _not_started:
+            _not_started.add(runtime)
+            message = "Events are not handled, and deliveries are answered 503: %s"
+            log(_logger, logging.ERROR, message, _text_of(error))
+
+
+# Those whose failure was logged: it is the same at each request.
+_not_started: weakref.WeakSet[Runtime] = weakref.WeakSet()
+
+
+def _text_of(error: Exception) -> str:
+    return str(error) if isinstance(error, YCloudError) else type_and_stack(error)
 
 
 _LATER = {"Retry-After": str(_RETRY_AFTER_SECONDS)}

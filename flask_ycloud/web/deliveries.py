@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from werkzeug.exceptions import (
@@ -16,6 +17,7 @@ from werkzeug.wrappers import Request
 from werkzeug.wsgi import get_input_stream
 
 from ..protocol import ENDPOINT_ID_HEADER, HEADER, read_signature, verify
+from ..secret_checks import Keys
 from ..settings import Settings
 from ..signing_secrets import Secrets
 
@@ -41,7 +43,11 @@ class Delivery:
 
 
 def read_delivery(
-    request: Request, settings: Settings, secrets: Secrets, tenant: str | None
+    request: Request,
+    settings: Settings,
+    secrets: Secrets,
+    tenant: str | None,
+    strong: Callable[[Keys], Keys],
 ) -> Delivery:
     """Read a delivery and verify it, over the raw bytes.
 
@@ -50,10 +56,11 @@ def read_delivery(
 
     :param secrets: the endpoint's signing secrets.
     :param tenant: whose it claims to be.
+    :param strong: refuses secrets that are too weak, and gives those that are not.
     :raises HTTPException: if the request is none that can carry a delivery: 400, 405, 411
         or 413.
     :raises SignatureError: if it is not authentic.
-    :raises ConfigurationError: if there is no secret to verify it with.
+    :raises ConfigurationError: if there is no secret to verify it with, or a weak one.
     """
     started = time.perf_counter()
     if request.method != "POST":
@@ -66,7 +73,7 @@ def read_delivery(
     signature = secrets.verify(
         tenant,
         endpoint_id,
-        lambda keys: verify(body, header, keys, tolerance=settings.tolerance),
+        lambda keys: verify(body, header, strong(keys), tolerance=settings.tolerance),
     )
     return Delivery(body, signature.timestamp, started, tenant, endpoint_id)
 

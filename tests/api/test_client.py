@@ -100,7 +100,7 @@ def test_an_error_of_ycloud(account: YCloudAPI, ycloud: YCloud) -> None:
         ycloud.call("GET", f"{MESSAGES}/none")
     error = failed.value
     assert (error.status, error.code) == (404, "NOT_FOUND")
-    assert error.request_id == "req_1KjtKI80IKoaJNa6n6p"
+    assert str(error.request_id).startswith("req_")
     assert (error.whatsapp_code, error.retry_after, error.maybe_done) == (None, None, False)
 
 

@@ -19,7 +19,6 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-import flask_ycloud.api.client
 from flask_ycloud import sign, ycloud_bp
 from flask_ycloud.dispatch.worker import GRACE_SECONDS
 from flask_ycloud.inbox import Database, Inbox, open_engine
@@ -38,7 +37,7 @@ COMMAND = re.compile(
 
 
 def documented(page: Path) -> list[str]:
-    return COMMAND.findall(page.read_text())
+    return COMMAND.findall(re.sub(r" \\\n +", " ", page.read_text()))
 
 
 PAGES = [
@@ -61,11 +60,10 @@ APP = """
 import os
 from flask import Flask
 from flask_ycloud import on_event, ycloud_bp
-import flask_ycloud.api.client
 
-flask_ycloud.api.client.BASE_URL = os.environ["YCLOUD_API"]
 app = Flask(__name__)
 app.config["YCLOUD_WEBHOOK_SECRET"] = os.environ["SECRET"]
+app.config["YCLOUD_API_URL"] = os.environ["FLASK_YCLOUD_API_URL"]
 app.config["YCLOUD_API_KEY"] = os.environ["KEY"]
 app.register_blueprint(ycloud_bp)
 
@@ -87,7 +85,9 @@ class Shell:
 
     def use(self, app: str, endpoint: str, tenant: str) -> None:
         """Have another app, whose endpoint has tenants."""
-        (self.folder / "app.py").write_text(app)
+        made = "app = Flask(__name__)\n"
+        text = app.replace(made, made + "app.config.from_prefixed_env()\n")
+        (self.folder / "app.py").write_text(text)
         url = f"http://127.0.0.1:{self.port}/{endpoint}/{tenant}/webhook"
         self.environ["FLASK_YCLOUD_SEND_URL"] = url
         self.place = endpoint, tenant
@@ -130,8 +130,9 @@ def shell(tmp_path: Path, account: YCloudAPI) -> Shell:
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(tmp_path),
-        "YCLOUD_API": flask_ycloud.api.client.BASE_URL,
+        "FLASK_YCLOUD_API_URL": account.fake.url,
         "KEY": API_KEY,
+        "ACME_API_KEY": API_KEY,
         "SECRET": SECRET,
         # The value of --url where a command has none.
         "FLASK_YCLOUD_SEND_URL": f"http://127.0.0.1:{port}/ycloud/webhook",

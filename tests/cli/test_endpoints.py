@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -133,6 +134,116 @@ def test_rotating_asks(keyed: Flask, account: YCloudAPI) -> None:
     result = run(keyed, "rotate-secret", made["id"], "--yes", "--json", "--reveal")
     assert json.loads(result.output)["secret"] == account.endpoints[made["id"]]["secret"]
     assert account.endpoints[made["id"]]["secret"] != made["secret"]
+
+
+def ensured(app: Flask, *args: str) -> str:
+    result = run(app, "ensure", URL, "--event", TYPE, *args, "--json")
+    assert result.exit_code == 0, result.output
+    endpoint_id: str = json.loads(result.output)["id"]
+    return endpoint_id
+
+
+def test_ensuring(keyed: Flask, account: YCloudAPI) -> None:
+    first = ensured(keyed)
+    account.endpoints[first]["status"] = "pending"
+    assert ensured(keyed) == first
+    assert account.endpoints[first]["status"] == "pending", "it may be so on purpose"
+    assert ensured(keyed, "--status", "active", "--event", "a.b") == first
+    assert account.endpoints[first]["status"] == "active"
+    assert account.endpoints[first]["enabledEvents"] == [TYPE, "a.b"]
+    args = ("ensure", URL, "--event", TYPE)
+    hidden, shown = run(keyed, *args), run(keyed, *args, "--reveal")
+    secret = account.endpoints[first]["secret"]
+    assert f"id          {first}\n" in hidden.output
+    assert (secret in hidden.output, secret in shown.output) == (False, True)
+    result = run(keyed, "ensure", URL)
+    assert (result.exit_code, "--event TYPE …" in result.output) == (2, True)
+
+
+def test_the_url_comes_from_the_route(keyed: Flask, account: YCloudAPI) -> None:
+    for base in ("https://example.org/shop/", "https://example.org/shop"):
+        result = run(keyed, "ensure", "--base-url", base, "--event", TYPE)
+        assert result.exit_code == 0, result.output
+    (endpoint,) = account.endpoints.values()
+    assert endpoint["url"] == "https://example.org/shop/ycloud/webhook"
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ([], "Name the URL, or where the app is reached: --base-url"),
+        ([URL, "--base-url", "https://example.org"], "Name the URL, or where the app is"),
+        ([URL, "--tenant", "acme", "--api-key-env", "KEY"], "the path comes from the app"),
+        (["--base-url", "example.org"], "--base-url takes a URL without a query"),
+        (["--base-url", "https://example.org?a"], "--base-url takes a URL without a query"),
+    ],
+)
+@pytest.mark.parametrize("command", ["create", "ensure"])
+def test_what_is_no_url(
+    keyed: Flask, monkeypatch: pytest.MonkeyPatch, command: str, args: list[str], said: str
+) -> None:
+    monkeypatch.setenv("KEY", API_KEY)
+    result = run(keyed, command, *args, "--event", TYPE)
+    assert (result.exit_code, said in result.output) == (2, True), result.output
+
+
+# Another account.
+
+
+@pytest.fixture
+def another(account: YCloudAPI) -> dict[str, Any]:
+    account.fake.add_account("key of another")
+    return account.fake.endpoints("key of another")
+
+
+def test_a_key_from_the_environment(
+    app: Flask, another: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANOTHER_KEY", "key of another")
+    created = run(app, "create", URL, "--event", TYPE, "--api-key-env", "ANOTHER_KEY")
+    assert created.exit_code == 0, created.output
+    (endpoint_id,) = another
+    for command in (
+        ["list"],
+        ["show", endpoint_id],
+        ["rotate-secret", endpoint_id, "--yes"],
+        ["update", endpoint_id, "--status", "disabled"],
+    ):
+        result = run(app, *command, "--api-key-env", "ANOTHER_KEY")
+        assert (result.exit_code, endpoint_id in result.output) == (0, True)
+
+
+def test_a_key_from_standard_input(
+    keyed: Flask, account: YCloudAPI, another: dict[str, Any]
+) -> None:
+    args = ("create", URL, "--event", TYPE, "--api-key-stdin")
+    assert run(keyed, *args, confirm="key of another\n").exit_code == 0
+    (endpoint_id,) = another
+    assert account.endpoints == {}
+    deletes = ("delete", endpoint_id, "--yes", "--api-key-stdin")
+    assert run(keyed, *deletes, confirm="key of another").exit_code == 0
+    assert another == {}
+    empty = run(keyed, *args, confirm="")
+    assert (empty.exit_code, "takes an API key" in empty.output) == (1, True)
+
+
+def test_a_key_that_is_typed_is_not_seen(
+    app: Flask, another: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("flask_ycloud.cli.api_access.sys", terminal)
+    result = run(app, "list", "--api-key-stdin", confirm="key of another\n")
+    assert (result.exit_code, "API key: " in result.output) == (0, True), result.output
+    assert "key of another" not in result.output
+
+
+def test_where_no_key_can_be_had(keyed: Flask) -> None:
+    result = run(keyed, "list", "--api-key-env", "sk_given_by_mistake")
+    assert result.exit_code == 2
+    assert "There is none of the given name." in " ".join(result.output.split())
+    assert "sk_given" not in result.output
+    result = run(keyed, "list", "--api-key-env", "A", "--api-key-stdin")
+    assert (result.exit_code, "not both" in result.output) == (2, True)
 
 
 def test_a_wrong_id_is_a_line(keyed: Flask) -> None:

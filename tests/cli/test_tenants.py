@@ -17,7 +17,7 @@ from flask_ycloud.protocol import body_id
 from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
-from ..support import PATH, body_of, call, deliver, id_of
+from ..support import PATH, SECRET, body_of, call, deliver, id_of
 from ..tenants import SECRETS, deliver_to, hooks
 from ..ycloud_api import API_KEY, YCloudAPI
 from .test_doctor import endpoint, findings
@@ -42,7 +42,7 @@ def body(app: Flask) -> bytes:
 
 
 def by_id(tenant: str | None, endpoint_id: str | None) -> str | None:
-    return {"wh1": "secret of wh1"}.get(str(endpoint_id))
+    return {"wh1": "the secret of wh1"}.get(str(endpoint_id))
 
 
 def running(tenant: str | None) -> RunningHandler:
@@ -222,7 +222,7 @@ def test_verifying_the_signature_of_a_tenant(verified: Callable[..., str]) -> No
     right = "The signature is right"
     assert right in verified(SECRETS["acme"], "--tenant", "acme")
     one_url = ("--endpoint", "one_url", "--endpoint-id", "wh1")
-    assert right in verified("secret of wh1", *one_url)
+    assert right in verified("the secret of wh1", *one_url)
     assert "No secret in the settings" in verified(SECRETS["beta"], "--tenant", "acme")
     found = verified("old secret", "--tenant", "acme")
     assert "signed with the secret of the endpoint 'old', not 'hooks'" in found
@@ -234,7 +234,10 @@ def test_verifying_the_signature_of_a_tenant(verified: Callable[..., str]) -> No
 
 
 def test_some_tenants_are_looked_at(make_app: MakeApp) -> None:
-    secrets = {"acme": "a", "spaced": "a ", "several": ["a", "b"], "broken": OSError("x")}
+    secrets = {
+        "acme": SECRETS["acme"], "spaced": f"{SECRET} ", "several": [SECRET, SECRET],
+        "short": "a", "broken": OSError("x"),
+    }  # fmt: skip
 
     def lookup(tenant: str | None, endpoint_id: str | None) -> Any:
         found = secrets.get(str(tenant))
@@ -245,11 +248,19 @@ def test_some_tenants_are_looked_at(make_app: MakeApp) -> None:
     app = make_app(hooks(lookup), ycloud_bp)
     options = [part for each in (*secrets, "gamma") for part in ("--tenant", each)]
     found = findings(app, *options)["secret"]
-    assert [(level, text) for level, text, _ in found] == [
+    assert [(level, text.partition(", such as")[0]) for level, text, _ in found] == [
         ("good", "hooks of acme has one secret."),
-        ("bad", "hooks of spaced: a secret has white space around it."),
-        ("good", "hooks of spaced has one secret."),
+        (
+            "bad",
+            "hooks of spaced: The function secrets= of endpoint 'hooks': the secret is"
+            " blank or has white space around it",
+        ),
         ("good", "hooks of several has 2 secrets."),
+        (
+            "look",
+            "hooks of short: its secret has fewer than 16 characters, so it can be"
+            " guessed.",
+        ),
         (
             "bad",
             "hooks of broken: The function secrets= of endpoint 'hooks' raised OSError.",
@@ -339,7 +350,7 @@ def test_the_account_where_secrets_go_by_its_ids(
 ) -> None:
     on_event(TYPE, name="one")(print)
     app = make_app(WebhookBlueprint("one_url", secrets=by_id), YCLOUD_API_KEY=API_KEY)
-    endpoint(account, secret="secret of wh1", url="https://example.org/one_url/webhook")
+    endpoint(account, secret="the secret of wh1", url="https://example.org/one_url/webhook")
     assert findings(app)["account"][0][:2] == ("good", "wh1 is active, and one_url's.")
 
 
@@ -349,3 +360,32 @@ def test_a_slow_handler_is_named_with_its_tenant(make_app: MakeApp) -> None:
     runtime_of(app).inbox.stats = lambda: stats  # type: ignore[method-assign]
     texts = [text for _, text, _ in findings(app)["handlers"]]
     assert "app:slow has been running for 1 min with event evt_1 of acme." in texts
+
+
+# The endpoint at YCloud.
+
+
+@pytest.mark.parametrize("command", ["create", "ensure"])
+def test_the_endpoint_of_a_tenant_is_in_its_own_account(
+    make_app: MakeApp, account: YCloudAPI, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    account.fake.add_account("key of acme")
+    monkeypatch.setenv("ACME_KEY", "key of acme")
+    app = make_app(ycloud_bp, hooks(), YCLOUD_API_KEY=API_KEY)
+    where = ("--endpoint", "hooks", "--tenant", "acme", "--base-url", "https://example.org")
+    args = ("endpoints", command, *where, "--event", TYPE)
+    refused = call(app, *args)
+    assert (refused.exit_code, "in whose account?" in refused.output) == (2, True)
+    made = call(app, *args, "--api-key-env", "ACME_KEY")
+    assert made.exit_code == 0, made.output
+    (endpoint,) = account.fake.endpoints("key of acme").values()
+    assert endpoint["url"] == "https://example.org/hooks/acme/webhook"
+    assert endpoint["secret"] not in made.output
+    assert account.endpoints == {}
+
+
+def test_the_endpoint_of_whom(make_app: MakeApp, account: YCloudAPI) -> None:
+    app = make_app(hooks(), YCLOUD_API_KEY=API_KEY)
+    args = ("--base-url", "https://example.org", "--event", TYPE)
+    result = call(app, "endpoints", "create", *args)
+    assert (result.exit_code, "say which tenant" in result.output) == (1, True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from flask_ycloud import Event, on_event
+from flask_ycloud import Event, InboxUnavailable, on_event
 from flask_ycloud.inbox.tables import events
 
 from .support import TYPE, Bench
@@ -121,3 +122,84 @@ def test_a_lost_connection_undoes_it(bench: Bench, notes: Callable[[], list[str]
     bench.clock.now += 10
     bench.handle()
     assert notes() == ["one"]
+
+
+def test_a_thread_that_outlives_the_handler_gets_none(
+    bench: Bench, notes: Callable[[], list[str]]
+) -> None:
+    """And it leaves nothing open: on SQLite that would keep out every later delivery."""
+    kept: list[Event[Any]] = []
+    on_event(TYPE, name="one")(kept.append)
+    bench.accept()
+    bench.handle()
+    with ThreadPoolExecutor(1) as pool:
+        for call in (lambda work: work(), lambda work: pool.submit(work).result()):
+            with pytest.raises(InboxUnavailable, match="in a handler only"):
+                call(lambda: note(kept[0], "late"))
+            bench.accept()
+    assert bench.inbox.stats().pending == 2
+    assert notes() == []
+
+
+def test_another_thread_gets_none_while_the_handler_runs(
+    bench: Bench, notes: Callable[[], list[str]]
+) -> None:
+    @on_event(TYPE, name="one")
+    def handler(event: Event[Any]) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            note(event, "own")
+            with pytest.raises(InboxUnavailable, match="in a handler only"):
+                pool.submit(note, event, "other").result()
+
+    bench.accept()
+    bench.handle()
+    assert notes() == ["own"]
+
+
+def test_a_connection_that_was_kept_is_closed(
+    bench: Bench, notes: Callable[[], list[str]]
+) -> None:
+    kept: list[sa.Connection] = []
+
+    @on_event(TYPE, name="one")
+    def handler(event: Event[Any]) -> None:
+        kept.append(event.connection)
+
+    bench.accept()
+    bench.handle()
+    with pytest.raises(sa.exc.ResourceClosedError):
+        kept[0].execute(sa.select(1))
+
+
+@pytest.mark.parametrize("early", ["commit", "close"])
+def test_who_ends_the_transaction_itself_has_written_nothing(
+    bench: Bench, notes: Callable[[], list[str]], early: str
+) -> None:
+    @on_event(TYPE, name="one")
+    def handler(event: Event[Any]) -> None:
+        note(event, "early")
+        with suppress(Exception):
+            getattr(event.connection, early)()
+
+    event_id = bench.accept()
+    bench.handle()
+    assert notes() == []
+    event = bench.look(event_id)
+    assert (event.state, event.handlers[0].state) == ("pending", "failed")
+
+
+@pytest.mark.parametrize("after", [[], ["after"]])
+def test_a_rollback_of_the_handlers_own_undoes_what_was_before_it(
+    bench: Bench, notes: Callable[[], list[str]], after: list[str]
+) -> None:
+    @on_event(TYPE, name="one")
+    def handler(event: Event[Any]) -> None:
+        note(event, "before")
+        event.connection.rollback()
+        for text in after:
+            note(event, text)
+
+    event_id = bench.accept()
+    bench.handle()
+    assert notes() == after
+    assert bench.look(event_id).state == "done"

@@ -98,7 +98,7 @@ def test_a_lone_accept_is_one_round_trip(
         for number in range(6, 14):
             accept(number)
             # The next ones as after a pause.
-            monkeypatch.setattr("flask_ycloud.inbox.engine._IDLE_SECONDS", 0)
+            monkeypatch.setattr("flask_ycloud.inbox.postgresql._IDLE_SECONDS", 0)
         driver.pgconn.untrace()
         messages.seek(0)
         kinds = [line.split("\t")[3].strip() for line in messages if "\tF\t" in line]

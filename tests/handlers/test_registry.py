@@ -7,7 +7,6 @@ import functools
 import json
 import sys
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -73,30 +72,6 @@ def test_stacked_decorators_add_up() -> None:
     def handle(event: Event) -> None: ...
 
     assert names() == names(event_type="contact.created") != []
-
-
-def make_handler(value: int) -> Callable[[Event], None]:
-    @on_event(TYPE)
-    def handle(event: Event) -> None:
-        g.value = value
-
-    return handle
-
-
-def test_the_same_code_again_replaces_the_earlier() -> None:
-    """An app factory called twice, or a reload."""
-    make_handler(1)
-    make_handler(2)
-    (receiver,) = handlers_for(APP, TYPE, everywhere).values()
-    with APP.app_context():
-        receiver(APP, event=an_event())
-        assert g.value == 2
-
-
-def test_the_same_name_with_other_code_asks_for_a_name() -> None:
-    on_event(TYPE, name="one")(lambda event: 1)
-    with pytest.raises(ConfigurationError, match=r"'one' is registered already.*name="):
-        on_event(TYPE, name="one")(lambda event: 2)
 
 
 def test_what_has_no_name_asks_for_one() -> None:

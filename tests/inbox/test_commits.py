@@ -119,30 +119,6 @@ def test_an_interrupted_waiter_is_missed_by_nobody(
     assert versions(database) == [SCHEMA_VERSION, 1006], "it was withdrawn"
 
 
-def test_a_transaction_opens_when_it_is_asked_for(database: Database) -> None:
-    transaction = database.transaction()
-    assert not transaction.opened
-    transaction.close()
-    assert transaction.open() is transaction.open()
-    transaction.open().execute(schema.insert().values(version=7))
-    assert transaction.finish(lambda tx: add(tx, 5) == 5)
-    transaction.close()
-    assert {7, 1005} <= set(versions(database))
-
-
-def test_a_transaction_is_undone_unless_it_finishes_well(database: Database) -> None:
-    for end in ("close", "false", "error"):
-        transaction = database.transaction()
-        transaction.open().execute(schema.insert().values(version=7))
-        if end == "false":
-            assert not transaction.finish(lambda tx: False)
-        if end == "error":
-            with pytest.raises(InboxUnavailable):
-                transaction.finish(lambda tx: bool(tx.execute(sa.text("NONSENSE"))))
-        transaction.close()
-        assert versions(database) == [SCHEMA_VERSION]
-
-
 def test_an_error_of_the_work_itself_is_its_writers(database: Database) -> None:
     with pytest.raises(InboxUnavailable, match="cannot be stored: ZeroDivisionError"):
         database.write(lambda tx: 1 // 0)

@@ -100,9 +100,8 @@ def test_another_isolation_level_of_an_engine_changes_nothing(
     """Its owner's setting: writes of ours are still done together or not at all."""
     engine = sa.create_engine(inbox_url, isolation_level=level)
     database = Database(engine, owned=True)
-    transaction = database.transaction()
-    transaction.open().execute(schema.insert().values(version=7))
-    transaction.close()
+    with database.transaction() as transaction:
+        transaction.open().execute(schema.insert().values(version=7))
     assert versions(database) == [SCHEMA_VERSION]
     database.write(lambda tx: add(tx, 5))
     assert versions(database) == [SCHEMA_VERSION, 1005]

@@ -85,14 +85,14 @@ def test_who_opens_sqlite_while_another_makes_it_waits(
         tries.append(seconds)
         other.rollback()
 
-    monkeypatch.setattr("flask_ycloud.inbox.engine.time.sleep", sleep)
+    monkeypatch.setattr("flask_ycloud.inbox.sqlite.time.sleep", sleep)
     database = Database(open_engine(f"sqlite:///{tmp_path}/inbox.db"), owned=True)
     assert database.read(count) == 0
     assert tries == [0.01]
     database._engine.dispose()
     other.execute("PRAGMA journal_mode = DELETE")
     other.execute("BEGIN IMMEDIATE")
-    monkeypatch.setattr("flask_ycloud.inbox.engine._BUSY_SECONDS", -1)
+    monkeypatch.setattr("flask_ycloud.inbox.sqlite._BUSY_SECONDS", -1)
     with pytest.raises(InboxUnavailable, match="locked"):
         database.read(count)
     other.close()
@@ -138,6 +138,6 @@ def test_connections_that_broke_while_they_were_idle_are_replaced(
     assert pings == [], "it was in use just now"
     with sa.create_engine(url, poolclass=sa.NullPool).connect() as other:
         other.execute(end)
-    monkeypatch.setattr("flask_ycloud.inbox.engine._IDLE_SECONDS", 0)
+    monkeypatch.setattr("flask_ycloud.inbox.postgresql._IDLE_SECONDS", 0)
     assert database.write(lambda tx: add(tx, 5)) == 5
     assert len(pings) == 1

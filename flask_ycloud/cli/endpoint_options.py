@@ -1,0 +1,135 @@
+"""Options of the commands about webhook endpoints."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+from flask import current_app
+
+from ..handlers import types_handled
+from ..runtime import runtime_of
+from ..settings import is_base_url
+from .places import place_named
+
+_Command = Callable[..., None]
+
+_STATUS = click.Choice(["active", "disabled"])
+
+
+def output_options(command: _Command) -> _Command:
+    """The options of what shows endpoints."""
+    reveal = click.option("--reveal", is_flag=True, help="Show the signing secret.")
+    as_json = click.option("--json", "as_json", is_flag=True, help="For scripts.")
+    return reveal(as_json(command))
+
+
+def url_options(command: _Command) -> _Command:
+    """What says where an endpoint sends to, as ``url``.
+
+    ``command`` is given ``endpoint``, too.
+    """
+    argument = click.argument("url", required=False)
+    base_url = click.option(
+        "--base-url", help="In place of URL: where the app is reached; its path is added."
+    )
+    tenant = click.option(
+        "--tenant", help="Whose path, at an endpoint that serves many accounts."
+    )
+
+    @functools.wraps(command)
+    def read(
+        url: str | None,
+        base_url: str | None,
+        tenant: str | None,
+        endpoint: str | None,
+        **others: Any,
+    ) -> None:
+        command(url=_url(url, base_url, endpoint, tenant), endpoint=endpoint, **others)
+
+    return argument(base_url(tenant(read)))
+
+
+def field_options(events: str, status: str | None = None) -> Callable[[_Command], _Command]:
+    """The options of what makes or changes endpoints, as ``fields`` for the API.
+
+    :param events: the help of ``--event``.
+    :param status: the help of ``--status``.
+    """
+    options = (
+        click.option("--event", "events", multiple=True, help=events),
+        click.option(
+            "--from-handlers", is_flag=True, help="Just the types with handlers here."
+        ),
+        click.option(
+            "--endpoint", help="Whose handlers and path; the first one's if left out."
+        ),
+        click.option(
+            "--attribute", "attributes", multiple=True, help="A contact's, to be told of."
+        ),
+        click.option("--description", help="What it is for."),
+        click.option("--status", type=_STATUS, help=status),
+    )
+
+    def decorate(command: _Command) -> _Command:
+        @functools.wraps(command)
+        def read(
+            events: tuple[str, ...],
+            from_handlers: bool,
+            endpoint: str | None,
+            attributes: tuple[str, ...],
+            description: str | None,
+            status: str | None,
+            **others: Any,
+        ) -> None:
+            fields = {
+                "enabled_events": _events(events, from_handlers, endpoint) or None,
+                "event_properties": _properties(attributes),
+                "description": description,
+                "status": status,
+            }
+            command(fields=fields, **others)
+
+        for option in reversed(options):
+            read = option(read)
+        return read
+
+    return decorate
+
+
+def _url(
+    url: str | None, base_url: str | None, endpoint: str | None, tenant: str | None
+) -> str:
+    """The URL that an endpoint has: as given, or of the app's own route."""
+    if (url is None) == (base_url is None):
+        raise click.UsageError("Name the URL, or where the app is reached: --base-url URL.")
+    if url is not None:
+        if tenant is not None:
+            raise click.UsageError(
+                "--tenant takes no URL: the path comes from the app. Name where the app is"
+                " reached: --base-url https://example.org"
+            )
+        return url
+    if base_url is None or not is_base_url(base_url):
+        raise click.UsageError(
+            "--base-url takes a URL without a query, such as https://example.org"
+        )
+    runtime = runtime_of(current_app)
+    return base_url.rstrip("/") + place_named(runtime, endpoint, tenant).path(runtime)
+
+
+def _events(events: Iterable[str], from_handlers: bool, endpoint: str | None) -> list[str]:
+    if not from_handlers:
+        return list(events)
+    runtime = runtime_of(current_app)
+    handled = types_handled(*runtime.scopes(runtime.endpoint_named(endpoint)))
+    if not handled:
+        raise click.UsageError("The app has no handlers to subscribe for.")
+    return [*events, *(each for each in handled if each not in events)]
+
+
+def _properties(attributes: tuple[str, ...]) -> dict[str, tuple[str, ...]] | None:
+    """The one type whose properties YCloud lets one choose."""
+    return {"contact.attributes_changed": attributes} if attributes else None

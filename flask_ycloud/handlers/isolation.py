@@ -1,0 +1,132 @@
+"""Handlers for a while: what a test registers is removed at its end."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from blinker import ANY, NamedSignal
+from blinker.base import ANY_ID
+
+from .invocation import function_of
+from .registry import Handlers, every_scope
+
+
+@contextmanager
+def isolated_handlers() -> Iterator[None]:
+    """Put the handlers back, at the end of a ``with`` block, as they were at its start.
+
+    It removes what ``on_event``, ``event_signal`` and the ``on_event`` of a blueprint have
+    subscribed in the block. It restores what was replaced or disconnected there. Handlers
+    of a module that is first imported in the block stay: Python does not run the module
+    again, so later tests would miss them.
+
+    It is a decorator, too::
+
+        @isolated_handlers()
+        def test_something(): ...
+    """
+    modules = set(sys.modules)
+    found = [_Found(scope) for scope in list(every_scope)]
+    try:
+        yield
+    finally:
+        for each in found:
+            each.put_back(modules)
+
+
+class _Connection(NamedTuple):
+    """A receiver of a signal.
+
+    :param held: the receiver, or a weak reference to it.
+    :param senders: weak references to them, by blinker's ids of them.
+    """
+
+    held: Any
+    senders: dict[Any, Any]
+
+    @property
+    def receiver(self) -> Any:
+        """The receiver; ``None`` if it is gone."""
+        return self.held() if isinstance(self.held, weakref.ref) else self.held
+
+    def is_like(self, other: _Connection) -> bool:
+        """Whether nothing has changed."""
+        return self.held is other.held and self.senders.keys() == other.senders.keys()
+
+
+class _Found:
+    """The subscriptions of a scope at one moment."""
+
+    def __init__(self, scope: Handlers) -> None:
+        self._scope = scope
+        self._by_name = dict(scope._by_name)
+        self._connections = {each: _connections(each) for each in _signals(scope)}
+
+    def put_back(self, modules: set[str]) -> None:
+        """Restore them, and leave what other modules than these have subscribed since.
+
+        :param modules: those that were imported at that moment.
+        """
+        for signal in _signals(self._scope):
+            found = self._connections.get(signal, [])
+            now = _connections(signal)
+            if len(now) != len(found) or not all(map(_Connection.is_like, now, found)):
+                _reconnect(signal, now, found + _later(now, found, modules))
+        with self._scope._lock:
+            by_name = self._scope._by_name
+            later = {
+                name: handler
+                for name, handler in by_name.items()
+                if name not in self._by_name and _is_of_other(handler, modules)
+            }
+            by_name.clear()
+            by_name.update(self._by_name | later)
+
+
+def _signals(scope: Handlers) -> list[NamedSignal]:
+    return list(scope.signals._namespace.values())
+
+
+def _connections(signal: NamedSignal) -> list[_Connection]:
+    """The connections in their order. Blinker itself tells only who receives."""
+    known: dict[Any, Any] = {ANY_ID: lambda: ANY, **signal._weak_senders}
+    return [
+        _Connection(
+            held,
+            {each: known[each] for each in signal._by_receiver[receiver_id] & known.keys()},
+        )
+        for receiver_id, held in list(signal.receivers.items())
+    ]
+
+
+def _later(
+    now: list[_Connection], found: list[_Connection], modules: set[str]
+) -> list[_Connection]:
+    """What modules have connected that were imported since."""
+    known = {id(each.held) for each in found}
+    return [
+        each
+        for each in now
+        if id(each.held) not in known and _is_of_other(each.receiver, modules)
+    ]
+
+
+def _is_of_other(receiver: Any, modules: set[str]) -> bool:
+    module = getattr(function_of(receiver), "__module__", None)
+    return module is not None and module not in modules
+
+
+def _reconnect(
+    signal: NamedSignal, now: list[_Connection], wanted: list[_Connection]
+) -> None:
+    for each in now:
+        signal.disconnect(each.receiver)
+    for each in wanted:
+        receiver, weak = each.receiver, isinstance(each.held, weakref.ref)
+        senders = [sender for ref in each.senders.values() if (sender := ref()) is not None]
+        for sender in senders if receiver is not None else ():
+            signal.connect(receiver, sender, weak=weak)

@@ -1,0 +1,185 @@
+"""The inbox of an app under test: its time, and what is handled in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import Context
+from math import inf
+
+from ..dispatch import WorkerDispatcher
+from ..dispatch.inline import real_errors
+from ..dispatch.processing import process
+from ..errors import ConfigurationError
+from ..inbox import Identity, Inbox, StoredEvent
+from ..runtime import Runtime
+
+_LOOK_SECONDS = 0.01
+_MOST = 100_000  # events that are looked at
+_SLACK = 0.001  # seconds that sums of delays may be off
+_ROUNDED = 1e-5  # seconds: a datetime has no more than microseconds
+
+_REMEDY = """\
+Set app.config["TESTING"] = True before the app's first request, and before \
+FakeYCloud(app). If you want the real inbox: FakeYCloud(app, real_inbox=True)."""
+
+_NO_TESTING = f"""\
+The app is not in testing mode. FakeYCloud would fill its real inbox, and a thread would \
+handle the events later. {_REMEDY}"""
+
+_TESTING_TOO_LATE = f"""\
+The app's inbox was opened before app.testing was set. So it is the real one, and not a \
+scratch store. {_REMEDY}"""
+
+
+class Clock:
+    """Unix seconds. A test can stop it, move it forward, and let it go on.
+
+    :param real: the clock that it follows.
+    """
+
+    def __init__(self, real: Callable[[], float]) -> None:
+        self._real = real
+        self._ahead = 0.0
+        self._stopped_at: float | None = None
+
+    def __call__(self) -> float:
+        stopped_at = self._stopped_at
+        return self._real() + self._ahead if stopped_at is None else stopped_at
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop it for a ``with`` block: the time that a handler takes does not count."""
+        self._stopped_at = self()
+        try:
+            yield
+        finally:
+            self._ahead = self() - self._real()
+            self._stopped_at = None
+
+    def move_to(self, when: float) -> None:
+        """Move it forward to this time while it is stopped."""
+        self._stopped_at = max(when, self())
+
+
+class AppInbox:
+    """The inbox of an app under test.
+
+    :param runtime: the app's.
+    :param timeout: seconds to wait for the app's worker threads.
+    :param real: whether it may be another one than the scratch store of a test.
+    :raises ConfigurationError: if it may not, and is.
+    """
+
+    def __init__(self, runtime: Runtime, timeout: float, *, real: bool) -> None:
+        if not real:
+            _check_testing(runtime)
+        self._runtime = runtime
+        self._timeout = timeout
+        runtime.exact_delays = True
+        # With threads: what was looked at before, to tell what they have handled since.
+        self._looks = self._look() if runtime.dispatch == "worker" else {}
+
+    @property
+    def inbox(self) -> Inbox:
+        """The app's inbox."""
+        return self._runtime.inbox
+
+    def get(self, identity: Identity) -> StoredEvent | None:
+        """An event as it is now."""
+        event_id, endpoint, tenant = identity
+        return self.inbox.get(event_id, endpoint=endpoint, tenant=tenant)
+
+    def run_due(self, errors: list[BaseException]) -> list[StoredEvent]:
+        """Have everything handled that is due now.
+
+        :param errors: gets what handlers raise in this thread, under ``app.testing``.
+        :returns: what was handled, as it is now.
+        :raises TimeoutError: if the app's threads do not get done with it.
+        """
+        self.inbox.release_all_orphans()
+        dispatcher = self._runtime.dispatcher
+        if isinstance(dispatcher, WorkerDispatcher):
+            return self._wait_for(dispatcher)
+        return self._handle(errors)
+
+    def advance(self, seconds: float, errors: list[BaseException]) -> list[StoredEvent]:
+        """Let time pass for the inbox, and have everything handled that falls due in it.
+
+        What falls due in between is handled at its time, so that its retries fall due, too.
+
+        :param errors: gets what handlers raise in this thread, under ``app.testing``.
+        :returns: what was handled, in the order of time.
+        :raises TimeoutError: if the app's threads do not get done with it.
+        """
+        if not isinstance(self.inbox.clock, Clock):
+            self.inbox.clock = Clock(self.inbox.clock)
+        clock = self.inbox.clock
+        with clock.stopped():
+            end = clock() + seconds
+            handled = self.run_due(errors)
+            while (due_at := self._next_due_at()) <= end + _SLACK:
+                clock.move_to(due_at)
+                handled += self.run_due(errors)
+            clock.move_to(end)
+        return handled
+
+    def _next_due_at(self) -> float:
+        """When the next event falls due, rounded up; infinity if none does."""
+        now = self.inbox.clock()
+        pending = self.inbox.list(state="pending", limit=_MOST)
+        times = [each.due_at.timestamp() for each in pending if each.due_at is not None]
+        return min((each for each in times if each > now), default=inf) + _ROUNDED
+
+    def _handle(self, errors: list[BaseException]) -> list[StoredEvent]:
+        handled = []
+        while (claim := self.inbox.claim()) is not None:
+            raised = Context().run(process, self._runtime, claim).errors
+            errors += real_errors(raised) if self._runtime.app.testing else ()
+            handled.append(self.get(claim.identity))
+        return [each for each in handled if each is not None]
+
+    def _wait_for(self, dispatcher: WorkerDispatcher) -> list[StoredEvent]:
+        """Wait until the threads have nothing to do; give what they have handled."""
+        dispatcher.start()
+        until = time.monotonic() + self._timeout
+        while busy := self._busy():
+            if time.monotonic() > until:
+                ids = ", ".join(each.id for each in busy[:10])
+                raise TimeoutError(
+                    f"After {self._timeout:g} s the app's worker threads have not handled"
+                    f" {ids}. Does a handler hang? FakeYCloud(app, timeout=…) waits longer."
+                )
+            dispatcher.wake(busy[0].identity)
+            time.sleep(_LOOK_SECONDS)
+        before, self._looks = self._looks, self._look()
+        handled = [each for each, look in self._looks.items() if before.get(each) != look]
+        return [each for each in map(self.get, handled) if each is not None]
+
+    def _busy(self) -> Sequence[StoredEvent]:
+        now = self.inbox.clock()
+        pending = self.inbox.list(state="pending", limit=_MOST)
+        due = [each for each in pending if each.due_at and each.due_at.timestamp() <= now]
+        running = self.inbox.list(state="running", limit=_MOST)
+        endpoints = self._runtime.endpoints
+        return [each for each in (*due, *running) if each.endpoint in endpoints]
+
+    def _look(self) -> dict[Identity, tuple[object, ...]]:
+        """What was ever handled, oldest first: each event, with what handling changes."""
+        return {
+            each.identity: (each.state, each.due_at, each.settled_at)
+            for each in reversed(self.inbox.list(limit=_MOST))
+            if each.received_at not in (each.due_at, each.settled_at)
+        }
+
+
+def _check_testing(runtime: Runtime) -> None:
+    """Refuse the real inbox of an app.
+
+    :raises ConfigurationError: if the app has it.
+    """
+    if not runtime.app.testing:
+        raise ConfigurationError(_NO_TESTING)
+    if runtime.settings.inbox_url is None and runtime.inbox and runtime.scratch is None:
+        raise ConfigurationError(_TESTING_TOO_LATE)

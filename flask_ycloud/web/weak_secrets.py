@@ -1,0 +1,65 @@
+"""Secrets that anybody can sign with: refused, unless the app is only tried or tested."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from flask import Flask, request
+
+from ..errors import ConfigurationError
+from ..logs import log
+from ..runtime import Runtime
+from ..secret_checks import REMEDY, Keys, weakness_of
+from ..signing_secrets import Secrets
+
+_logger = logging.getLogger(__name__)
+
+
+def strong(runtime: Runtime, secrets: Secrets, keys: Keys) -> Keys:
+    """The same secrets, if a delivery to this app may be verified with them.
+
+    It is asked at each delivery: tests set ``app.testing`` after the registration, and
+    which server it is, the request says.
+
+    :param keys: some of ``secrets``.
+    :raises ConfigurationError: if one is too weak.
+    """
+    weakness = weakness_of(keys)
+    if weakness is not None and not runtime.app.testing:
+        if not (runtime.app.debug or _is_development_server()):
+            raise _refused(secrets, weakness)
+        if runtime.once(f"weak {secrets.what}"):
+            text = "%s: the secret %s. Only for trying things out it is taken. %s"
+            log(_logger, logging.WARNING, text, secrets.what, weakness, REMEDY)
+    return keys
+
+
+def refuse_at_start(app: Flask, secrets: Secrets) -> None:
+    """Refuse to start on a server that is not made for trying things.
+
+    :raises ConfigurationError: if a secret in the config is too weak.
+    """
+    weakness = weakness_of(secrets.fixed)
+    if weakness and _is_production_server() and not (app.testing or app.debug):
+        raise _refused(secrets, weakness)
+
+
+def _is_development_server() -> bool:
+    """Whether ``flask run`` or ``app.run()`` has this request."""
+    software: str = request.environ.get("SERVER_SOFTWARE", "")
+    return software.startswith("Werkzeug/")
+
+
+def _is_production_server() -> bool:
+    """Whether it is sure, before any request, that gunicorn or uWSGI loads the app."""
+    software = os.environ.get("SERVER_SOFTWARE", "")
+    return software.startswith("gunicorn/") or "uwsgi" in sys.modules
+
+
+def _refused(secrets: Secrets, weakness: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{secrets.what}: the secret {weakness}. It is taken only under app.testing, in"
+        f" debug mode and by flask run. {REMEDY}"
+    )

@@ -1,0 +1,343 @@
+"""PostgreSQL as it is run: a pooler, a failover, a server that answers nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from flask_ycloud import InboxUnavailable
+from flask_ycloud.inbox import Database, Inbox, open_engine
+from flask_ycloud.inbox import postgresql as room
+
+from ..support import eventually
+from .support import DONE, accept, claim
+
+PROXY = """
+import socket, sys, threading
+
+def pump(source, sink):
+    try:
+        while data := source.recv(65536):
+            sink.sendall(data)
+    except OSError:
+        pass
+    for each in (source, sink):
+        try:
+            each.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+print("ready", flush=True)
+while True:
+    client, _ = listener.accept()
+    server = socket.create_connection(("127.0.0.1", 5432))
+    for pair in ((client, server), (server, client)):
+        threading.Thread(target=pump, args=pair, daemon=True).start()
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Proxy:
+    """A process in front of the server, which can be frozen."""
+
+    def __init__(self, url: str) -> None:
+        port = free_port()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", PROXY, str(port)], stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n"
+        plain = {"sslmode": "disable", "gssencmode": "disable"}
+        made = sa.make_url(url).set(port=port).update_query_dict(plain)
+        self.url = made.render_as_string(hide_password=False)
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture
+def proxy(postgresql_url: str) -> Iterator[Proxy]:
+    made = Proxy(postgresql_url)
+    yield made
+    made.end()
+
+
+def inbox_at(url: str) -> Inbox:
+    return Inbox(Database(open_engine(url), owned=True))
+
+
+@pytest.fixture
+def inbox(postgresql_url: str) -> Iterator[Inbox]:
+    made = inbox_at(postgresql_url)
+    yield made
+    made.database._engine.dispose()
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+def test_a_bare_url_is_for_psycopg_3(scheme: str) -> None:
+    """As hosts hand it out."""
+    engine = open_engine(f"{scheme}://user@127.0.0.1/database")
+    assert engine.url.drivername == "postgresql+psycopg"
+    assert open_engine("postgresql+psycopg://u@h/d?connect_timeout=9").pool is not None
+
+
+def test_a_server_that_answers_nothing(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes the bytes, and keeps no delivery waiting for longer than a bound."""
+    monkeypatch.setattr(room, "ANSWER_SECONDS", 0.6)
+    inbox = inbox_at(proxy.url)
+    accept(inbox, "evt_0")
+    proxy.freeze()
+    for use in (lambda: accept(inbox, "evt_1"), inbox.stats, inbox.claim):
+        with pytest.raises(InboxUnavailable, match=r"no answer|timeout expired"):
+            use()
+    proxy.thaw()
+    assert accept(inbox, "evt_2") == "accepted"
+    assert accept(inbox, "evt_1") in ("accepted", "duplicate")
+    inbox.database._engine.dispose()
+
+
+def test_a_lock_of_somebody_else_keeps_nobody_for_long(
+    inbox: Inbox, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "ANSWER_SECONDS", 0.3)
+    accept(inbox, "evt_0")
+    other = sa.create_engine(postgresql_url, poolclass=sa.NullPool)
+    with other.begin() as connection:
+        connection.exec_driver_sql("LOCK TABLE ycloud_events")
+        with pytest.raises(InboxUnavailable, match=r"no answer within 0\.3 s"):
+            accept(inbox, "evt_1")
+    assert accept(inbox, "evt_2") == "accepted"
+
+
+def test_a_slow_answer_is_waited_for(inbox: Inbox) -> None:
+    def slow(tx: Any) -> object:
+        return tx.exec_driver_sql("SELECT pg_sleep(0.6)").scalar()
+
+    inbox.database.read(slow)
+    inbox.database.write(slow)
+
+
+def test_a_failover(inbox: Inbox, postgresql_url: str) -> None:
+    """The server becomes read-only, and another one takes its place."""
+    accept(inbox, "evt_0")
+    database = inbox.database._engine.url.database
+    admin = sa.create_engine(
+        postgresql_url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT"
+    )
+    with admin.connect() as connection:
+        setting = f"ALTER DATABASE {database} {{}} default_transaction_read_only"
+        connection.exec_driver_sql(f"{setting.format('SET')} = on")
+        try:
+            inbox.database._engine.dispose()  # as the failover ends connections
+            for number in range(3):
+                with pytest.raises(InboxUnavailable, match=r"read-only .*25006"):
+                    accept(inbox, f"evt_{number}")
+            with pytest.raises(InboxUnavailable, match="25006"):
+                inbox.prune()
+        finally:
+            connection.exec_driver_sql(setting.format("RESET"))
+    assert [accept(inbox, f"evt_{number}") for number in (1, 2)] == ["accepted"] * 2
+    inbox.prune()
+
+
+def test_tables_that_are_gone_are_made_again(inbox: Inbox) -> None:
+    accept(inbox)
+    for name in ("events", "schema"):
+        drop = f"DROP TABLE ycloud_{name}"
+        inbox.database.write(lambda tx, each=drop: tx.exec_driver_sql(each))  # type: ignore[misc]
+    with pytest.raises(InboxUnavailable, match='relation "ycloud_events" does not exist'):
+        accept(inbox)
+    assert accept(inbox) == "accepted"
+
+
+def test_handlers_that_hold_connections_keep_no_delivery_waiting(inbox: Inbox) -> None:
+    with ExitStack() as stack:
+        for _ in range(24):
+            transaction = stack.enter_context(inbox.database.transaction())
+            transaction.open().execute(sa.select(1))
+        assert accept(inbox) == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"database": "nowhere"}, r'database "nowhere" does not exist'),
+        ({"port": 9}, "refused"),
+    ],
+)
+def test_an_error_says_what_is_wrong_in_the_drivers_words(
+    postgresql_url: str, change: dict[str, Any], says: str
+) -> None:
+    url = sa.make_url(postgresql_url).set(**change, password="hunter2")
+    with pytest.raises(InboxUnavailable, match=says) as caught:
+        inbox_at(url.render_as_string(hide_password=False)).stats()
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_option_that_the_driver_does_not_take(postgresql_url: str) -> None:
+    inbox = inbox_at(f"{postgresql_url}&prepare_threshold=0")
+    with pytest.raises(InboxUnavailable, match=r"TypeError\. Are the options"):
+        accept(inbox)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "says"),
+    [("LATIN1", "has the encoding LATIN1, which"), ("SQL_ASCII", "encoding UTF8?")],
+)
+def test_a_database_that_does_not_take_every_character(
+    postgresql_url: str, encoding: str, says: str
+) -> None:
+    name = f"ycloud_{encoding.lower()}_{os.getpid()}"
+    admin = sa.create_engine(
+        postgresql_url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT"
+    )
+    with admin.connect() as connection:
+        connection.exec_driver_sql(
+            f"CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+            " TEMPLATE template0"
+        )
+        try:
+            url = sa.make_url(postgresql_url).set(database=name, query={})
+            inbox = inbox_at(url.render_as_string())
+            with pytest.raises(InboxUnavailable, match=re.escape(says)):
+                accept(inbox)
+            inbox.database._engine.dispose()
+        finally:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+# -- behind a pooler -------------------------------------------------------------------
+
+POOLER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+
+
+@pytest.fixture
+def pooler(tmp_path: Path, postgresql_url: str) -> Iterator[str]:
+    """PgBouncer in transaction mode; gives the inbox's address through it."""
+    if POOLER is None and not os.environ.get("CI"):
+        pytest.skip("PgBouncer is not installed.")
+    assert POOLER is not None, "CI has it: apt-get install pgbouncer"
+    port = free_port()
+    database = sa.make_url(postgresql_url).database
+    settings = tmp_path / "pgbouncer.ini"
+    settings.write_text(
+        f"[databases]\n{database} = host=127.0.0.1 port=5432 user=postgres\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\n"
+        "pool_mode = transaction\ndefault_pool_size = 4\nunix_socket_dir =\n"
+        "ignore_startup_parameters = options\n"
+    )
+    for each in (tmp_path, settings):
+        each.chmod(0o755)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)  # PgBouncer does not run as root
+    user = ["-u", "postgres"] if os.geteuid() == 0 else []
+    process = subprocess.Popen(
+        [POOLER, "-q", *user, str(settings)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    eventually(lambda: answers(port))
+    yield f"postgresql://postgres@127.0.0.1:{port}/{database}"
+    process.kill()
+    process.wait()
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_behind_a_pooler_nothing_fails_and_nothing_is_handled_twice(pooler: str) -> None:
+    """Its transactions go to one of several servers; a prepared statement is on one."""
+    inbox = inbox_at(pooler)
+    errors: list[BaseException] = []
+    handled: list[str] = []
+
+    def send(thread: int) -> None:
+        for number in range(25):
+            try:
+                accept(inbox, f"evt_{thread}_{number}", key=f"k{number % 5}")
+            except BaseException as error:
+                errors.append(error)
+
+    def handle() -> None:
+        while len(handled) < 200 and time.monotonic() < deadline and not errors:
+            try:
+                held = inbox.claim()
+                if held is not None and inbox.save(held, None, DONE):
+                    handled.append(held.id)
+            except BaseException as error:
+                errors.append(error)
+
+    deadline = time.monotonic() + 30
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(8)]
+    threads += [threading.Thread(target=handle) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert len(handled) == len(set(handled)) == 200
+    with inbox.database._engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        assert driver.prepare_threshold is None
+        drop = "DROP TABLE ycloud_{}"
+        for name in ("events", "outcomes", "attempts", "schema", "conversations"):
+            connection.exec_driver_sql(drop.format(name))
+        for name in ("rejections", "workers"):
+            connection.exec_driver_sql(drop.format(name))
+        connection.commit()
+    inbox.database._engine.dispose()
+
+
+def test_without_one_statements_are_prepared(inbox: Inbox) -> None:
+    inbox.stats()
+    with inbox.database._engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        assert driver.prepare_threshold is not None
+
+
+def test_an_inbox_on_an_engine_of_somebody_else_is_bounded_too(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "ANSWER_SECONDS", 0.3)
+    engine = sa.create_engine(postgresql_url)
+    inbox = Inbox(Database(engine))
+    accept(inbox)
+    with pytest.raises(InboxUnavailable, match="no answer"):
+        inbox.database.read(lambda tx: tx.exec_driver_sql("SELECT pg_sleep(5)"))
+    assert claim(inbox).id == "evt_1"
+    engine.dispose()
