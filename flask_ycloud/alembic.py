@@ -1,7 +1,7 @@
-"""Alembic and Flask-Migrate leave the inbox's tables alone.
+"""Alembic and Flask-Migrate leave the inbox's tables out.
 
-Alembic takes tables that are in the database, and not in the app's models, for removed ones:
-``flask db migrate`` would write a migration that drops the inbox.
+Alembic takes tables that are in the database, and not in the app's models, for removed
+ones: ``flask db migrate`` would write a migration that drops the inbox.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def include_name(name: str | None, type_: str, parent_names: Any = None) -> bool:
     """Tell Alembic's autogenerate to leave the inbox's tables out, with their indexes.
 
-    Pass it in ``env.py``: ``context.configure(…, include_name=include_name)``. Flask-Migrate
-    has it already, in each app with an endpoint.
+    Pass it in ``env.py``: ``context.configure(…, include_name=include_name)``.
+    Flask-Migrate has it already, in each app with an endpoint.
 
     :param name: what Alembic has found in the database.
     :param type_: what that is, such as ``"table"``.

@@ -73,7 +73,7 @@ def overridden(
         for name in (_FLASK + key, key):
             if environ.get(name) and _differs(config.get(key), environ[name]):
                 text = f"{name} is in the environment, and app.config has another value."
-                remedy = f"If the former is meant: {_remedy(name, key)}"
+                remedy = f"If that of the environment is right: {_remedy(name, key)}"
                 yield Unread(name, key, text, remedy)
 
 

@@ -22,6 +22,7 @@ from .signing_secrets import Secrets
 
 if TYPE_CHECKING:
     from flask import Flask
+    from sqlalchemy.engine import Engine
 
 _EXTENSION = "ycloud"
 
@@ -71,9 +72,10 @@ class Runtime:
         self.app = app
         self.settings = Settings.from_config(app.config)
         self._config = dict(app.config)  # as it was read: later changes have no effect
+        self._engine: Engine | None = None
         where = self.settings.inbox_url
-        given = where is not None and not callable(where)
-        self._engine = open_engine(where, app.instance_path) if given else None
+        if where is not None and not callable(where):
+            self._engine = open_engine(where, app.instance_path)
         self.endpoints: dict[str, Endpoint] = {}
         self.rejections = Rejections(lambda: self.inbox)
         self._make_dispatcher = make_dispatcher
@@ -164,7 +166,8 @@ class Runtime:
 
     def unread(self, *, also_overridden: bool = False) -> list[Unread]:
         """The names in the environment and the config that have no effect on this app."""
-        keys = KEYS | {each.secrets.key or "" for each in self.endpoints.values()} - {""}
+        every = self.endpoints.values()
+        keys = KEYS | {each.secrets.key for each in every if each.secrets.key is not None}
         found = list(unread(self._config, keys))
         return found + list(overridden(self._config, keys)) if also_overridden else found
 

@@ -1,4 +1,4 @@
-"""Migrations of the app's own tables leave the inbox's alone: F1 and E1 of the reviews."""
+"""Migrations of the app's own tables leave those of the inbox out."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+
 from flask_ycloud.alembic import include_name
 from flask_ycloud.inbox import TABLES
 from flask_ycloud.runtime import runtime_of

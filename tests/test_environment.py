@@ -108,7 +108,8 @@ def test_two_values(value: Any, text: str, differs: bool) -> None:
     environ = {"YCLOUD_DISPATCH": text}
     found = [str(each) for each in overridden({"YCLOUD_DISPATCH": value}, KEYS, environ)]
     another = "is in the environment, and app.config has another value."
-    remedy = f"If the former is meant: Name it FLASK_YCLOUD_DISPATCH, and call {READ_IT}"
+    right = "If that of the environment is right:"
+    remedy = f"{right} Name it FLASK_YCLOUD_DISPATCH, and call {READ_IT}"
     assert found == [f"YCLOUD_DISPATCH {another} {remedy}"] * differs
 
 
@@ -181,7 +182,7 @@ def test_the_doctor_names_them(make_app: MakeApp, monkeypatch: pytest.MonkeyPatc
             "look",
             "FLASK_YCLOUD_DISPATCH is in the environment, and app.config has another"
             " value.",
-            f"If the former is meant: Call {READ_IT}",
+            f"If that of the environment is right: Call {READ_IT}",
         ),
     ]
 

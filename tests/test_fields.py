@@ -77,7 +77,7 @@ def test_items_of_lists() -> None:
     path = "contacts.0.name.first_name"
     event = sample_event(INBOUND, variant="contacts", **{path: "Ada"})
     assert event["whatsappInboundMessage"]["contacts"][0]["name"]["first_name"] == "Ada"
-    with pytest.raises(LookupError, match="did you mean 'contacts.0.name.first_name'"):
+    with pytest.raises(LookupError, match=r"did you mean 'contacts\.0\.name\.first_name'"):
         sample_event(INBOUND, variant="contacts", **{"contacts.0.name.firstname": "Ada"})
     for path, value in (
         ("contacts.9.name.first_name", "Ada"),
@@ -124,6 +124,13 @@ def test_the_fake_refuses_them_too(app: Flask) -> None:
         ycloud.send_conflict(first, statuss="failed")
     older = ycloud.send(sample("whatsapp.flow.status_change", "older_envelope"))
     assert ycloud.send_conflict(older, **{"event.apiVersion": "v3"}).acknowledged
+
+
+def test_the_command_refuses_them_too(app: Flask) -> None:
+    command = ["ycloud", "send", INBOUND, "--set", "text.bdoy=Hello"]
+    result = app.test_cli_runner().invoke(args=command)
+    assert result.exit_code == 2
+    assert "did you mean 'text.body'?" in result.output
 
 
 def test_fields_may_have_the_names_of_parameters() -> None:

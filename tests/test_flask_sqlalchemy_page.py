@@ -86,12 +86,14 @@ def test_the_commands_run_as_they_stand(project: Project) -> None:
     )
 
 
-def test_the_tests_of_the_page_pass(project: Project) -> None:
+def test_the_tests_of_the_page_pass(tmp_path: Path) -> None:
+    project = Project(tmp_path, "sqlite:///unused.db")
     assert "2 passed" in project.run("pytest", "-q", "-p", "no:cacheprovider")
 
 
-def test_the_other_handlers_do_what_they_say(project: Project) -> None:
+def test_the_other_handlers_do_what_they_say(tmp_path: Path) -> None:
     assert len(HANDLERS) == 3
+    project = Project(tmp_path, "sqlite:///unused.db")
     (project.folder / "test_shop.py").write_text(
         TESTS.partition("def test_")[0]
         + textwrap.dedent("""

@@ -338,8 +338,8 @@ def test_a_status_of_something_else(shop: Callable[..., Shop]) -> None:
     open_shop = shop(REPLY, NEVER_BACK, MATCH)
     open_shop.done(open_shop.send(UPDATED, id="msg8", status="sent"))
     body = open_shop.fake.send(UPDATED, id="msg9", externalId="?", status="sent").body
-    with open_shop.engine.connect() as connection:
-        last = dataclasses.replace(parse_event(body), attempt=4, connect=lambda: connection)
+    with runtime_of(open_shop.app).inbox.database.transaction() as transaction:
+        last = dataclasses.replace(parse_event(body), attempt=4, transaction=transaction)
         with pytest.raises(Discard, match="nothing was sent"):
             open_shop.names["follow_reply"](last)
 

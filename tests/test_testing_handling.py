@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import runpy
 import threading
+from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
 
@@ -20,12 +23,13 @@ from flask_ycloud import (
     on_event,
     ycloud_bp,
 )
-from flask_ycloud.testing import FakeYCloud, sample_event
+from flask_ycloud.testing import FakeYCloud, isolated_handlers, sample_event
 
 from .conftest import MakeApp
 from .support import body_of, deliver
 from .tenants import SECRETS, hooks
 
+EXAMPLE = Path(__file__).parent.parent / "example_app.py"
 TYPE = "sms.message.updated"
 DISPATCHES = pytest.mark.parametrize("dispatch", ["inline", "manual", "worker"])
 
@@ -109,8 +113,8 @@ def test_errors_are_kept_on_request(app: Flask) -> None:
 
 
 @DISPATCHES
-def test_a_second_attempt(make_app: MakeApp, dispatch: str) -> None:
-    app = make_app(YCLOUD_DISPATCH=dispatch)
+def test_a_second_attempt(make_app: MakeApp, inbox_url: str, dispatch: str) -> None:
+    app = make_app(YCLOUD_DISPATCH=dispatch, YCLOUD_INBOX_URL=inbox_url)
     attempts = failing(1)
     ycloud = FakeYCloud(app, raises=False)
     delivery = ycloud.send(TYPE)
@@ -206,8 +210,10 @@ def test_two_fakes_have_one_time(app: Flask) -> None:
     assert attempts == [1, 2, 3]
 
 
-def test_handlers_see_nothing_of_a_request(make_app: MakeApp) -> None:
-    app = make_app(YCLOUD_DISPATCH="manual")
+@DISPATCHES
+def test_handlers_see_nothing_of_a_request(make_app: MakeApp, dispatch: str) -> None:
+    """Under test as in production."""
+    app = make_app(YCLOUD_DISPATCH=dispatch)
     seen: list[bool] = []
     on_event(TYPE, name="one")(lambda event: seen.append(bool(request)))
     ycloud = FakeYCloud(app)
@@ -215,6 +221,30 @@ def test_handlers_see_nothing_of_a_request(make_app: MakeApp) -> None:
     with app.test_request_context():
         ycloud.run_due()
     assert seen == [False]
+
+
+def test_a_coroutine(app: Flask) -> None:
+    @on_event(TYPE, name="one")
+    async def one(event: Event[Any]) -> None:
+        await asyncio.sleep(0)
+        raise Discard("not today")
+
+    assert FakeYCloud(app).send(TYPE).handlers["one"].error == "not today"
+
+
+def test_the_example_app_can_be_tested() -> None:
+    """Its own ``Discard`` and ``Retry`` included."""
+    with isolated_handlers():
+        app = runpy.run_path(str(EXAMPLE), run_name="example_app")["app"]
+        app.testing = True
+        ycloud = FakeYCloud(app)
+        image = ycloud.send("whatsapp.inbound_message.received", variant="image")
+        limited = ycloud.send("whatsapp.message.updated", errorCode="130429")
+    reply, alert = (
+        image.handlers["example_app:reply"],
+        limited.handlers["example_app:alert"],
+    )
+    assert (reply.state, alert.state) == ("discarded", "failed")
 
 
 def test_threads_that_do_not_get_done(make_app: MakeApp) -> None:

@@ -23,6 +23,7 @@ from .arrivals import clock, signing_secrets, troubles
 from .configuration import without_effect
 from .finding import Finding
 from .group import ycloud_cli
+from .migrations import migrations
 from .output import event_of
 
 _COLOURS = {"good": "green", "look": "yellow", "bad": "red", "skipped": "bright_black"}
@@ -66,7 +67,7 @@ def examine(
     yield from signing_secrets(runtime, tenants, endpoint_id)
     yield from _handlers(runtime)
     try:
-        for look in (_inbox, _backlog, troubles, clock, _workers):
+        for look in (_inbox, migrations, _backlog, troubles, clock, _workers):
             yield from look(runtime)
     except InboxUnavailable as error:
         remedy = "Is the database there, and may this app write to it?"

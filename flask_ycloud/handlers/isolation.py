@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -29,13 +29,14 @@ def isolated_handlers() -> Iterator[None]:
         @isolated_handlers()
         def test_something(): ...
     """
-    modules = set(sys.modules)
+    before = set(sys.modules)
     found = [_Found(scope) for scope in list(every_scope)]
     try:
         yield
     finally:
+        imported = sys.modules.keys() - before
         for each in found:
-            each.put_back(modules)
+            each.put_back(imported)
 
 
 class _Connection(NamedTuple):
@@ -66,22 +67,22 @@ class _Found:
         self._by_name = dict(scope._by_name)
         self._connections = {each: _connections(each) for each in _signals(scope)}
 
-    def put_back(self, modules: set[str]) -> None:
-        """Restore them, and leave what other modules than these have subscribed since.
+    def put_back(self, imported: Set[str]) -> None:
+        """Restore them.
 
-        :param modules: those that were imported at that moment.
+        :param imported: the modules whose subscriptions since then stay.
         """
         for signal in _signals(self._scope):
             found = self._connections.get(signal, [])
             now = _connections(signal)
             if len(now) != len(found) or not all(map(_Connection.is_like, now, found)):
-                _reconnect(signal, now, found + _later(now, found, modules))
+                _reconnect(signal, now, found + _later(now, found, imported))
         with self._scope._lock:
             by_name = self._scope._by_name
             later = {
                 name: handler
                 for name, handler in by_name.items()
-                if name not in self._by_name and _is_of_other(handler, modules)
+                if name not in self._by_name and _module_of(handler) in imported
             }
             by_name.clear()
             by_name.update(self._by_name | later)
@@ -104,20 +105,19 @@ def _connections(signal: NamedSignal) -> list[_Connection]:
 
 
 def _later(
-    now: list[_Connection], found: list[_Connection], modules: set[str]
+    now: list[_Connection], found: list[_Connection], imported: Set[str]
 ) -> list[_Connection]:
-    """What modules have connected that were imported since."""
+    """What these modules have connected since."""
     known = {id(each.held) for each in found}
     return [
         each
         for each in now
-        if id(each.held) not in known and _is_of_other(each.receiver, modules)
+        if id(each.held) not in known and _module_of(each.receiver) in imported
     ]
 
 
-def _is_of_other(receiver: Any, modules: set[str]) -> bool:
-    module = getattr(function_of(receiver), "__module__", None)
-    return module is not None and module not in modules
+def _module_of(receiver: Any) -> str | None:
+    return getattr(function_of(receiver), "__module__", None)
 
 
 def _reconnect(
@@ -127,6 +127,6 @@ def _reconnect(
         signal.disconnect(each.receiver)
     for each in wanted:
         receiver, weak = each.receiver, isinstance(each.held, weakref.ref)
-        senders = [sender for ref in each.senders.values() if (sender := ref()) is not None]
-        for sender in senders if receiver is not None else ():
-            signal.connect(receiver, sender, weak=weak)
+        for sender in [ref() for ref in each.senders.values()]:
+            if receiver is not None and sender is not None:
+                signal.connect(receiver, sender, weak=weak)

@@ -15,7 +15,6 @@ import threading
 import weakref
 from collections.abc import Awaitable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from typing import Any
 
 from ..errors import type_and_stack
@@ -119,21 +118,16 @@ def _run(awaitable: Awaitable[Any], timeout: float | None, linger: float) -> Any
 
 
 class _Mine:
-    """What one thread of one process has: it ends with the thread."""
+    """The loop of one thread of one process, and a thread for when that one runs another.
+
+    Both end with the thread.
+    """
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-
-    @cached_property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        loop = _new_loop()
-        weakref.finalize(self, _close, loop)
-        return loop
-
-    @cached_property
-    def helper(self) -> ThreadPoolExecutor:
-        """Another thread, for when this one runs a loop that is not ours."""
-        return ThreadPoolExecutor(1, "ycloud-loop")
+        self.loop = _new_loop()
+        self.helper = ThreadPoolExecutor(1, "ycloud-loop")  # it starts at its first use
+        weakref.finalize(self, _close, self.loop)
 
 
 _of_thread = threading.local()

@@ -19,7 +19,7 @@ from .commits import LostConnection, NotStorable, SharedCommits
 from .engine import same_database
 from .notifications import notifier_for
 from .tables import are_current, make_tables, schema
-from .transactions import Transaction
+from .transactions import Transaction, refuse_early_commits
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -48,6 +48,7 @@ class Database:
             self._writing = engine.execution_options(isolation_level="READ COMMITTED")
             self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
             postgresql.mind_the_loss(engine)
+        refuse_early_commits(self._writing)
         self._start_afresh()
         _databases.add(self)
         if owned:

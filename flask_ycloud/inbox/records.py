@@ -56,7 +56,8 @@ class HandlerState:
     :param state: ``"succeeded"``, ``"failed"`` or ``"discarded"``.
     :param attempts: how often it ran.
     :param next_at: when it runs again, in unix seconds; ``None`` if it does not.
-    :param error: the last error's type and place, or why it was discarded.
+    :param error: the last error's type and place, or why it was discarded. With
+        ``YCLOUD_ERROR_MESSAGES`` the error's message is below, from the second line on.
     :param seconds: how long its last run took.
     :param updated_at: when that run ended, in unix seconds.
     """

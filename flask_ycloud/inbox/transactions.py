@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _current: ContextVar[Transaction | None] = ContextVar("ycloud_transaction", default=None)
 
+_OPTION = "ycloud_transaction"  # of a connection
+
 _COMMITTED = (
     "The handler commits event.connection, so its writes are undone. The inbox commits them"
     " together with the handler's success: leave out commit(), or use event.join(session)."
@@ -94,12 +96,12 @@ class Transaction:
         self._check_thread()
         if self._connection is None:
             self._before_open()
-            self._connection = self._begin()
+        connection = self._connection = self._connection or self._begin()
         if self._committed_early:
             raise ConfigurationError(_COMMITTED)
-        if self._connection.closed:
+        if connection.closed:
             raise ConfigurationError(_CLOSED)
-        return self._connection
+        return connection
 
     def join(self, session: AnySession) -> None:
         """Have a session write on the connection. It opens with the session's first use.
@@ -141,15 +143,19 @@ class Transaction:
     def _begin(self) -> Connection:
         with self._ready_to_use():
             connection = self._engine.connect()
+            connection.execution_options(**{_OPTION: self})
             try:
                 connection.begin()
             except BaseException:
                 connection.close()
                 raise
-        event.listen(connection, "commit", self._refuse_early_commit)
         return connection
 
-    def _refuse_early_commit(self, connection: Connection) -> None:
+    def before_commit(self, connection: Connection) -> None:
+        """See that it is ours.
+
+        :raises ConfigurationError: if it is the handler's.
+        """
         if not self._finishing:
             # SQLAlchemy takes what it could not commit for undone.
             connection.dialect.do_rollback(connection.connection)
@@ -162,6 +168,17 @@ class Transaction:
         # Where the thread runs a loop already, a coroutine has a second thread for its own.
         if not (self._beside_loop and _current.get() is self and _runs_loop()):
             raise InboxUnavailable(OUTSIDE_A_HANDLER)
+
+
+def refuse_early_commits(engine: Engine) -> None:
+    """Have the transactions on an engine refuse commits of their handlers."""
+
+    def before_commit(connection: Connection) -> None:
+        transaction = connection.get_execution_options().get(_OPTION)
+        if transaction is not None:
+            transaction.before_commit(connection)
+
+    event.listen(engine, "commit", before_commit)
 
 
 def _runs_loop() -> bool:

@@ -45,9 +45,11 @@ class HandlerTransaction(Protocol):
 
     def open(self) -> Connection:
         """The connection, in its transaction."""
+        ...
 
     def join(self, session: Session | scoped_session[Any]) -> None:
         """Have a session write on the connection."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -119,10 +121,10 @@ class Event(Generic[DataT_co]):
     def join(self, session: Session | scoped_session[Any]) -> None:
         """Have a SQLAlchemy session write on :attr:`connection`, until the handler ends.
 
-        What the session writes and the handler's success are committed together, or not at
-        all. You may call ``commit()``, ``flush()``, ``rollback()`` and ``begin_nested()`` on
-        it, or none of them: what it has at the handler's end, or when it is closed, is
-        written. Then it is closed and given back.
+        What the session writes and the handler's success are committed together, or not
+        at all. You may call its ``commit()``, ``flush()``, ``rollback()`` and
+        ``begin_nested()``, or none of them: what it has at the handler's end, or when it is
+        closed, is written. Then it is closed and given back.
 
         It takes the connection at its first use. Call this before: a session that is in a
         transaction already is refused.

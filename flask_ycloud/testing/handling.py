@@ -16,7 +16,7 @@ from ..inbox import Identity, Inbox, StoredEvent
 from ..runtime import Runtime
 
 _LOOK_SECONDS = 0.01
-_MOST = 100_000  # events that are looked at
+_MOST = 10_000  # events that are looked at
 _SLACK = 0.001  # seconds that sums of delays may be off
 _ROUNDED = 1e-5  # seconds: a datetime has no more than microseconds
 
@@ -158,12 +158,15 @@ class AppInbox:
         return [each for each in map(self.get, handled) if each is not None]
 
     def _busy(self) -> Sequence[StoredEvent]:
-        now = self.inbox.clock()
-        pending = self.inbox.list(state="pending", limit=_MOST)
-        due = [each for each in pending if each.due_at and each.due_at.timestamp() <= now]
-        running = self.inbox.list(state="running", limit=_MOST)
-        endpoints = self._runtime.endpoints
-        return [each for each in (*due, *running) if each.endpoint in endpoints]
+        """What the threads have to do, by one look, so that nothing slips through."""
+        now, endpoints = self.inbox.clock(), self._runtime.endpoints
+        return [
+            each
+            for each in self.inbox.list(limit=_MOST)
+            if each.endpoint in endpoints
+            and each.due_at is not None
+            and (each.state == "running" or each.due_at.timestamp() <= now)
+        ]
 
     def _look(self) -> dict[Identity, tuple[object, ...]]:
         """What was ever handled, oldest first: each event, with what handling changes."""

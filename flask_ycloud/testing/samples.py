@@ -10,7 +10,11 @@ from ..fields import change
 
 
 def sample_event(
-    name: str, /, *, variant: str | None = None, **changes: Any
+    name: str,
+    /,
+    *,
+    variant: str | Any = None,  # Any, since a checker takes **changes for it, too
+    **changes: Any,
 ) -> dict[str, Any]:
     """A whole event as YCloud documents it, with a new id and the current time.
 

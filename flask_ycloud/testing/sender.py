@@ -75,8 +75,8 @@ class Sender:
         event: str | Mapping[str, Any] | bytes,
         /,
         *,
-        variant: str | None = None,
-        raises: bool | None = None,
+        variant: str | Any = None,  # Any, since a checker takes **changes for it, too
+        raises: bool | Any = None,
         **changes: Any,
     ) -> Delivery:
         """Send an event once, if the endpoint is active.

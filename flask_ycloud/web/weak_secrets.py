@@ -8,6 +8,7 @@ import sys
 
 from flask import Flask, request
 
+from ..environment import overridden
 from ..errors import ConfigurationError
 from ..logs import log
 from ..runtime import Runtime
@@ -29,9 +30,9 @@ def strong(runtime: Runtime, secrets: Secrets, keys: Keys) -> Keys:
     weakness = weakness_of(keys)
     if weakness is not None and not runtime.app.testing:
         if not (runtime.app.debug or _is_development_server()):
-            raise _refused(secrets, weakness)
+            raise _refused(runtime.app, secrets, weakness)
         if runtime.once(f"weak {secrets.what}"):
-            text = "%s: the secret %s. Only for trying things out it is taken. %s"
+            text = "%s: the secret %s. In production it is refused. %s"
             log(_logger, logging.WARNING, text, secrets.what, weakness, REMEDY)
     return keys
 
@@ -43,7 +44,7 @@ def refuse_at_start(app: Flask, secrets: Secrets) -> None:
     """
     weakness = weakness_of(secrets.fixed)
     if weakness and _is_production_server() and not (app.testing or app.debug):
-        raise _refused(secrets, weakness)
+        raise _refused(app, secrets, weakness)
 
 
 def _is_development_server() -> bool:
@@ -58,8 +59,10 @@ def _is_production_server() -> bool:
     return software.startswith("gunicorn/") or "uwsgi" in sys.modules
 
 
-def _refused(secrets: Secrets, weakness: str) -> ConfigurationError:
+def _refused(app: Flask, secrets: Secrets, weakness: str) -> ConfigurationError:
+    keys = () if secrets.key is None else (secrets.key,)
+    real = next(overridden(app.config, keys), REMEDY)  # perhaps it was only not read
     return ConfigurationError(
         f"{secrets.what}: the secret {weakness}. It is taken only under app.testing, in"
-        f" debug mode and by flask run. {REMEDY}"
+        f" debug mode and by flask run. {real}"
     )

@@ -13,7 +13,7 @@ from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp, needs
 from ..processes import Sender, bodies, post
-from ..support import body_of, deliver, eventually, id_of
+from ..support import body_of, eventually, id_of
 from .support import assert_kept, sweep_now
 
 
@@ -22,7 +22,7 @@ def test_without_a_celery_the_error_shows_what_to_add(make_app: MakeApp) -> None
     with pytest.raises(
         ConfigurationError, match=r'app.extensions\["celery"\] = celery_app'
     ):
-        deliver(app, body_of())
+        _ = runtime_of(app).dispatcher
     app.extensions["celery"] = object()
     runtime_of(app).dispatcher.stop()
 

@@ -133,9 +133,9 @@ def test_a_thread_that_outlives_the_handler_gets_none(
     bench.accept()
     bench.handle()
     with ThreadPoolExecutor(1) as pool:
-        for call in (lambda work: work(), lambda work: pool.submit(work).result()):
+        for late in (note, lambda *args: pool.submit(note, *args).result()):
             with pytest.raises(InboxUnavailable, match="in a handler only"):
-                call(lambda: note(kept[0], "late"))
+                late(kept[0], "late")
             bench.accept()
     assert bench.inbox.stats().pending == 2
     assert notes() == []

@@ -276,7 +276,7 @@ def test_an_edited_cell_in_a_notebook(typed_in: None) -> None:
     """Each run of a cell has a file name of its own."""
     for number, types_ in enumerate(["'sms.*'", f"'{TYPE}', '{OTHER}'"]):
         source = f"@on_event({types_})\ndef h(event): return {number}"
-        run(source, f"/tmp/cell_{number}.py", "__main__")
+        run(source, f"cell_{number}.py", "__main__")
     assert (results(), results(OTHER)) == ([1], [1])
     assert names() == ["__main__:h"]
 

@@ -104,7 +104,7 @@ def test_where_the_thread_runs_a_loop_a_coroutine_of_a_second_thread_can_open_it
 def test_the_handlers_commit_is_refused(database: Database) -> None:
     with database.transaction() as transaction:
         transaction.open().execute(INSERT)
-        with pytest.raises(ConfigurationError, match="leave out commit()"):
+        with pytest.raises(ConfigurationError, match=r"leave out commit\(\)"):
             transaction.open().commit()
     assert versions(database) == [SCHEMA_VERSION]
     assert database.write(lambda tx: add(tx, 5)) == 5

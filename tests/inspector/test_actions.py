@@ -110,7 +110,8 @@ def test_replays_of_a_bounded_number(
 
 def test_sending_a_sample(make_app: MakeApp) -> None:
     app = make_app(
-        ycloud_bp, WebhookBlueprint("eu", secret_key="EU"), EU="secret of the eu", TESTING=False,
+        ycloud_bp, WebhookBlueprint("eu", secret_key="EU"), EU="secret of the eu",
+        TESTING=False,
         YCLOUD_DISPATCH="inline",
     )  # fmt: skip
     client = inspected(app)

@@ -41,7 +41,7 @@ def test_endpoint_and_arrival_are_given() -> None:
 
 
 def test_a_connection_is_there_while_a_handler_runs() -> None:
-    with pytest.raises(InboxUnavailable, match="while a handler runs"):
+    with pytest.raises(InboxUnavailable, match="in its own thread, while it runs"):
         parse().connection  # noqa: B018
 
 

@@ -97,11 +97,27 @@ def test_a_weak_secret_takes_no_delivery(
     assert f" {text_of(secret)} " not in caplog.text
 
 
+def test_the_real_one_may_be_in_the_environment(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The app has a placeholder, and does not read what was set."""
+    monkeypatch.setenv("FLASK_YCLOUD_WEBHOOK_SECRET", SECRET)
+    app = make_app(TESTING=False, YCLOUD_WEBHOOK_SECRET="whsec_...")
+    assert asked(app, "whsec_...").status_code == 503
+    assert (
+        "FLASK_YCLOUD_WEBHOOK_SECRET is in the environment, and app.config has another"
+        " value. If that of the environment is right: Call app.config.from_prefixed_env()"
+    ) in caplog.text
+    assert SECRET not in caplog.text
+
+
 def test_a_weak_secret_among_others_or_from_a_function(make_app: MakeApp) -> None:
-    for secrets in ([SECRET, "k"], lambda: "k"):
-        app = make_app(
-            TESTING=False, YCLOUD_WEBHOOK_SECRET=secrets, YCLOUD_DISPATCH="manual"
-        )
+    config = {"TESTING": False, "YCLOUD_DISPATCH": "manual"}
+    for app in (
+        make_app(YCLOUD_WEBHOOK_SECRET=[SECRET, "k"], **config),
+        make_app(YCLOUD_WEBHOOK_SECRET=lambda: "k", **config),
+        make_app(WebhookBlueprint("ycloud", secrets=lambda *_: "k"), **config),
+    ):
         assert asked(app, SECRET).status_code == 503
         assert asked(app, "k").status_code == 503
 
@@ -127,7 +143,7 @@ def test_who_tries_things_may_have_any(
         assert asked(app, "whsec_...", server).status_code == 200
     assert warned(caplog) == [
         "YCLOUD_WEBHOOK_SECRET: the secret is a placeholder of the documentation, which"
-        f" anybody can sign with. Only for trying things out it is taken. {REMEDY}"
+        f" anybody can sign with. In production it is refused. {REMEDY}"
     ]
 
 
