@@ -14,12 +14,15 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from flask import Flask
 
+from flask_ycloud import ycloud_bp
 from flask_ycloud.alembic import include_name
 from flask_ycloud.inbox import TABLES
 from flask_ycloud.runtime import runtime_of
 
 from .conftest import MakeApp
+from .support import SECRET
 
 APP = """
 import os
@@ -156,6 +159,21 @@ def test_only_tables_of_ours_are_left_out() -> None:
     assert include_name("ycloud_accounts", "table"), "the app's own"
     assert include_name("ycloud_events", "schema")
     assert include_name(None, "schema")
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("own", [None, lambda name, type_, parents: name != "legacy"])
+def test_flask_migrate_gets_it_whichever_is_first(first: bool, own: Any) -> None:
+    app, migrate = Flask("shop"), flask_migrate.Migrate(include_name=own)
+    app.config["YCLOUD_WEBHOOK_SECRET"] = SECRET
+    if first:
+        app.register_blueprint(ycloud_bp)
+    migrate.init_app(app, db=object())
+    if not first:
+        app.register_blueprint(ycloud_bp)
+    function = app.extensions["migrate"].configure_args["include_name"]
+    found = {name: function(name, "table", {}) for name in ("ycloud_events", "legacy", "a")}
+    assert found == {"ycloud_events": False, "legacy": own is None, "a": True}
 
 
 def test_a_migrate_without_arguments_is_left_alone(make_app: MakeApp) -> None:
