@@ -414,37 +414,24 @@ def variants(name: str) -> list[str]:
     return sorted(each for each in found if "." not in each)
 
 
-def sample_event(
-    name: str, *, variant: str | None = None, **changes: Any
-) -> dict[str, Any]:
+def sample_event(name: str, *, variant: str | None = None) -> dict[str, Any]:
     """A whole event as YCloud documents it, with a new id, made now.
-
-    ::
-
-        sample_event("sms.message.updated", status="failed")
-        sample_event("whatsapp.inbound_message.received", **{"text.body": "Hello"})
-        sample_event("whatsapp.inbound_message.received", variant="image")
-        sample_event("contact.created", **{"event.id": "evt_123456"})
 
     :param name: the event type.
     :param variant: one of :func:`variants`.
-    :param changes: new values in the event's data, by name or dotted path; a path that
-        begins with ``event.`` is one of the event itself.
-    :raises LookupError: if there is no such type or variant, or a path leads nowhere.
+    :raises LookupError: if there is no such type or variant.
     """
     event = sample(name, variant)
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
     event["eventId" if "eventId" in event else "id"] = f"evt_{secrets.token_hex(12)}"
     event["createTime"] = now.replace("+00:00", "Z")
-    for path, value in changes.items():
-        holder, key = find(name, event, path)
-        holder[key] = value
     return event
 
 
 def find(name: str, event: dict[str, Any], path: str) -> tuple[Any, str | int]:
-    """Where a path of :func:`sample_event` leads: an object or list, and the key in it.
+    """Where a dotted path leads in an event: an object or list, and the key in it.
 
+    It begins in the event's data, or in the event itself if its first step is ``event``.
     Objects on the way that are not there are made.
 
     :param name: the event's type.

@@ -80,13 +80,18 @@ def test_a_task_handles_and_settles(celery_app: tuple[Flask, Any]) -> None:
         handle(id_of(body))
     assert runs == [id_of(body)]
     handle("evt_unknown")
+    handle("evt_unknown", endpoint="ycloud", tenant="")
+    other = body_of()
+    deliver(app, other)
+    handle(id_of(other), endpoint="ycloud", tenant="")
+    assert runs == [id_of(body), id_of(other)]
 
 
 def test_an_event_of_no_conversation_has_none_after_it(
     celery_app: tuple[Flask, Any],
 ) -> None:
     app, celery = celery_app
-    body = body_of("whatsapp.template.reviewed")
+    body = body_of("whatsapp.smb.history")
     deliver(app, body)
     eventually(lambda: celery.sent)
     handle(id_of(body))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.machinery
 import logging
 import subprocess
 import sys
@@ -418,3 +419,5 @@ def test_the_main_program_is_called_as_others_import_it(
     assert name_of(handle) == "app:handle"
     monkeypatch.setitem(sys.modules, "shop.app", other)
     assert name_of(handle) == "shop.app:handle"
+    main.__spec__ = importlib.machinery.ModuleSpec("shop.web", None)  # python -m shop.web
+    assert name_of(handle) == "shop.web:handle"

@@ -156,6 +156,20 @@ def test_it_is_written_once_a_day(inbox: Inbox, clock: Clock) -> None:
     assert set(known(inbox)) == set(BOTH)
 
 
+def test_a_process_remembers_only_so_many(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it does not remember it learns again, and that changes nothing."""
+    monkeypatch.setattr("flask_ycloud.inbox.conversations._MOST_REMEMBERED", 2)
+    for number in range(5):
+        accept(inbox, f"evt_{number}", (f"u{number}", f"n{number}"))
+    accept(inbox, "evt_5", ("u0", "n0"))
+    assert len(inbox._conversations._learned) <= 2
+    assert known(inbox)["n0"] == "u0"
+    held = [claim(inbox).id for _ in range(5)]
+    assert (held, inbox.claim()) == ([f"evt_{number}" for number in range(5)], None)
+
+
 def test_many_learn_the_same_at_once(inbox_url: str, clock: Clock) -> None:
     inboxes = [
         Inbox(Database(open_engine(inbox_url), owned=True), clock=clock) for _ in range(4)

@@ -67,6 +67,13 @@ def test_where_it_is_not_the_error_says_who_has_it(inbox: Inbox) -> None:
     assert orders.endpoint == "orders"
 
 
+def test_an_event_that_is_deleted_just_now_is_none(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "find", lambda *_, **__: ACME)
+    assert inbox.get("evt_1") is None
+
+
 def test_a_known_id_with_another_body_is_a_conflict(inbox: Inbox) -> None:
     assert accept_body(inbox, b"one") == "accepted"
     assert accept_body(inbox, b"two") == "conflict"

@@ -323,6 +323,15 @@ def test_behind_a_pooler_nothing_fails_and_nothing_is_handled_twice(pooler: str)
     inbox.database._engine.dispose()
 
 
+def test_another_driver_is_left_as_it_is() -> None:
+    class Other:
+        """A connection of a driver that prepares nothing by itself."""
+
+    other = Other()
+    room._mind_the_pooler(other, None)
+    assert vars(other) == {}
+
+
 def test_without_one_statements_are_prepared(inbox: Inbox) -> None:
     inbox.stats()
     with inbox.database._engine.connect() as connection:
