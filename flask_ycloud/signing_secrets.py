@@ -25,9 +25,15 @@ _MOST_KEPT = 10_000
 _ASKED_AGAIN_AFTER_SECONDS = 5.0
 
 
+_Whose = tuple[str | None, str | None]  # the tenant, and YCloud's id of the endpoint
+
+
 class _Kept(NamedTuple):
+    """An answer, when it was asked for, and when that was last tried again."""
+
     secrets: Keys
     asked_at: float
+    tried_at: float
 
 
 class Secrets:
@@ -55,7 +61,7 @@ class Secrets:
         self.what = what
         self.key = key
         self.fixed = fixed
-        self._kept: OrderedDict[tuple[str | None, str | None], _Kept] = OrderedDict()
+        self._kept: OrderedDict[_Whose, _Kept] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, tenant: str | None = None, endpoint_id: str | None = None) -> Keys:
@@ -95,27 +101,48 @@ class Secrets:
         :raises ConfigurationError: if the secrets cannot be fetched.
         """
         whose = tenant, endpoint_id
+        now = time.monotonic()
         with self._lock:
             kept = self._kept.get(whose)
-        age = float("inf") if kept is None else time.monotonic() - kept.asked_at
-        if kept is not None and age < self._ttl:
-            try:
-                return check(kept.secrets)
-            except SignatureMismatch:
-                if age < _ASKED_AGAIN_AFTER_SECONDS:
-                    raise
-                self._keep(whose, kept.secrets)  # until others are known
-        secrets = self.of(*whose)
+        if kept is None or now - kept.asked_at >= self._ttl:
+            return self._ask_and_check(whose, check)
+        try:
+            return check(kept.secrets)
+        except SignatureMismatch:
+            if now - kept.tried_at < _ASKED_AGAIN_AFTER_SECONDS:
+                raise
+        with self._lock:
+            self._kept[whose] = kept._replace(tried_at=now)
+        return self._ask_and_check(whose, check, known=True)
+
+    def _ask_and_check(
+        self, whose: _Whose, check: Callable[[Keys], Signature], *, known: bool = False
+    ) -> Signature:
+        """Ask for the secrets, verify with them, and keep them.
+
+        Those that nobody knows are kept only if they fit, so that nobody fills the memory
+        with names that he made up.
+
+        :param known: whether some are kept, which are outdated now.
+        """
+        try:
+            secrets = self.of(*whose)
+        except UnknownTenant:
+            with self._lock:
+                self._kept.pop(whose, None)
+            raise
+        if known:
+            self._keep(whose, secrets)
         signature = check(secrets)
-        # Only now, so that nobody fills the memory with names that he made up.
         self._keep(whose, secrets)
         return signature
 
-    def _keep(self, whose: tuple[str | None, str | None], secrets: Keys) -> None:
+    def _keep(self, whose: _Whose, secrets: Keys) -> None:
         if not self._ttl:
             return
+        now = time.monotonic()
         with self._lock:
-            self._kept[whose] = _Kept(secrets, time.monotonic())
+            self._kept[whose] = _Kept(secrets, now, now)
             self._kept.move_to_end(whose)
             while len(self._kept) > _MOST_KEPT:
                 self._kept.popitem(last=False)

@@ -349,6 +349,20 @@ def test_the_inbox_that_a_test_names_is_used(make_app: MakeApp, tmp_path: Any) -
     assert (tmp_path / "mine.db").exists()
 
 
+def test_an_inbox_out_of_the_environment_may_be_the_real_one(
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable that was left in the shell: a test would handle what waits there."""
+    url = f"sqlite:///{tmp_path / 'real.db'}"
+    monkeypatch.setenv("FLASK_YCLOUD_INBOX_URL", url)
+    app = make_app(YCLOUD_INBOX_URL=url)
+    with pytest.raises(ConfigurationError, match="Unset the variable for a scratch store"):
+        FakeYCloud(app)
+    assert FakeYCloud(app, real_inbox=True).send(TYPE).state == "done"
+    other = make_app(YCLOUD_INBOX_URL=f"sqlite:///{tmp_path / 'tests.db'}")
+    assert FakeYCloud(other).send(TYPE).state == "done"
+
+
 def test_the_real_inbox_on_purpose(make_app: MakeApp) -> None:
     app = make_app(WebhookBlueprint("one"), TESTING=False, YCLOUD_DISPATCH="inline")
     failing(1, 2)

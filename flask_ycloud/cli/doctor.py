@@ -49,9 +49,9 @@ def doctor(tenants: tuple[str, ...], endpoint_id: str | None, as_json: bool) -> 
         found.append(each)
         if not as_json:
             mark = click.style(f"{each.level:<8}", fg=_COLOURS[each.level])
-            click.echo(f"{mark}{each.check:<10}{each.text}")
+            click.echo(f"{mark}{each.check:<12}{each.text}")
             if each.remedy:
-                click.echo(f"{'':<18}→ {each.remedy}")
+                click.echo(f"{'':<20}→ {each.remedy}")
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(each) for each in found]))
     if any(each.level == "bad" for each in found):
@@ -165,7 +165,9 @@ def _workers(runtime: Runtime) -> Iterator[Finding]:
             remedy = "Were they killed? Their events were taken over by others."
             yield Finding("workers", "look", text, remedy)
         return
-    last = f"the last heartbeat was {short(min(ages.values()))} ago" if ages else "none yet"
+    last = "none has signed on"
+    if ages:
+        last = f"the last heartbeat was {short(min(ages.values()))} ago"
     remedy = (
         "Start: flask ycloud worker"
         if runtime.dispatch == "manual"

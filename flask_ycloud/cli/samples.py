@@ -100,7 +100,8 @@ def send(
             _send_one(target, event)
         else:
             order = _order(count, duplicate_share, shuffle)
-            _send_all(target, event, order, rate)
+            bodies = _bodies(event, order, _names(event, changes))
+            _send_all(target, bodies, len(order), rate)
     except ValueError as error:  # about the URL
         raise click.UsageError(str(error)) from None
 
@@ -121,11 +122,11 @@ def _send_one(target: Target, event: dict[str, Any]) -> None:
 
 
 def _send_all(
-    target: Target, event: dict[str, Any], order: list[int], rate: float | None
+    target: Target, bodies: Iterator[bytes], count: int, rate: float | None
 ) -> None:
     started = time.perf_counter()
-    sending = post_all(target, _bodies(event, order), rate=rate)
-    with click.progressbar(sending, length=len(order), label="Sending") as answers:
+    sending = post_all(target, bodies, rate=rate)
+    with click.progressbar(sending, length=count, label="Sending") as answers:
         answered = list(answers)
     _summary(answered, time.perf_counter() - started)
 
@@ -140,12 +141,35 @@ def _order(count: int, duplicate_share: float, shuffle: bool) -> list[int]:
     return order
 
 
-def _bodies(event: dict[str, Any], order: list[int]) -> Iterator[bytes]:
-    """That event again and again, each with an id of its own."""
+def _bodies(
+    event: dict[str, Any], order: list[int], names: dict[str, str]
+) -> Iterator[bytes]:
+    """That event again and again, each with an id and a conversation of its own.
+
+    :param names: what names the conversation: fields of the event's data.
+    """
     prefix = f"evt_{secrets.token_hex(8)}"
     key = "eventId" if "eventId" in event else "id"
+    into = _data_in(event)
     for number in order:
-        yield json.dumps({**event, key: f"{prefix}{number:08x}"}).encode()
+        own = {name: f"{value}{number}" for name, value in names.items()}
+        data = {into: {**event[into], **own}} if own else {}
+        yield json.dumps({**event, key: f"{prefix}{number:08x}", **data}).encode()
+
+
+def _data_in(event: dict[str, Any]) -> str:
+    """The property of an event that has its data."""
+    known = EVENT_TYPES[event.get("type") or event["eventType"]]
+    return next((each for each in known.properties if each in event), "")
+
+
+def _names(event: dict[str, Any], changes: tuple[str, ...]) -> dict[str, str]:
+    """The fields that tell whose conversation it is, but for those that were set."""
+    data: dict[str, Any] = event.get(_data_in(event), {})
+    known = EVENT_TYPES[event.get("type") or event["eventType"]]
+    given = {change.partition("=")[0] for change in changes}
+    first = {key.fields[0] for key in known.keys} - given
+    return {name: data[name] for name in first if isinstance(data.get(name), str)}
 
 
 def _summary(answers: list[Answer], seconds: float) -> None:

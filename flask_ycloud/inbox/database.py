@@ -198,7 +198,7 @@ class Database:
                 try:
                     yield connection
                 except self._engine.dialect.loaded_dbapi.Error as error:
-                    if connection.invalidated:
+                    if connection.invalidated and not postgresql.is_late(error):
                         raise LostConnection(str(_unavailable(error))) from None
                     raise
 

@@ -5,7 +5,8 @@ So one tenant's backlog delays another one's event by what is in flight, and no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
@@ -16,6 +17,7 @@ from .database import Database
 #: From how many lanes one fetch takes events at most; the next one goes on behind them.
 MOST_LANES = 64
 _LOOK_SECONDS = 30.0
+_MOST_KNOWN = 10_000
 
 
 class Lane(NamedTuple):
@@ -48,14 +50,36 @@ class Lanes:
         self._endpoints = endpoints
         self._serves_many = serves_many
         self._clock = clock
-        self._after: dict[str, str] = {}  # the last tenant that had its turn
+        self._after: dict[str, str] = {}  # the last tenant of the round before
+        self._turns: OrderedDict[Lane, int] = OrderedDict()  # when each was served
+        self._turn = 0
         self._looked: dict[str, tuple[float, bool]] = {}  # when, and whether it had some
 
-    def take(self, database: Database) -> list[Lane]:
-        """The lanes whose turn it is.
+    def rounds(self, database: Database) -> Iterator[list[Lane]]:
+        """The lanes, some at a time, those first that had no turn for the longest time.
 
         :raises InboxUnavailable: if the inbox cannot be read.
         """
+        seen: set[Lane] = set()
+        while True:
+            lanes = [lane for lane in self._some(database) if lane not in seen]
+            if not lanes:
+                return
+            seen.update(lanes)
+            yield sorted(lanes, key=lambda lane: self._turns.get(lane, 0))
+            if len(lanes) < MOST_LANES:
+                return  # there are no others
+
+    def served(self, lanes: Iterable[Lane]) -> None:
+        """Know which had a turn."""
+        for lane in lanes:
+            self._turn += 1
+            self._turns[lane] = self._turn
+            self._turns.move_to_end(lane)
+        while len(self._turns) > _MOST_KNOWN:
+            self._turns.popitem(last=False)
+
+    def _some(self, database: Database) -> list[Lane]:
         endpoints = self._endpoints()
         many = [each for each in endpoints if self._may_have_tenants(each)]
         if not many:

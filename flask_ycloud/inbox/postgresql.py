@@ -20,6 +20,7 @@ from ..errors import InboxUnavailable
 CONNECT_SECONDS = 2
 ANSWER_SECONDS = 2.5
 _IDLE_SECONDS = 5.0
+_LATE = "the server gave no answer"
 _STEP_SECONDS = 0.25
 
 #: SQLSTATEs after which a connection is of no use: the server is read-only now, or ends.
@@ -140,7 +141,12 @@ def _until(
 def _no_answer() -> Exception:
     from psycopg import OperationalError  # who uses it has it
 
-    return OperationalError(f"the server gave no answer within {ANSWER_SECONDS:g} s")
+    return OperationalError(f"{_LATE} within {ANSWER_SECONDS:g} s")
+
+
+def is_late(error: BaseException) -> bool:
+    """Whether no answer came in time. To try again would take as long."""
+    return str(error).startswith(_LATE)
 
 
 def _mind_the_pooler(connection: Any, _: Any) -> None:

@@ -195,11 +195,14 @@ def _due(*which: Any) -> tuple[Any, Any]:
     )
 
 
-def _in_turn(number: int, part: Any) -> Any:
-    """The same, with turns that go up even where the clock stepped back."""
+def _in_turn(number: int, part: Any, lane: Any = None) -> Any:
+    """The same, with turns that go up even where the clock stepped back.
+
+    :param lane: what tells the lanes apart, where there are several.
+    """
     turn = part.c.turn
     if number == 0:  # those never tried
-        turn = sa.func.max(turn).over(order_by=part.c.seq).label("turn")
+        turn = sa.func.max(turn).over(partition_by=lane, order_by=part.c.seq).label("turn")
     return sa.select(part.c.seq, turn)
 
 
@@ -300,10 +303,18 @@ def _claim_in_one(*found: Any) -> Statement:
     parked; and then the key and the lane.
     """
     parts = [each.cte(f"due{number}") for number, each in enumerate(found)]
-    both = sa.union_all(*(sa.select(part.c.seq, part.c.turn) for part in parts)).subquery()
+    union = sa.union_all(
+        *(sa.select(part.c.seq, part.c.turn, part.c.place) for part in parts)
+    )
+    both = union.subquery("both")
+    rank = sa.func.row_number().over(
+        partition_by=both.c.place, order_by=(both.c.turn, both.c.seq)
+    )
+    ranked = sa.select(both, rank.label("rank")).subquery("ranked")
     turns = (
-        sa.select(both.c.seq, both.c.turn)
-        .order_by(both.c.turn, both.c.seq)
+        sa.select(ranked.c.seq, ranked.c.turn)
+        .where(ranked.c.rank <= bindparam("each_"))
+        .order_by(ranked.c.rank, ranked.c.place)
         .limit(bindparam("limit_"))
         .cte("turns")
     )
@@ -346,25 +357,32 @@ def _claim_in_one(*found: Any) -> Statement:
 
 _ENDPOINTS = sa.cast(bindparam("endpoints_"), postgresql.ARRAY(sa.Text))
 _TENANTS = sa.cast(bindparam("tenants_"), postgresql.ARRAY(sa.Text))
+_PLACES = sa.cast(bindparam("places_"), postgresql.ARRAY(sa.Integer))
 
 
 def _claim_next() -> Statement:
     names = (sa.column("endpoint", sa.Text), sa.column("tenant", sa.Text))
-    mine = sa.func.unnest(_ENDPOINTS, _TENANTS).table_valued(*names)
+    place = sa.column("place", sa.Integer)
+    mine = sa.func.unnest(_ENDPOINTS, _TENANTS, _PLACES).table_valued(*names, place)
     mine = mine.render_derived(name="mine")
     lane = (events.c.endpoint == mine.c.endpoint, events.c.tenant == mine.c.tenant)
     found = []
     for number, part in enumerate(_due(*lane)):
         lateral = part.with_for_update(skip_locked=True).lateral(f"each{number}")
         joined = sa.join(mine, lateral, sa.true())
-        found.append(_in_turn(number, lateral).select_from(joined))
+        turns = _in_turn(number, lateral, mine.c.place).select_from(joined)
+        found.append(turns.add_columns(mine.c.place))
     return _claim_in_one(*found)
 
 
 CLAIM_NEXT = _claim_next()
 CLAIM_ONE = _claim_in_one(
-    sa.select(events.c.seq, events.c.due_at.label("turn"))
-    .where(*_THE_ONE, events.c.endpoint == sa.any_(_ENDPOINTS))
+    sa.select(
+        events.c.seq,
+        events.c.due_at.label("turn"),
+        sa.literal_column("0", sa.Integer).label("place"),
+    )
+    .where(*_THE_ONE)
     .with_for_update(skip_locked=True)
 )
 

@@ -216,14 +216,22 @@ class EventQueue:
             ours = identity.endpoint in self._endpoints()
             return self._take([Lane(*identity[1:])], 1, 1, identity)[0] if ours else []
         claims: list[Claim] = []
-        lanes = self._lanes.take(self.database)
+        for lanes in self._lanes.rounds(self.database):
+            claims += self._fetch_from(lanes, limit - len(claims))
+            if len(claims) == limit:
+                break
+        return claims
+
+    def _fetch_from(self, lanes: list[Lane], limit: int) -> list[Claim]:
+        claims: list[Claim] = []
         for _ in range(_MOST_LOOKS):
             wanted = limit - len(claims)
-            if wanted <= 0 or not lanes:
+            if not wanted or not lanes:
                 break
             each = -(-wanted // len(lanes))  # rounded up
             taken, met = self._take(lanes, wanted, each)
             claims += taken
+            self._lanes.served(Lane(claim.endpoint, claim.tenant or "") for claim in taken)
             # There is more where so many were met; and what was parked instead has let
             # those behind it come nearer.
             lanes = [lane for lane in lanes if met[lane] == each]
@@ -249,6 +257,7 @@ class EventQueue:
             return self._take_each(lanes, values)
         values["endpoints_"] = [lane.endpoint for lane in lanes]
         values["tenants_"] = [lane.tenant for lane in lanes]
+        values["places_"] = list(range(len(lanes)))
         return self._take_in_one(values)
 
     def _take_each(
@@ -257,19 +266,23 @@ class EventQueue:
         """On SQLite, in a transaction: claim what is free, park what must wait."""
         due = queries.CANDIDATE if "id_" in values else queries.CANDIDATES
 
-        def look(tx: Connection) -> list[tuple[Lane, Row]]:
+        def look(tx: Connection) -> list[tuple[int, int, Row]]:
+            """Rows by their rank in their lane, and the place of that."""
             return [
-                (lane, row)
-                for lane in lanes
-                for row in due.run(
-                    tx, {**values, "endpoint_": lane.endpoint, "tenant_": lane.tenant}
+                (rank, place, row)
+                for place, lane in enumerate(lanes)
+                for rank, row in enumerate(
+                    due.run(
+                        tx,
+                        {**values, "endpoint_": lane.endpoint, "tenant_": lane.tenant},
+                    )
                 )
             ]
 
         def work(tx: Connection) -> tuple[list[Claim], Counter[Lane]]:
-            found = sorted(look(tx), key=lambda each: each[1][:2])[: values["limit_"]]
-            claims = _take_rows(tx, [row for _, row in found], values)
-            return claims, Counter(lane for lane, _ in found)
+            chosen = sorted(look(tx))[: values["limit_"]]
+            claims = _take_rows(tx, sorted(row for *_, row in chosen), values)
+            return claims, Counter(lanes[place] for _, place, _ in chosen)
 
         if not self.database.read(look):
             return [], Counter()  # an idle look keeps no writer waiting

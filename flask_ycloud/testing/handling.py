@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,12 @@ handle the events later. {_REMEDY}"""
 _TESTING_TOO_LATE = f"""\
 The app's inbox was opened before app.testing was set. So it is the real one, and not a \
 scratch store. {_REMEDY}"""
+
+_FROM_THE_ENVIRONMENT = """\
+The app's inbox is the one of FLASK_YCLOUD_INBOX_URL in the environment. It may be the real \
+one, and the test would handle its events. Unset the variable for a scratch store, or set \
+another YCLOUD_INBOX_URL in app.config. If the tests shall use that one: \
+FakeYCloud(app, real_inbox=True)."""
 
 
 class Clock:
@@ -186,3 +193,6 @@ def _check_testing(runtime: Runtime) -> None:
         raise ConfigurationError(_NO_TESTING)
     if runtime.settings.inbox_url is None and runtime.inbox and runtime.scratch is None:
         raise ConfigurationError(_TESTING_TOO_LATE)
+    url = os.environ.get("FLASK_YCLOUD_INBOX_URL")
+    if url is not None and runtime.settings.inbox_url == url:
+        raise ConfigurationError(_FROM_THE_ENVIRONMENT)

@@ -156,7 +156,7 @@ class WebhookBlueprint(Blueprint):
 
     def _store(self, runtime: Runtime, delivery: Delivery) -> Response:
         try:
-            _ = runtime.dispatcher  # what is stored must be handled, too
+            _ = runtime.inbox, runtime.dispatcher  # what is stored must be handled, too
         except Exception as error:
             message = "Deliveries at %s are refused, since nothing handles them: %s"
             return self._put_off(runtime, "dispatch", message, error)

@@ -61,15 +61,15 @@ def test_all_is_well(healthy: Flask) -> None:
     lines = result.output.splitlines()
     assert {line.split()[0] for line in lines} == {"good", "skipped"}
     for text in (
-        "settings  Events are handled by 'worker'.",
+        "settings    Events are handled by 'worker'.",
         "secret    ycloud has one secret.",
         "handlers  ycloud has handlers for 1 event types.",
         "tables of version 2",
         "A durable write takes ",
-        "backlog   0 wait, 0 run, none is overdue.",
+        "backlog     0 wait, 0 run, none is overdue.",
         "clock     The quickest of 1 deliveries came ",
-        "workers   1 processes handle events.",
-        "account   YCLOUD_API_KEY is not set, so",
+        "workers     1 processes handle events.",
+        "account     YCLOUD_API_KEY is not set, so",
     ):
         assert text in result.output
     assert SECRET not in result.output

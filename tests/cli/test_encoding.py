@@ -39,7 +39,7 @@ def test_a_command_ends_well_in_any_encoding(
     # For ASCII click writes UTF-8: it takes that encoding for a mistake.
     out = ran.stdout.decode("utf-8" if encoding == "ascii" else encoding)
     assert b"UnicodeEncodeError" not in ran.stderr
-    assert "account   YCLOUD_API_KEY is not set" in out, "it goes on to the end"
+    assert "account     YCLOUD_API_KEY is not set" in out, "it goes on to the end"
     assert f"{arrow or '→'} Is the module with @on_event imported?" in out
 
 

@@ -14,8 +14,14 @@ import pytest
 from flask import Flask, request
 from werkzeug.serving import make_server
 
-from flask_ycloud import WebhookBlueprint, sign, ycloud_bp
-from flask_ycloud.protocol import ENDPOINT_ID_HEADER, EVENT_TYPES, Answer, Target
+from flask_ycloud import WebhookBlueprint, current_inbox, parse_event, sign, ycloud_bp
+from flask_ycloud.protocol import (
+    ENDPOINT_ID_HEADER,
+    EVENT_TYPES,
+    Answer,
+    Target,
+    conversation_names,
+)
 from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
@@ -170,8 +176,33 @@ def test_sending_many_to_gunicorn(gunicorn: tuple[Flask, str], site: Site) -> No
     stored = site.inbox.list(limit=500)
     assert len(stored) == 200
     assert {json.loads(each.body)["sms"]["status"] for each in stored} == {"failed"}
+    messages = {json.loads(each.body)["sms"]["id"] for each in stored}
+    assert len(messages) == 200, "each is a conversation of its own"
     in_order = sorted(each.id for each in stored)
     assert [each.id for each in stored] != in_order[::-1]
+
+
+@pytest.mark.parametrize(
+    ("event_type", "more", "many"),
+    [
+        (TYPE, ("--set", "id=one"), 1),
+        ("whatsapp.inbound_message.received", (), 5),
+        ("whatsapp.inbound_message.received", ("--variant", "user_id_only"), 5),
+        ("whatsapp.smb.history", ("--variant", "progress"), 0),
+        ("whatsapp.flow.status_change", ("--variant", "older_envelope"), 5),
+    ],
+)
+def test_each_of_many_is_a_conversation_of_its_own(
+    served: tuple[Flask, str], event_type: str, more: tuple[str, ...], many: int
+) -> None:
+    """Unless the conversation is given."""
+    app, url = served
+    result = call(app, "send", event_type, "--url", url + PATH, "--count", "5", *more)
+    assert result.exit_code == 0, result.output
+    with app.app_context():
+        stored = current_inbox.list()
+    names = {conversation_names(parse_event(each.body)) for each in stored} - {()}
+    assert (len(stored), len(names)) == (5, many)
 
 
 def test_sending_at_a_rate(served: tuple[Flask, str]) -> None:

@@ -15,7 +15,6 @@ from flask_ycloud import Event, InboxUnavailable, current_inbox, on_event
 from flask_ycloud.dispatch import fetching, worker
 from flask_ycloud.dispatch.processing import process
 from flask_ycloud.dispatch.worker import WorkerDispatcher
-from flask_ycloud.inbox import Inbox
 from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
@@ -179,16 +178,17 @@ def test_an_outage_is_logged_once_and_outlived(
 ) -> None:
     monkeypatch.setattr(fetching, "POLL_UNTOLD_SECONDS", 0.01)
     app = make_app(YCLOUD_DISPATCH="worker", YCLOUD_WORKER_THREADS=1)
-    fetch, tries, away = Inbox.fetch, [], threading.Event()
+    inbox = runtime_of(app).inbox  # this one only: threads of other tests may still look
+    fetch, tries, away = inbox.fetch, [], threading.Event()
     away.set()
 
-    def flaky(inbox: Inbox, limit: int, **options: Any) -> Any:
+    def flaky(limit: int, **options: Any) -> Any:
         tries.append(1)
         if away.is_set():
             raise InboxUnavailable("away")
-        return fetch(inbox, limit, **options)
+        return fetch(limit, **options)
 
-    monkeypatch.setattr(Inbox, "fetch", flaky)
+    monkeypatch.setattr(inbox, "fetch", flaky)
     body = body_of()
     deliver(app, body)
     eventually(lambda: len(tries) > 3)

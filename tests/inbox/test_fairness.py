@@ -178,7 +178,9 @@ def work_of_a_claim(inbox: Inbox) -> int:
             assert found
             return len(steps)
         claim = _Compiled(queries.CLAIM_NEXT._statement, connection.dialect)
-        parameters = claim.parameters(values | {"endpoints_": ["ycloud"], "tenants_": [""]})
+        parameters = claim.parameters(
+            values | {"endpoints_": ["ycloud"], "tenants_": [""], "places_": [0]}
+        )
         how = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)"
         ((plans,),) = driver.execute(f"{how} {claim.text}", parameters).fetchall()
         driver.rollback()

@@ -61,6 +61,41 @@ def test_many_tenants_take_turns(
     assert sum(seen, Counter()).most_common(1)[0][1] == 2
 
 
+def test_with_slow_handlers_they_take_turns_one_by_one(inbox: Inbox) -> None:
+    """A process whose threads are busy fetches one at a time."""
+    for tenant in ("big", "bigger"):
+        fill(inbox, tenant, 50)
+    inbox.fetch(1)
+    accept(inbox, "small", tenant="small")
+    found = [inbox.fetch(1)[0] for _ in range(6)]
+    assert "small" in [claim.id for claim in found[:3]]
+    assert tenants(found) in ({"big": 3, "bigger": 2, "small": 1},
+                              {"big": 2, "bigger": 3, "small": 1})  # fmt: skip
+
+
+def test_retries_of_one_do_not_push_another_out(inbox: Inbox, clock: Clock) -> None:
+    fill(inbox, "a", 40)
+    accept_many(inbox, "late", 40, tenant="a", due_at=clock.now)
+    fill(inbox, "b", 40)
+    clock.now += 1
+    accept(inbox, "first", tenant="c")
+    assert "first" in [claim.id for claim in inbox.fetch(8)]
+
+
+def test_tenants_whose_events_are_not_due_hide_nobody(
+    inbox: Inbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them than one look has places for."""
+    monkeypatch.setattr(room, "MOST_LANES", 4)
+    for number in range(18):
+        later = clock.now + 3600
+        accept_many(inbox, f"t{number:02}_", 1, tenant=f"t{number:02}", due_at=later)
+    for tenant in ("t09x", "zz", "a"):
+        accept(inbox, f"due {tenant}", tenant=tenant)
+        assert [claim.id for claim in inbox.fetch(8)] == [f"due {tenant}"]
+    assert inbox.fetch(8) == []
+
+
 def test_all_are_handled_whoever_has_more(inbox: Inbox) -> None:
     sizes = {"": 7, "a": 1, "b": 40, "c": 13, "d": 2}
     for tenant, size in sizes.items():

@@ -241,6 +241,25 @@ def test_a_rotated_secret_is_asked_for_at_the_first_mismatch(
     assert len(accounts.asked) == 2
 
 
+def test_forgeries_keep_no_old_secret_alive(
+    make_app: MakeApp, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor do they keep the new one out."""
+    clock = Time(monkeypatch)
+    app = cached(make_app, accounts, ttl=10)
+    send(app, "acme", "whsec_acme")
+    accounts.secrets["acme"] = "whsec_rotated"
+    for _ in range(20):
+        clock.now += 2.6
+        assert send(app, "acme", "whsec_forged").status_code == 401
+    assert send(app, "acme", "whsec_acme").status_code == 401
+    assert send(app, "acme", "whsec_rotated").status_code == 200
+    del accounts.secrets["acme"]
+    clock.now += 6
+    assert send(app, "acme", "whsec_forged").status_code == 401
+    assert send(app, "acme", "whsec_rotated").status_code == 401, "it was removed"
+
+
 def test_forgeries_ask_no_more_than_every_five_seconds(
     make_app: MakeApp, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
