@@ -69,17 +69,17 @@ def _learn(tx: Connection, names: tuple[str, ...], now: float) -> None:
     candidates = list(dict.fromkeys(keys.get(name, name) for name in names))
     key = _busiest(tx, candidates)
     _keep(tx, names, key, now)
-    others = [each for each in candidates if each != key]
-    if others:
-        of_others = conversations.c.key.in_(others)
-        tx.execute(conversations.update().where(of_others).values(key=key))
-        # What waits under another name waits in this conversation from now on.
-        waiting = events.c.due_at.is_not(None) | events.c.parked_due_at.is_not(None)
-        move = events.update().where(
-            events.c.key.in_(others), queries.STATES["pending"], waiting
-        )
-        tx.execute(move.values(key=key))
-        _release(tx, key, now)
+    # The names themselves, too: an event may have been stored under one just now.
+    others = [each for each in dict.fromkeys((*names, *candidates)) if each != key]
+    of_others = conversations.c.key.in_(others)
+    tx.execute(conversations.update().where(of_others).values(key=key))
+    # What waits under another name waits in this conversation from now on.
+    waiting = events.c.due_at.is_not(None) | events.c.parked_due_at.is_not(None)
+    move = events.update().where(
+        events.c.key.in_(others), queries.STATES["pending"], waiting
+    )
+    tx.execute(move.values(key=key))
+    _release(tx, key, now)
 
 
 def _release(tx: Connection, key: str, now: float) -> None:

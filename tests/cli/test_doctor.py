@@ -62,12 +62,12 @@ def test_all_is_well(healthy: Flask) -> None:
     assert {line.split()[0] for line in lines} == {"good", "skipped"}
     for text in (
         "settings    Events are handled by 'worker'.",
-        "secret    ycloud has one secret.",
-        "handlers  ycloud has handlers for 1 event types.",
+        "secret      ycloud has one secret.",
+        "handlers    ycloud has handlers for 1 event types.",
         "tables of version 2",
         "A durable write takes ",
         "backlog     0 wait, 0 run, none is overdue.",
-        "clock     The quickest of 1 deliveries came ",
+        "clock       The quickest of 1 deliveries came ",
         "workers     1 processes handle events.",
         "account     YCLOUD_API_KEY is not set, so",
     ):
@@ -149,7 +149,11 @@ def test_backlog_and_workers(make_app: MakeApp) -> None:
     assert [level for level, *_ in found["backlog"]] == ["good", "look"]
     assert found["backlog"][1][1] == "1 dead letters."
     assert found["workers"] == [
-        ("bad", "No process handles events; none yet.", "Start: flask ycloud worker")
+        (
+            "bad",
+            "No process handles events; none has signed on.",
+            "Start: flask ycloud worker",
+        )
     ]
     inbox = runtime_of(app).inbox
     heartbeats.beat(inbox, "a worker")

@@ -178,9 +178,8 @@ def work_of_a_claim(inbox: Inbox) -> int:
             assert found
             return len(steps)
         claim = _Compiled(queries.CLAIM_NEXT._statement, connection.dialect)
-        parameters = claim.parameters(
-            values | {"endpoints_": ["ycloud"], "tenants_": [""], "places_": [0]}
-        )
+        lane = {"endpoints_": ["ycloud"], "tenants_": [""], "places_": [0]}
+        parameters = claim.parameters(values | lane)
         how = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)"
         ((plans,),) = driver.execute(f"{how} {claim.text}", parameters).fetchall()
         driver.rollback()
