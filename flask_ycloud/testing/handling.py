@@ -35,8 +35,8 @@ scratch store. {_REMEDY}"""
 
 _FROM_THE_ENVIRONMENT = """\
 The app's inbox is the one of FLASK_YCLOUD_INBOX_URL in the environment. It may be the \
-real one, and the test would handle its events. Unset the variable for a scratch store, or set \
-another YCLOUD_INBOX_URL in app.config. If the tests shall use that one: \
+real one, and the test would handle its events. Unset the variable for a scratch store, \
+or set another YCLOUD_INBOX_URL in app.config. If the tests shall use that one: \
 FakeYCloud(app, real_inbox=True)."""
 
 

@@ -178,8 +178,8 @@ def work_of_a_claim(inbox: Inbox) -> int:
             assert found
             return len(steps)
         claim = _Compiled(queries.CLAIM_NEXT._statement, connection.dialect)
-        lane = {"endpoints_": ["ycloud"], "tenants_": [""], "places_": [0]}
-        parameters = claim.parameters(values | lane)
+        lanes = {"endpoints_": ["ycloud"], "tenants_": [""], "places_": [0]}
+        parameters = claim.parameters(values | lanes)
         how = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)"
         ((plans,),) = driver.execute(f"{how} {claim.text}", parameters).fetchall()
         driver.rollback()
