@@ -119,7 +119,7 @@ def test_a_function_that_gives_none_says_what_to_do(
     result = call(app, "stats")
     assert result.exit_code == 1
     assert result.output.startswith("Error: YCLOUD_INBOX_URL")
-    assert deliver(app, body_of()).status_code == 500, "so YCloud sends it again"
+    assert deliver(app, body_of()).status_code == 503, "so YCloud sends it again"
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,14 @@ class Lane(NamedTuple):
     endpoint: str
     tenant: str = ""
 
+    @property
+    def turn(self) -> Lane:
+        """What takes turns with others: each tenant, and all that have none together."""
+        return self if self.tenant else _NO_TENANT
+
+
+_NO_TENANT = Lane("")
+
 
 class Lanes:
     """The lanes in which events may be due, some at a time.
@@ -66,7 +74,7 @@ class Lanes:
             if not lanes:
                 return
             seen.update(lanes)
-            yield sorted(lanes, key=lambda lane: self._turns.get(lane, 0))
+            yield sorted(lanes, key=lambda lane: self._turns.get(lane.turn, 0))
             if len(lanes) < MOST_LANES:
                 return  # there are no others
 
@@ -74,8 +82,8 @@ class Lanes:
         """Know which had a turn."""
         for lane in lanes:
             self._turn += 1
-            self._turns[lane] = self._turn
-            self._turns.move_to_end(lane)
+            self._turns[lane.turn] = self._turn
+            self._turns.move_to_end(lane.turn)
         while len(self._turns) > _MOST_KNOWN:
             self._turns.popitem(last=False)
 

@@ -228,13 +228,13 @@ class EventQueue:
             wanted = limit - len(claims)
             if not wanted or not lanes:
                 break
-            each = -(-wanted // len(lanes))  # rounded up
+            each = -(-wanted // len({lane.turn for lane in lanes}))  # rounded up
             taken, met = self._take(lanes, wanted, each)
             claims += taken
             self._lanes.served(Lane(claim.endpoint, claim.tenant or "") for claim in taken)
             # There is more where so many were met; and what was parked instead has let
             # those behind it come nearer.
-            lanes = [lane for lane in lanes if met[lane] == each]
+            lanes = [lane for lane in lanes if met[lane.turn] == each]
         return claims
 
     def _take(
@@ -257,7 +257,8 @@ class EventQueue:
             return self._take_each(lanes, values)
         values["endpoints_"] = [lane.endpoint for lane in lanes]
         values["tenants_"] = [lane.tenant for lane in lanes]
-        values["places_"] = list(range(len(lanes)))
+        places = {turn: n for n, turn in enumerate(dict.fromkeys(_turns(lanes)))}
+        values["places_"] = [places[turn] for turn in _turns(lanes)]
         return self._take_in_one(values)
 
     def _take_each(
@@ -267,22 +268,22 @@ class EventQueue:
         due = queries.CANDIDATE if "id_" in values else queries.CANDIDATES
 
         def look(tx: Connection) -> list[tuple[int, int, Row]]:
-            """Rows by their rank in their lane, and the place of that."""
+            """Rows by their rank among those of their turn, and the place of that."""
+            by_turn: dict[Lane, list[Row]] = {}
+            for lane in lanes:
+                place = {"endpoint_": lane.endpoint, "tenant_": lane.tenant}
+                by_turn.setdefault(lane.turn, []).extend(due.run(tx, values | place))
             return [
                 (rank, place, row)
-                for place, lane in enumerate(lanes)
-                for rank, row in enumerate(
-                    due.run(
-                        tx,
-                        {**values, "endpoint_": lane.endpoint, "tenant_": lane.tenant},
-                    )
-                )
+                for place, rows in enumerate(by_turn.values())
+                for rank, row in enumerate(sorted(rows)[: values["each_"]])
             ]
 
         def work(tx: Connection) -> tuple[list[Claim], Counter[Lane]]:
             chosen = sorted(look(tx))[: values["limit_"]]
             claims = _take_rows(tx, sorted(row for *_, row in chosen), values)
-            return claims, Counter(lanes[place] for _, place, _ in chosen)
+            turns = list(dict.fromkeys(_turns(lanes)))
+            return claims, Counter(turns[place] for _, place, _ in chosen)
 
         if not self.database.read(look):
             return [], Counter()  # an idle look keeps no writer waiting
@@ -299,10 +300,10 @@ class EventQueue:
             released = self._release_orphans(tx, parked)
             if "id_" in values and released:
                 raise _LostRace  # it is due again, after all
-            met = Counter(Lane(*row[-2:]) for row in rows)
+            met = Counter(Lane(*row[-2:]).turn for row in rows)
             for row in rows if released else ():
                 # Those that wait behind may be due now: look there once more.
-                met[Lane(*row[-2:])] = values["each_"]
+                met[Lane(*row[-2:]).turn] = values["each_"]
             return _with_outcomes(tx, claimed), met
 
         for _ in range(_TRIES):
@@ -484,6 +485,10 @@ class EventQueue:
                 found.append(name)
 
         return self.database.read(work)
+
+
+def _turns(lanes: Sequence[Lane]) -> list[Lane]:
+    return [lane.turn for lane in lanes]
 
 
 def _identity(row: dict[str, Any]) -> Identity:

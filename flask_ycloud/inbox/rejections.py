@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ..errors import InboxUnavailable
+from ..errors import YCloudError
 from .queries import INSERTS
 from .store import Inbox
 from .tables import rejections
@@ -55,7 +55,7 @@ class Rejections:
             return
         try:
             count_rejections(self._inbox(), counts)
-        except InboxUnavailable as error:
+        except YCloudError as error:  # it is unavailable, or cannot be opened
             _logger.warning("Rejections were not counted yet: %s", error)
             with self._lock:
                 self._counts += counts

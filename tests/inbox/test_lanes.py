@@ -47,6 +47,15 @@ def test_two_backlogs_share(inbox: Inbox) -> None:
     assert found == {"one": 10, "two": 10, "three": 10}
 
 
+def test_endpoints_without_tenants_take_no_turns(inbox: Inbox, clock: Clock) -> None:
+    """Their events are taken in the order in which they fell due, whichever has them."""
+    for number in range(12):
+        clock.now += 1
+        accept(inbox, f"evt_{number:02}", endpoint="one" if number % 4 else "two")
+    found = [claim.id for _ in range(4) for claim in inbox.fetch(3)]
+    assert found == [f"evt_{number:02}" for number in range(12)]
+
+
 def test_many_tenants_take_turns(
     inbox: Inbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
