@@ -105,6 +105,17 @@ def test_tenants_whose_events_are_not_due_hide_nobody(
     assert inbox.fetch(8) == []
 
 
+def test_only_so_many_turns_are_remembered(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_MOST_KNOWN", 2)
+    for tenant in ("a", "b", "c"):
+        fill(inbox, tenant, 4)
+    found = tenants([inbox.fetch(1)[0] for _ in range(12)])
+    assert found == {"a": 4, "b": 4, "c": 4}
+    assert len(inbox._lanes._turns) == 2
+
+
 def test_all_are_handled_whoever_has_more(inbox: Inbox) -> None:
     sizes = {"": 7, "a": 1, "b": 40, "c": 13, "d": 2}
     for tenant, size in sizes.items():
