@@ -80,7 +80,7 @@ row:  ## tests with other versions: ROW=oldest PIP='-c constraints/oldest.txt' P
 	.venv-$(ROW)/bin/pip install -qq --disable-pip-version-check $(PIP) -e '.[dev]'
 	test -z '$(PRE)' || .venv-$(ROW)/bin/pip install -qq --pre --upgrade $(PRE)
 	.venv-$(ROW)/bin/python -m pytest -n auto --dist worksteal -q $(QUICK) \
-		-k 'not broker_that and not processes and not gunicorn and not worker' tests
+		-k 'not broker_that and not processes and not gunicorn and not worker and not type_checkers' tests
 
 soak: $(INSTALLED)  ## memory and backlog of ten minutes at full rate
 	$(BIN)/python -m benchmarks.soak $(ARGS)
