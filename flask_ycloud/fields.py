@@ -99,11 +99,16 @@ def _start(
 ) -> tuple[_Place, list[str], list[str]]:
     """The place where a path begins, the steps to there, and those from there."""
     first, *rest = path.split(".")
-    properties, payloads = EVENT_TYPES[name].properties, PAYLOADS[name]
+    known, payloads = EVENT_TYPES[name], PAYLOADS[name]
     if first == "event" and rest:
         fields: dict[str, Sequence[Any]] = dict.fromkeys(COMMON_PROPERTIES, (str,))
-        return _Place([fields | dict.fromkeys(properties, payloads)], event), [first], rest
-    data = next((event[each] for each in properties if each in event), event)
+        return (
+            _Place([fields | dict.fromkeys(known.properties, payloads)], event),
+            [first],
+            rest,
+        )
+    found = known.property_in(event)
+    data = event if found is None else event[found]
     return _Place(payloads, data), [], [first, *rest]
 
 

@@ -21,6 +21,7 @@ from flask_ycloud.web import WebhookBlueprint, ycloud_bp
 
 from .processes import Site
 from .support import SECRET
+from .ycloud_api import YCloudAPI, serving
 
 MakeApp = Callable[..., Flask]
 
@@ -114,6 +115,18 @@ def site(tmp_path: Path, inbox_url: str) -> Iterator[Site]:
     made = Site(tmp_path, inbox_url)
     yield made
     made.close()
+
+
+@pytest.fixture
+def account() -> YCloudAPI:
+    """An account at a server that speaks YCloud's API."""
+    return YCloudAPI()
+
+
+@pytest.fixture
+def base_url(account: YCloudAPI) -> Iterator[str]:
+    with serving(account) as url:
+        yield url
 
 
 class Clock:

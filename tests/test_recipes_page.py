@@ -142,17 +142,6 @@ class Shop:
 
 
 @pytest.fixture
-def account() -> YCloudAPI:
-    return YCloudAPI()
-
-
-@pytest.fixture
-def base_url(account: YCloudAPI) -> Iterator[str]:
-    with serving(account) as url:
-        yield url
-
-
-@pytest.fixture
 def shop(
     base_url: str, inbox_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Callable[..., Shop]]:

@@ -19,6 +19,7 @@ from ..protocol import (
     EVENT_TYPES,
     SAMPLE_ENDPOINT_ID,
     Answer,
+    EventType,
     Target,
     closest_hint,
     post,
@@ -150,23 +151,22 @@ def _bodies(
     """
     prefix = f"evt_{secrets.token_hex(8)}"
     key = "eventId" if "eventId" in event else "id"
-    into = _data_in(event)
+    into = _type_of(event).property_in(event)
     for number in order:
         own = {name: f"{value}{number}" for name, value in names.items()}
-        data = {into: {**event[into], **own}} if own else {}
+        data = {} if into is None else {into: {**event[into], **own}}
         yield json.dumps({**event, key: f"{prefix}{number:08x}", **data}).encode()
 
 
-def _data_in(event: dict[str, Any]) -> str:
-    """The property of an event that has its data."""
-    known = EVENT_TYPES[event.get("type") or event["eventType"]]
-    return next((each for each in known.properties if each in event), "")
+def _type_of(event: dict[str, Any]) -> EventType:
+    return EVENT_TYPES[event.get("type") or event["eventType"]]
 
 
 def _names(event: dict[str, Any], changes: tuple[str, ...]) -> dict[str, str]:
     """The fields that tell whose conversation it is, but for those that were set."""
-    data: dict[str, Any] = event.get(_data_in(event), {})
-    known = EVENT_TYPES[event.get("type") or event["eventType"]]
+    known = _type_of(event)
+    into = known.property_in(event)
+    data: dict[str, Any] = {} if into is None else event[into]
     given = {change.partition("=")[0] for change in changes}
     first = {key.fields[0] for key in known.keys} - given
     return {name: data[name] for name in first if isinstance(data.get(name), str)}

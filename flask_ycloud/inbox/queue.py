@@ -135,7 +135,7 @@ class EventQueue:
             endpoint_id=endpoint_id,
             event_type=event_type,
             signed_at=signed_at,
-            dead=f"the event id {identity.id} is known with another body",
+            dead=identity.conflict,
         )
         values["conflict_"] = other_id
         return bool(self.database.write_single(lambda tx: _note_conflict(tx, values)))

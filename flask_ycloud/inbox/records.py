@@ -24,6 +24,17 @@ class Identity(NamedTuple):
     endpoint: str
     tenant: str = ""
 
+    @property
+    def about(self) -> dict[str, str]:
+        """What log records say of the event."""
+        about = {"event_id": self.id, "endpoint": self.endpoint}
+        return about | ({"tenant": self.tenant} if self.tenant else {})
+
+    @property
+    def conflict(self) -> str:
+        """Why another body of the event is a dead letter."""
+        return f"the event id {self.id} is known with another body"
+
     def __str__(self) -> str:
         return f"endpoint {self.endpoint!r}" + (self.tenant and f", tenant {self.tenant!r}")
 
@@ -42,10 +53,8 @@ class Found:
 
     @property
     def about(self) -> dict[str, str]:
-        """What log records and signals say of it."""
-        return {"event_id": self.id, "endpoint": self.endpoint} | (
-            {"tenant": self.tenant} if self.tenant else {}
-        )
+        """What log records say of it."""
+        return self.identity.about
 
 
 @dataclass(frozen=True)

@@ -296,9 +296,9 @@ def read_time(value: object) -> datetime:
 def _data(event_type: str, raw: dict[str, Any]) -> Any:
     """The type's own object, whichever property it came by."""
     known = EVENT_TYPES.get(event_type)
-    for each in known.properties if known else ():
-        if each in raw:
-            return raw[each]
+    found = known.property_in(raw) if known else None
+    if found is not None:
+        return raw[found]
     others = {
         name: value
         for name, value in raw.items()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.resources import files
@@ -60,6 +60,10 @@ class EventType:
         if self.documented_at is not None:
             return self.documented_at
         return f"{_PAGES}/{self.name.replace('.', '-').replace('_', '-')}"
+
+    def property_in(self, raw: Mapping[str, Any]) -> str | None:
+        """Which of its properties an event has; ``None`` if it has none of them."""
+        return next((each for each in self.properties if each in raw), None)
 
 
 _PAGES = "https://docs.ycloud.com/en/api-reference/webhook-reference"
@@ -442,8 +446,8 @@ def find(name: str, event: dict[str, Any], path: str) -> tuple[Any, str | int]:
     if steps[0] == "event" and steps[1:]:
         del steps[0]
     else:
-        known = EVENT_TYPES[name].properties
-        into = next((event[each] for each in known if each in event), event)
+        known = EVENT_TYPES[name].property_in(event)
+        into = event if known is None else event[known]
     for each in steps[:-1]:
         key = _step(into, each, path)
         into = into.setdefault(key, {}) if isinstance(into, dict) else into[key]

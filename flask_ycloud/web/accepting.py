@@ -108,14 +108,8 @@ def _keep_conflict(
     )
     if first:
         message = "Event %s came with another body. It is kept as the dead letter %s."
-        dead = f"the event id {event.identity.id} is known with another body"
-        _tell(
-            runtime,
-            message,
-            event._replace(identity=other, dead=dead),
-            event.identity.id,
-            other.id,
-        )
+        dead = event._replace(identity=other, dead=event.identity.conflict)
+        _tell(runtime, message, dead, event.identity.id, other.id)
 
 
 def _tell(runtime: Runtime, message: str, event: _Event, *args: object) -> None:
@@ -132,5 +126,5 @@ def _wake(runtime: Runtime, event: Identity) -> None:
             raise
         # It is stored, so the answer stays 2xx, and another look finds it.
         message = "Event %s is stored, but its handling did not start: %s"
-        where = {"event_id": event.id, "endpoint": event.endpoint}
-        log(_logger, logging.ERROR, message, event.id, type_and_stack(error), **where)
+        text = type_and_stack(error)
+        log(_logger, logging.ERROR, message, event.id, text, **event.about)

@@ -9,18 +9,7 @@ import pytest
 
 from flask_ycloud.api import WebhookEndpoints, YCloud
 
-from ..ycloud_api import API_KEY, YCloudAPI, serving
-
-
-@pytest.fixture
-def account() -> YCloudAPI:
-    return YCloudAPI()
-
-
-@pytest.fixture
-def base_url(account: YCloudAPI) -> Iterator[str]:
-    with serving(account) as url:
-        yield url
+from ..ycloud_api import API_KEY
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from flask_ycloud import InboxUnavailable
 from flask_ycloud.inbox import Database, Inbox, open_engine
 from flask_ycloud.inbox import postgresql as room
 
+from ..processes import _free_port
 from ..support import eventually
 from .support import DONE, accept, claim
 
@@ -51,17 +52,11 @@ while True:
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Proxy:
     """A process in front of the server, which can be frozen."""
 
     def __init__(self, url: str) -> None:
-        port = free_port()
+        port = _free_port()
         self._process = subprocess.Popen(
             [sys.executable, "-c", PROXY, str(port)], stdout=subprocess.PIPE, text=True
         )
@@ -247,7 +242,7 @@ def pooler(tmp_path: Path, postgresql_url: str) -> Iterator[str]:
     if POOLER is None and not os.environ.get("CI"):
         pytest.skip("PgBouncer is not installed.")
     assert POOLER is not None, "CI has it: apt-get install pgbouncer"
-    port = free_port()
+    port = _free_port()
     database = sa.make_url(postgresql_url).database
     settings = tmp_path / "pgbouncer.ini"
     settings.write_text(
