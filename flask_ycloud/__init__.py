@@ -1,5 +1,6 @@
 """Receive YCloud webhooks in Flask: verified, stored before the 2xx, handled once."""
 
+from .dispatch import start, stop
 from .errors import (
     AmbiguousEvent,
     APIError,
@@ -88,6 +89,8 @@ __all__ = [
     "on_event",
     "parse_event",
     "sign",
+    "start",
+    "stop",
     "verify",
     "ycloud_bp",
 ]

@@ -15,7 +15,8 @@ from .errors import LONGEST_RETRY_SECONDS, ConfigurationError
 KEYS = frozenset(
     {
         "YCLOUD_API_KEY", "YCLOUD_API_URL", "YCLOUD_CELERY_PRIORITY",
-        "YCLOUD_CELERY_QUEUE", "YCLOUD_DISPATCH", "YCLOUD_ERROR_MESSAGES",
+        "YCLOUD_CELERY_QUEUE", "YCLOUD_DISPATCH", "YCLOUD_DRAIN_SECONDS",
+        "YCLOUD_ERROR_MESSAGES",
         "YCLOUD_INBOX_URL", "YCLOUD_INSPECTOR_MASKS", "YCLOUD_INSPECTOR_PASSWORD",
         "YCLOUD_LEASE_SECONDS", "YCLOUD_MAX_BODY_BYTES", "YCLOUD_RETENTION_DAYS",
         "YCLOUD_RETRY_DELAYS", "YCLOUD_SIGNATURE_TOLERANCE",
@@ -50,6 +51,7 @@ class Settings:
     worker_threads: int
     retry_delays: tuple[float, ...]
     lease_seconds: float
+    drain_seconds: float
     slow_handler_seconds: float
     retention_days: float
     celery_queue: str | None
@@ -75,6 +77,7 @@ class Settings:
             worker_threads=read.integer("YCLOUD_WORKER_THREADS", 4, "threads"),
             retry_delays=_retry_delays(config.get("YCLOUD_RETRY_DELAYS")),
             lease_seconds=read.number("YCLOUD_LEASE_SECONDS", 60, _SECONDS),
+            drain_seconds=read.number("YCLOUD_DRAIN_SECONDS", 25, _SECONDS, zero=True),
             slow_handler_seconds=read.number("YCLOUD_SLOW_HANDLER_SECONDS", 60, _SECONDS),
             retention_days=read.number(
                 "YCLOUD_RETENTION_DAYS", 30, "a number of days, or 0 for ever", zero=True

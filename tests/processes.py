@@ -27,12 +27,15 @@ TYPES = ("sms.inbound.received", "contact.created", "sms.message.updated")
 #: on the connection of the inbox; with JOIN it does so by Flask-SQLAlchemy. Its clock can
 #: be set back from outside. With SECRETS its secrets are in that file.
 APP = """
-import os, time
+import asyncio, logging, os, socket, time
+from concurrent.futures import ThreadPoolExecutor
 import sqlalchemy as sa
 from flask import Flask
 from flask_ycloud import event_done, on_event, ycloud_bp
 from flask_ycloud.runtime import runtime_of
 
+if "LOG" in os.environ:
+    logging.basicConfig(level=logging.INFO)
 app = Flask(__name__)
 app.config.from_prefixed_env()
 if "SECRETS" in os.environ:
@@ -59,6 +62,11 @@ def handle(event):
     while os.path.exists(os.environ["RUNS"] + ".hang"):
         time.sleep(0.02)
     time.sleep(float(os.environ.get("WORK", "0")))
+    if "POOL" in os.environ:
+        with ThreadPoolExecutor() as pool:
+            pool.submit(socket.getaddrinfo, "localhost", 80).result()
+    if os.environ.get("POOL") == "asyncio":
+        asyncio.run(look_up())
     if "NOTES" in os.environ:
         row = {"note": event.id}
         event.connection.execute(sa.text("INSERT INTO notes VALUES (:note)"), row)
@@ -67,6 +75,9 @@ def handle(event):
         db.session.add(Note(note=event.id))
         db.session.commit()
         time.sleep(0.002)
+
+async def look_up():
+    await asyncio.get_running_loop().getaddrinfo("localhost", 80)
 
 @event_done.connect
 def done(app, event_id, **_):
@@ -127,12 +138,15 @@ class Server:
         }
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def command(self) -> list[str]:
+        """What starts it."""
         command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{self.port}"]
-        command += ["--log-level", "warning", *self.options, "served_app:app"]
+        return [*command, "--log-level", "warning", *self.options, "served_app:app"]
+
+    def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, cwd=self.folder, env=self.environ, stdout=log, stderr=log,
+                self.command(), cwd=self.folder, env=self.environ, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
         eventually(lambda: answers(self.port))

@@ -24,6 +24,7 @@ def test_the_defaults() -> None:
         worker_threads=4,
         retry_delays=(10, 30, 300, 1800, 3600, 7200, 7200),
         lease_seconds=60,
+        drain_seconds=25,
         slow_handler_seconds=60,
         retention_days=30,
         celery_queue=None,

@@ -154,6 +154,8 @@ def _backlog(runtime: Runtime) -> Iterator[Finding]:
 def _workers(runtime: Runtime) -> Iterator[Finding]:
     if runtime.dispatch not in ("worker", "manual"):
         return
+    for trouble in heartbeats.troubles(runtime.inbox):
+        yield Finding("workers", "bad", trouble, "Then restart the server.")
     ages = heartbeats.workers(runtime.inbox)
     alive = [name for name, age in ages.items() if age < _WORKER_SILENT]
     silent = [age for age in ages.values() if age >= _WORKER_SILENT]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
 
 import click
 from flask import current_app
@@ -17,30 +21,98 @@ from .group import ycloud_cli
 _NO_HANDLERS = """\
 This process has no handlers, so every event would end unhandled. Import the module with
 your @on_event functions where the app is made, which is {module!r}: for example
-"import shop.handlers". Then look: flask ycloud doctor"""
+"import shop.handlers". Then check it: flask ycloud doctor"""
+
+_LEVELS = ["debug", "info", "warning", "error"]
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @ycloud_cli.command()
 @click.option("--threads", type=click.IntRange(1), help="Default: YCLOUD_WORKER_THREADS.")
-@click.option("--once", is_flag=True, help="Handle what is due now, and end.")
-def worker(threads: int | None, once: bool) -> None:
-    """Handle events until SIGTERM or Ctrl-C; handlers that run may finish."""
+@click.option("--once", is_flag=True, help="Handle what is due now, then end.")
+@click.option(
+    "--heartbeat",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Touch this file every second while the worker lives, and delete it at the end.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(_LEVELS, case_sensitive=False),
+    default="info",
+    show_default=True,
+    help="What this package logs, if the app has not configured logging.",
+)
+def worker(threads: int | None, once: bool, heartbeat: Path | None, log_level: str) -> None:
+    """Handle events until SIGTERM or Ctrl-C.
+
+    Running handlers then get YCLOUD_DRAIN_SECONDS to finish. A second Ctrl-C ends the
+    wait. What has not finished is given back, and another process handles it.
+
+    \b
+    Example:
+      flask --app shop ycloud worker --threads 8 --heartbeat /tmp/worker
+    """
     runtime = runtime_of(current_app)
     if not any(types_handled(*runtime.scopes(name)) for name in runtime.endpoints):
         raise click.ClickException(_NO_HANDLERS.format(module=current_app.import_name))
+    _log(log_level)
     working = WorkerDispatcher(runtime, threads=threads or runtime.settings.worker_threads)
-    if once:
-        click.echo(f"Handled {working.drain()} events.")
-        return
-    stop = threading.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: stop.set())
+    asked = _Asked()
+    try:
+        if once:
+            click.echo(f"Handled {working.handle_due(asked.is_set)} events.")
+        else:
+            _work(working, asked, heartbeat)
+    finally:
+        asked.forget()
+
+
+class _Asked(threading.Event):
+    """Set by the first SIGTERM or Ctrl-C; the second one raises ``KeyboardInterrupt``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        self._before = {each: signal.signal(each, self._ask) for each in numbers}
+        self._times = 0
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self._times += 1  # set() may be what this interrupts, so it is not called again
+        if self._times > 1:
+            raise KeyboardInterrupt
+        self.set()
+
+    def forget(self) -> None:
+        """Handle the signals as before."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def _work(working: WorkerDispatcher, asked: _Asked, heartbeat: Path | None) -> None:
     working.start()
     click.echo("Handling events. Ctrl-C ends it.")
-    while not stop.wait(1.0):
-        working.start()  # threads that ended are replaced
-    click.echo("Ending; handlers that run may finish.")
-    working.stop()
+    try:
+        while not asked.wait(1.0):
+            working.start()  # threads that ended are replaced
+            if heartbeat is not None and working.is_alive:
+                heartbeat.touch()
+        click.echo("Ending; running handlers may finish.")
+        working.stop()
+    except KeyboardInterrupt:
+        working.hurry()
+        working.stop()
+        click.echo("Ended; events that still ran were given back.")
+    finally:
+        if heartbeat is not None:
+            with suppress(OSError):
+                heartbeat.unlink()
+
+
+def _log(level: str) -> None:
+    if logging.getLogger().hasHandlers():
+        return
+    logging.basicConfig(format=_FORMAT)
+    logging.getLogger("flask_ycloud").setLevel(level.upper())
 
 
 @ycloud_cli.command()

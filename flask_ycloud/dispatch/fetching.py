@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from ..errors import InboxUnavailable, type_and_stack
@@ -36,6 +37,7 @@ class Fetcher:
     :param buffer: where the handler threads take them from.
     :param keeper: keeps their leases from then on.
     :param chores: called between two looks, at least every two seconds.
+    :param stops: whether this process was told to end, so that nothing more is fetched.
     """
 
     def __init__(
@@ -44,11 +46,14 @@ class Fetcher:
         buffer: Buffer,
         keeper: LeaseKeeper,
         chores: Callable[[], None],
+        stops: Callable[[], bool] = lambda: False,
     ) -> None:
         self._runtime = runtime
         self._buffer = buffer
         self._keeper = keeper
         self._chores = chores
+        self._told_to_stop = stops
+        self.looked_at = time.monotonic()  # the last time
         self._changed = threading.Condition()
         self._wakes = 0
         self._retries: list[float] = []  # when some are due, by the inbox's clock
@@ -104,6 +109,9 @@ class Fetcher:
     def _fetch(self) -> bool:
         """Fetch what is wanted; ``False`` if there is no more for now."""
         self._chores()
+        self.looked_at = time.monotonic()
+        if self._told_to_stop():
+            return True
         wanted = self._buffer.wanted(GIVE_BACK_SECONDS / 2)
         if not wanted:
             self._give_back(self._buffer.overdue(GIVE_BACK_SECONDS))
@@ -117,6 +125,8 @@ class Fetcher:
         return len(claims) == wanted
 
     def _give_back(self, claims: Sequence[Claim]) -> None:
+        if not claims:
+            return
         try:
             self._runtime.inbox.save_all([given_back(claim) for claim in claims])
         finally:  # else their leases run out

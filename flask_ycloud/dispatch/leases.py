@@ -99,6 +99,11 @@ class LeaseKeeper(StartsThreads):
         held = self._held.get(id(claim))
         return held is not None and held.lost
 
+    @property
+    def count(self) -> int:
+        """How many are held."""
+        return len(self._held)
+
     def give_back(self) -> None:
         """End every claim, so that another process can take the event now.
 

@@ -31,7 +31,10 @@ class Notifying(StartsThreads):
         """Have the others told, soon."""
         if self._database.can_notify:
             self.start()
-            self._due.set()
+            if self.started:
+                self._due.set()
+            else:
+                self._database.notify()
 
     def stop(self) -> None:
         """Notify no more."""

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
 from ..logs import log
+from . import servers
 
 _logger = logging.getLogger(__name__)
 
@@ -27,8 +28,12 @@ class StartsThreads(ABC):
         """Start the threads that are not there: at first all, later those that ended.
 
         If the system has no thread to give just now, it is tried again at the next call.
+        None is started where threads make no progress: one that stands still could hold a
+        lock.
         """
         if self._pid == os.getpid() and (self._ended or self._all_alive()):
+            return
+        if not servers.can_start_threads():
             return
         with self._starting:
             if self._pid != os.getpid():

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import queue
 import socket
 import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 
 from ..errors import InboxUnavailable, type_and_stack
 from ..inbox import Claim, Identity, heartbeats
 from ..logs import log
 from ..runtime import Runtime
+from . import servers
 from .buffer import Buffer
+from .ending import this_process
 from .fetching import POLL_SECONDS, Fetcher
 from .leases import LeaseKeeper, given_back
 from .notifying import Notifying
@@ -33,8 +33,13 @@ PRUNE_EVERY_SECONDS = 3600.0
 #: Seconds between two heartbeats, kept in the inbox.
 BEAT_EVERY_SECONDS = 20.0
 
-#: Seconds that running handlers get at the end of the process. Gunicorn gives 30.
-GRACE_SECONDS = 25.0
+#: Seconds less than the server gives: the rest is for giving back what has not ended.
+_SPARE_SECONDS = 1.5
+
+#: Seconds without a look of the fetcher after which threads cannot be running.
+_STANDSTILL_SECONDS = 30.0
+
+_JOIN_SECONDS = 0.05
 
 _SAVER, _ANNOUNCER = "ycloud-saver", "ycloud-announcer"
 _LISTENER = "ycloud-listener"
@@ -56,14 +61,67 @@ class WorkerDispatcher(StartsThreads):
         self._runtime = runtime
         self._count = threads
         self._notifying = Notifying(runtime.inbox.database)
+        self._checked: int | None = None  # the process
+        self._trouble: servers.Trouble | None = None
+        self._forget_the_end()
+
+    def _forget_the_end(self) -> None:
+        self._stopping = self._stopped = False
+        self._until = float("inf")  # of the drain, by the monotonic clock
+        self._ends = threading.Lock()
+        self._running: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start the threads, or replace those that ended; called before each request."""
+        if self._checked != os.getpid():
+            self._checked = os.getpid()
+            self._check_server()
+        super().start()
+        self._notice_a_standstill()
+
+    def _check_server(self) -> None:
+        database = self._runtime.inbox.database
+        self._trouble = servers.trouble(database.driver)
+        if self._trouble is None:
+            return
+        log(_logger, logging.ERROR, "%s", self._trouble.text)
+        with suppress(InboxUnavailable):
+            heartbeats.note_trouble(self._runtime.inbox, self._trouble.text)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether this process handles events: its threads run, and it is not draining."""
+        return self.started and not self._stopping and not self._stands_still()
+
+    def _stands_still(self) -> bool:
+        return time.monotonic() - self._fetcher.looked_at > _STANDSTILL_SECONDS
+
+    def _notice_a_standstill(self) -> None:
+        if self.is_alive or not self.started or self._stopping:
+            return
+        if self._runtime.once("standstill"):
+            seconds = time.monotonic() - self._fetcher.looked_at
+            log(
+                _logger, logging.ERROR,
+                "The worker's threads did not run for %.0f s. Does the server run the"
+                " threads of an app between requests? If not, set YCLOUD_DISPATCH to"
+                " 'manual' and start: flask ycloud worker",
+                seconds,
+            )  # fmt: skip
 
     def _make_jobs(self) -> Mapping[str, Callable[[], None]]:
         inbox = self._runtime.inbox
-        self._stopping = False
+        self._forget_the_end()
         self._tell_later: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._keeper = LeaseKeeper()
         self._buffer = Buffer(self._count)
-        self._fetcher = Fetcher(self._runtime, self._buffer, self._keeper, self._do_chores)
+        self._fetcher = Fetcher(
+            self._runtime,
+            self._buffer,
+            self._keeper,
+            self._do_chores,
+            stops=lambda: this_process.is_ending,
+        )
         self._saver = SharedSaver(
             inbox,
             self._keeper,
@@ -73,64 +131,117 @@ class WorkerDispatcher(StartsThreads):
         self._name = f"{socket.gethostname()} {os.getpid()} {id(self):x}"
         self._prune_at = time.monotonic() + PRUNE_EVERY_SECONDS / 60
         self._beat_at = time.monotonic()
+        self._beats = 0
         self._orphans_after = ""
         jobs: dict[str, Callable[[], None]] = {
             _SAVER: self._saver.run,
             _ANNOUNCER: self._announce,
             "ycloud-fetcher": self._fetcher.run,
         }
-        if inbox.database.can_notify:
+        if inbox.database.can_notify and self._trouble is None:
             jobs[_LISTENER] = self._listen
         for number in range(self._count):
             jobs[f"ycloud-{number}"] = self._handle
-        atexit.register(_stop, weakref.ref(self))
+        this_process.watch(self)
         return jobs
 
     def wake(self, event: Identity) -> None:
         """Have due events fetched now; by another process if this one is busy."""
-        if self.started:
+        if self.started and not self._stopping:
             self._fetcher.wake()
             if self._buffer.has_room:
                 return
         self._notifying.notify()
 
-    def stop(self, grace: float = GRACE_SECONDS) -> None:
-        """Fetch no more, let running handlers finish, and give back the rest.
+    def begin_stop(self) -> None:
+        """Claim no more, and give back what waits here. Running handlers go on."""
+        with self._ends:
+            self._begin_stop()
 
-        :param grace: seconds that the handlers get.
-        """
-        self._notifying.stop()
-        if not self.started:
+    def _begin_stop(self) -> None:
+        if self._stopping or not self.started:
             return
         self._stopping = True
-        threads = self._end()
-        until = time.monotonic() + grace
+        seconds = self._drain_seconds()
+        self._until = time.monotonic() + seconds
+        self._running = self._end()
         self._fetcher.stop()
         self._give_back(self._buffer.close())
-        later = [each for each in threads if each.name in (_SAVER, _ANNOUNCER)]
-        listener = [each for each in threads if each.name == _LISTENER]
-        while any(each.is_alive() for each in listener) and time.monotonic() < until:
+        message = "This process stops: it claims no more events. %d run; they get %g s."
+        log(_logger, logging.INFO, message, self._keeper.count, seconds)
+
+    def _drain_seconds(self) -> float:
+        seconds = self._runtime.settings.drain_seconds
+        most = servers.seconds_until_killed()
+        return seconds if most is None else max(0.0, min(seconds, most - _SPARE_SECONDS))
+
+    def hurry(self) -> None:
+        """Wait no longer for running handlers. Takes no lock."""
+        self._until = 0.0
+
+    def stop(self) -> None:
+        """Claim no more, let running handlers finish, and give back the rest.
+
+        They get ``YCLOUD_DRAIN_SECONDS`` from the moment when it began.
+        """
+        with self._ends:
+            self._begin_stop()
+            if not self._stopping or self._stopped:
+                return
+            try:
+                self._wait_for_handlers()
+            finally:  # also at a second Ctrl-C
+                self._stopped = True
+                self._give_back_the_rest()
+
+    def _wait_for_handlers(self) -> None:
+        others = (_SAVER, _ANNOUNCER, _LISTENER)
+        self._join([each for each in self._running if each.name not in others])
+
+    def _give_back_the_rest(self) -> None:
+        self._notifying.stop()
+        named = {each.name: each for each in self._running}
+        until = time.monotonic() + 1.0
+        while _LISTENER in named and named[_LISTENER].is_alive():
             self._runtime.inbox.database.notify()  # it may have begun to listen just now
-            _join(listener, time.monotonic() + 0.05)
-        _join([each for each in threads if each not in later], until)
-        self._saver.finish(max(1.0, until - time.monotonic()))
+            named[_LISTENER].join(_JOIN_SECONDS)
+            if time.monotonic() > until:
+                break
+        self._saver.finish(1.0)
         self._tell_later.put(None)
-        _join(later, max(until, time.monotonic() + 1.0))
+        for name in (_SAVER, _ANNOUNCER):
+            if name in named:
+                named[name].join(1.0)
+        cut_off = self._keeper.count
         try:
             self._keeper.give_back()
             heartbeats.sign_off(self._runtime.inbox, self._name)
         except InboxUnavailable as error:
-            message = "Events were not given back; their leases run out: %s"
-            log(_logger, logging.WARNING, message, error)
+            if cut_off:
+                message = "%d events were not given back; their leases run out: %s"
+                log(_logger, logging.WARNING, message, cut_off, error)
+            return
+        if cut_off:
+            message = "This process has stopped. It gave back %d events that still ran."
+            log(_logger, logging.WARNING, message, cut_off)
+        else:
+            log(_logger, logging.INFO, "This process has stopped; no event is left over.")
 
-    def drain(self) -> int:
+    def _join(self, threads: list[threading.Thread]) -> None:
+        """Wait for them, until the drain ends or somebody is in a hurry."""
+        for thread in threads:
+            while thread.is_alive() and time.monotonic() < self._until:
+                thread.join(_JOIN_SECONDS)
+
+    def handle_due(self, stops: Callable[[], bool] = lambda: False) -> int:
         """Handle, in this thread, what is due now; for ``flask ycloud worker --once``.
 
+        :param stops: asked between two events, whether to stop.
         :returns: how many events were handled.
         """
         handled = 0
         self._runtime.inbox.release_all_orphans()
-        while (claim := self._runtime.inbox.claim()) is not None:
+        while not stops() and (claim := self._runtime.inbox.claim()) is not None:
             process(self._runtime, claim)
             handled += 1
         return handled
@@ -156,6 +267,8 @@ class WorkerDispatcher(StartsThreads):
                     self._keeper.drop(claim)
 
     def _give_back(self, claims: list[Claim]) -> None:
+        if not claims:
+            return
         try:
             self._runtime.inbox.save_all([given_back(claim) for claim in claims])
         except InboxUnavailable as error:
@@ -186,6 +299,9 @@ class WorkerDispatcher(StartsThreads):
         now, inbox = time.monotonic(), self._runtime.inbox
         if now >= self._beat_at:
             self._beat_at = now + BEAT_EVERY_SECONDS
+            if self._trouble is None and not self._beats:
+                heartbeats.forget_troubles(inbox)
+            self._beats += 1
             heartbeats.beat(inbox, self._name)
             self._orphans_after = inbox.release_orphans(self._orphans_after)
         if now >= self._prune_at:
@@ -206,14 +322,3 @@ class WorkerDispatcher(StartsThreads):
                             return
             except Exception:  # the fetcher logs it, and looks by the clock meanwhile
                 time.sleep(POLL_SECONDS)
-
-
-def _join(threads: list[threading.Thread], until: float) -> None:
-    for thread in threads:
-        thread.join(max(0.0, until - time.monotonic()))
-
-
-def _stop(worker: weakref.ref[WorkerDispatcher]) -> None:
-    running = worker()
-    if running is not None:
-        running.stop()

@@ -36,6 +36,7 @@ class Database:
 
     def __init__(self, engine: Engine, *, owned: bool = False) -> None:
         self.dialect = engine.dialect.name
+        self.driver = engine.dialect.driver
         self._engine = engine
         self._notifier = notifier_for(engine)
         self.can_notify = self._notifier is not None
@@ -140,6 +141,23 @@ class Database:
         """
         same = schema.update().values(version=schema.c.version)
         self.write(lambda tx: tx.execute(same))
+
+    def rehearse(self) -> None:
+        """Make a write and take it back, to see that writes work; the disk sees none.
+
+        :raises InboxUnavailable: if they do not.
+        """
+        same = schema.update().values(version=schema.c.version)
+        with (
+            self._ready_to_use(),
+            self._connected(self._writing) as connection,
+            postgresql.answering(connection),
+        ):
+            transaction = connection.begin()
+            try:
+                connection.execute(same)
+            finally:
+                transaction.rollback()
 
     def notify(self) -> None:
         """Tell the processes that listen that an event is due.

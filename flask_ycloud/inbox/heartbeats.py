@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+
 from .queries import INSERTS
 from .store import Inbox
 from .tables import workers as processes
 
 _DAY = 86_400.0
+_TROUBLE = "! "  # no host has such a name
 
 
 def beat(inbox: Inbox, worker: str) -> None:
@@ -14,16 +17,10 @@ def beat(inbox: Inbox, worker: str) -> None:
 
     :raises InboxUnavailable: if the inbox cannot be written.
     """
-    now = inbox.clock()
-    row = {"name": worker, "seen_at": now}
-    insert = INSERTS[inbox.database.dialect](processes)
-    keep = insert.on_conflict_do_update(
-        index_elements=["name"], set_={"seen_at": insert.excluded.seen_at}
-    )
-    gone = processes.delete().where(processes.c.seen_at < now - _DAY)
+    gone = processes.delete().where(processes.c.seen_at < inbox.clock() - _DAY)
     # Each by itself: a process that is stopped between them holds no row.
     inbox.database.write_single(lambda tx: tx.execute(gone))
-    inbox.database.write_single(lambda tx: tx.execute(keep, row))
+    _keep(inbox, worker)
 
 
 def sign_off(inbox: Inbox, worker: str) -> None:
@@ -42,4 +39,51 @@ def workers(inbox: Inbox) -> dict[str, float]:
     """
     now = inbox.clock()
     rows = inbox.database.read(lambda tx: tx.execute(processes.select()).all())
-    return {row.name: max(0.0, now - row.seen_at) for row in rows}
+    return {
+        row.name: max(0.0, now - row.seen_at)
+        for row in rows
+        if not row.name.startswith(_TROUBLE)
+    }
+
+
+def note_trouble(inbox: Inbox, text: str) -> None:
+    """Note why the processes of this machine cannot handle events as they should.
+
+    :raises InboxUnavailable: if the inbox cannot be written.
+    """
+    _keep(inbox, _trouble_here() + text)
+
+
+def troubles(inbox: Inbox) -> list[str]:
+    """What was noted in the last day, with the machine's name before it.
+
+    :raises InboxUnavailable: if the inbox cannot be read.
+    """
+    noted = processes.select().where(
+        processes.c.name.startswith(_TROUBLE, autoescape=True),
+        processes.c.seen_at >= inbox.clock() - _DAY,
+    )
+    rows = inbox.database.read(lambda tx: tx.execute(noted).all())
+    return [row.name.removeprefix(_TROUBLE) for row in rows]
+
+
+def forget_troubles(inbox: Inbox) -> None:
+    """A process of this machine handles events: forget what was noted before.
+
+    :raises InboxUnavailable: if the inbox cannot be written.
+    """
+    ours = processes.c.name.startswith(_trouble_here(), autoescape=True)
+    inbox.database.write_single(lambda tx: tx.execute(processes.delete().where(ours)))
+
+
+def _trouble_here() -> str:
+    return f"{_TROUBLE}{socket.gethostname()}: "
+
+
+def _keep(inbox: Inbox, name: str) -> None:
+    row = {"name": name, "seen_at": inbox.clock()}
+    insert = INSERTS[inbox.database.dialect](processes)
+    keep = insert.on_conflict_do_update(
+        index_elements=["name"], set_={"seen_at": insert.excluded.seen_at}
+    )
+    inbox.database.write_single(lambda tx: tx.execute(keep, row))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import weakref
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from werkzeug.routing import Rule
 from .. import tracing
 from ..alembic import cover_migrations
 from ..cli import ycloud_cli
-from ..dispatch import make_dispatcher, prepare
+from ..dispatch import make_dispatcher, prepare, start_quietly
 from ..errors import (
     ConfigurationError,
     InboxUnavailable,
@@ -34,6 +33,7 @@ from ..signing_secrets import Lookup, Secrets, configured
 from .accepting import accept
 from .csrf import exempt_from_csrf
 from .deliveries import Delivery, read_delivery
+from .probes import health, ready
 from .weak_secrets import refuse_at_start, strong
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ _METHODS = ["POST", "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 class WebhookBlueprint(Blueprint):
     """An endpoint that receives YCloud's deliveries at ``<url_prefix>/webhook``.
+
+    For load balancers and orchestrators it also answers ``<url_prefix>/health`` and
+    ``<url_prefix>/ready``.
 
     All endpoints of an app share one inbox, one worker and the settings; each has its own
     secret, its own event ids and its own :meth:`on_event`.
@@ -96,6 +99,8 @@ class WebhookBlueprint(Blueprint):
             provide_automatic_options=False,
             strict_slashes=False,
         )
+        self.add_url_rule("/health", endpoint="health", view_func=health)
+        self.add_url_rule("/ready", endpoint="ready", view_func=ready)
         self.record(self._attach)
         self.url_value_preprocessor(lambda *_: exempt_from_csrf(self))
 
@@ -115,7 +120,7 @@ class WebhookBlueprint(Blueprint):
             prepare(runtime)
             cover_migrations(app)
             app.cli.add_command(ycloud_cli)
-            app.before_request(lambda: _start(runtime))
+            app.before_request(lambda: start_quietly(runtime))
 
     def _check_path(self, rule: Rule) -> None:
         path = f"The endpoint {self.name!r} has the path {rule.rule!r}."
@@ -204,21 +209,6 @@ def _looked_up(name: str, lookup: Lookup, ttl: float) -> Secrets:
             f"WebhookBlueprint({name!r}, secrets_ttl={ttl!r}): it takes seconds, 0 or more."
         )
     return Secrets(lookup, ttl=ttl, what=what)
-
-
-def _start(runtime: Runtime) -> None:
-    """Start the handling of events with the first request. No page fails for it."""
-    try:
-        runtime.dispatcher.start()
-    except Exception as error:
-        if runtime not in _not_started:
-            _not_started.add(runtime)
-            message = "Events are not handled, and deliveries are answered 503: %s"
-            log(_logger, logging.ERROR, message, _text_of(error))
-
-
-# Those whose failure was logged: it is the same at each request.
-_not_started: weakref.WeakSet[Runtime] = weakref.WeakSet()
 
 
 def _text_of(error: Exception) -> str:

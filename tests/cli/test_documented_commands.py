@@ -20,9 +20,9 @@ import pytest
 from flask import Flask
 
 from flask_ycloud import sign, ycloud_bp
-from flask_ycloud.dispatch.worker import GRACE_SECONDS
 from flask_ycloud.inbox import Database, Inbox, open_engine
 from flask_ycloud.runtime import runtime_of
+from flask_ycloud.settings import Settings
 
 from ..processes import _free_port, answers, post
 from ..support import SECRET, body_of, eventually, id_of
@@ -275,7 +275,7 @@ def test_the_systemd_unit_serves(shell: Shell) -> None:
     assert unit["ExecStart"].startswith(programs)
     serves(shell, unit["ExecStart"].removeprefix(programs), [])
     assert (shell.folder / "var" / "ycloud.db").exists()
-    assert int(unit["TimeoutStopSec"]) > GRACE_SECONDS
+    assert int(unit["TimeoutStopSec"]) > Settings.from_config({}).drain_seconds
 
 
 def test_no_command_is_overlooked() -> None:

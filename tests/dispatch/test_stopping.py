@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from flask_ycloud import Event, InboxUnavailable, on_event
+from flask_ycloud import Event, InboxUnavailable, on_event, start, stop
 from flask_ycloud.dispatch import worker
 from flask_ycloud.dispatch.worker import WorkerDispatcher
-from flask_ycloud.inbox import Identity, Inbox
+from flask_ycloud.inbox import Identity, Inbox, heartbeats
 from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
@@ -45,7 +44,10 @@ def test_stopping_gives_back_what_does_not_finish(
     make_app: MakeApp, inbox_url: str
 ) -> None:
     app = make_app(
-        YCLOUD_DISPATCH="worker", YCLOUD_INBOX_URL=inbox_url, YCLOUD_WORKER_THREADS=1
+        YCLOUD_DISPATCH="worker",
+        YCLOUD_INBOX_URL=inbox_url,
+        YCLOUD_WORKER_THREADS=1,
+        YCLOUD_DRAIN_SECONDS=0.01,
     )
     started, release = threading.Event(), threading.Event()
 
@@ -59,7 +61,7 @@ def test_stopping_gives_back_what_does_not_finish(
     assert started.wait(10)
     dispatcher = runtime_of(app).dispatcher
     assert isinstance(dispatcher, WorkerDispatcher)
-    dispatcher.stop(grace=0.01)
+    dispatcher.stop()
     assert state_of(app, id_of(body)) == "pending"
     release.set()
     eventually(lambda: not any(each.is_alive() for each in dispatcher._threads.values()))
@@ -67,6 +69,30 @@ def test_stopping_gives_back_what_does_not_finish(
 
 
 def test_stopping_without_a_database_leaves_it_to_the_lease(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app(YCLOUD_DISPATCH="worker", YCLOUD_DRAIN_SECONDS=0.01)
+    started, release = threading.Event(), threading.Event()
+
+    @on_event(TYPE, name="one")
+    def stuck(event: Event[Any]) -> None:
+        started.set()
+        assert release.wait(10)
+
+    deliver(app, body_of())
+    assert started.wait(10)
+
+    def broken(*_: Any) -> None:
+        raise InboxUnavailable("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Inbox, "save_all", broken)
+        runtime_of(app).dispatcher.stop()
+    release.set()
+    assert "1 events were not given back" in caplog.text
+
+
+def test_stopping_without_a_database_and_without_events_says_nothing_of_leases(
     worker_app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     dispatcher = runtime_of(worker_app).dispatcher
@@ -77,15 +103,56 @@ def test_stopping_without_a_database_leaves_it_to_the_lease(
 
     with monkeypatch.context() as patch:
         patch.setattr(Inbox, "save_all", broken)
+        patch.setattr(heartbeats, "sign_off", broken)
         dispatcher.stop()
-    assert "were not given back" in caplog.text
+    assert "given back" not in caplog.text
 
 
-def test_the_end_of_the_process_stops_what_still_lives(make_app: MakeApp) -> None:
+def test_begin_and_end_of_a_drain_are_logged(
+    worker_app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "flask_ycloud")
+    start(worker_app)
+    stop(worker_app)
+    assert "claims no more events. 0 run; they get 25 s" in caplog.text
+    assert "no event is left over" in caplog.text
+
+
+def test_a_hurry_ends_the_wait(make_app: MakeApp) -> None:
     app = make_app(YCLOUD_DISPATCH="worker", YCLOUD_WORKER_THREADS=1)
-    dispatcher = WorkerDispatcher(runtime_of(app), threads=1)
-    dispatcher.start()
-    worker._stop(weakref.ref(dispatcher))
-    assert not any(each.is_alive() for each in dispatcher._threads.values())
-    gone = weakref.ref(WorkerDispatcher(runtime_of(app), threads=1))
-    worker._stop(gone)
+    started, release = threading.Event(), threading.Event()
+
+    @on_event(TYPE, name="one")
+    def stuck(event: Event[Any]) -> None:
+        started.set()
+        assert release.wait(10)
+
+    body = body_of()
+    deliver(app, body)
+    assert started.wait(10)
+    dispatcher = runtime_of(app).dispatcher
+    assert isinstance(dispatcher, WorkerDispatcher)
+    dispatcher.begin_stop()
+    threading.Timer(0.05, dispatcher.hurry).start()
+    dispatcher.stop()
+    assert state_of(app, id_of(body)) == "pending"
+    release.set()
+
+
+def test_an_app_that_handles_nothing_here_starts_and_stops(make_app: MakeApp) -> None:
+    for dispatch in ("manual", "inline"):
+        app = make_app(YCLOUD_DISPATCH=dispatch)
+        start(app)
+        stop(app)
+        assert deliver(app, body_of()).status_code == 200
+
+
+def test_a_standstill_of_the_threads_is_logged_once(
+    worker_app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    start(worker_app)
+    monkeypatch.setattr(worker, "_STANDSTILL_SECONDS", -1.0)
+    start(worker_app)
+    start(worker_app)
+    assert caplog.text.count("threads did not run for") == 1
+    assert worker_app.test_client().get("/ycloud/ready").status_code == 503

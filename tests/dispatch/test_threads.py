@@ -219,13 +219,13 @@ def test_a_fault_of_ours_ends_no_thread(
     assert "447901614024" not in caplog.text
 
 
-def test_draining_handles_what_is_due_and_ends(make_app: MakeApp) -> None:
+def test_what_is_due_is_handled_in_this_thread(make_app: MakeApp) -> None:
     app = make_app(YCLOUD_DISPATCH="manual")
     for _ in range(3):
         deliver(app, body_of())
     dispatcher = WorkerDispatcher(runtime_of(app), threads=1)
-    assert dispatcher.drain() == 3
-    assert dispatcher.drain() == 0
+    assert dispatcher.handle_due() == 3
+    assert dispatcher.handle_due() == 0
     dispatcher.stop()
 
 

@@ -1,0 +1,184 @@
+"""The end of this process: notice it early, and let the dispatchers drain before it.
+
+Most servers end on SIGTERM without running any exit function of Python, and where one runs
+it is too late for a handler that uses a thread pool. So SIGTERM is noticed when it comes.
+"""
+
+from __future__ import annotations
+
+import atexit
+import concurrent.futures.thread  # its exit function must be registered before ours
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from types import FrameType
+from typing import Any, Protocol
+
+from ..errors import type_and_stack
+from ..logs import log
+from . import servers
+from .threads import StartsThreads
+
+_logger = logging.getLogger(__name__)
+
+_NEVER = sys.maxsize
+_LOOK_SECONDS = 0.25
+
+
+class Drains(Protocol):
+    """What stops before the process ends."""
+
+    def begin_stop(self) -> None:
+        """Take no more work."""
+
+    def stop(self) -> None:
+        """Wait until it has stopped."""
+
+    def hurry(self) -> None:
+        """Wait no longer. It may be called by a signal handler, so it takes no lock."""
+
+
+class Ending(StartsThreads):
+    """Stops the dispatchers of this process before it ends.
+
+    - On SIGTERM they drain; then the signal is handed on to whoever handled it before. The
+      server answers requests meanwhile. A second SIGTERM ends the wait.
+    - Gunicorn is not handed anything: it begins to stop at once, and waits at its end. With
+      ``--max-requests`` its worker serves on until the dispatchers have drained.
+    - uvicorn stops at once, too, and hands the signal on when it has.
+    - The hooks of uWSGI and mod_wsgi, and Python's own at exit, wait as well.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._dispatchers: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._before: Any = None  # what handled SIGTERM
+        self._worker: Any = None  # gunicorn's
+        self._server_stops: Callable[[], bool] = _cannot_tell
+        self._asks_server = False
+        self._recycle_at = _NEVER  # after so many requests
+        self._signalled = self._drained = False
+
+    def listen(self) -> None:
+        """Notice SIGTERM, if this is the main thread; gunicorn's workers are asked."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if "gunicorn.arbiter" in sys.modules:
+            return
+        before = signal.getsignal(signal.SIGTERM)
+        if before == self._on_signal or not (before == signal.SIG_DFL or callable(before)):
+            return
+        try:
+            signal.signal(signal.SIGTERM, self._on_signal)
+        except ValueError:  # in a sub-interpreter
+            return
+        self._before = before
+
+    def watch(self, dispatcher: Drains) -> None:
+        """Stop this one, too, before the process ends."""
+        self.start()
+        self._dispatchers.add(dispatcher)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether this process was told to end."""
+        return self._signalled or self._server_stops()
+
+    def _make_jobs(self) -> Mapping[str, Callable[[], None]]:
+        self._dispatchers = weakref.WeakSet()
+        self._signals = queue.SimpleQueue()
+        self._signalled = self._drained = False
+        self._worker, self._recycle_at = servers.gunicorn_worker(), _NEVER
+        asked = servers.told_to_stop()
+        self._server_stops = asked or _cannot_tell
+        self._asks_server = asked is not None
+        _at_exit(self.wait)
+        servers.when_it_ends(self.wait)
+        return {"ycloud-ending": self._run}
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        """In the main thread, between any two steps of it: so nothing here takes a lock."""
+        if not self.started or not self._dispatchers or self._drained:
+            self._hand_on(number, frame)
+            return
+        if self._signalled:
+            self._hurry()
+        self._signalled = True
+        self._signals.put(number)
+
+    def _hand_on(self, number: int, frame: FrameType | None) -> None:
+        if callable(self._before):
+            self._before(number, frame)
+        else:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    def _run(self) -> None:
+        self._wait_for_the_end()
+        self._stop_all()
+        self._drained = True
+        if self._signalled:
+            os.kill(os.getpid(), signal.SIGTERM)  # in the main thread it is handed on
+        elif self._worker is not None:
+            self._worker.alive = False
+
+    def _wait_for_the_end(self) -> None:
+        if not self._asks_server:
+            self._signals.get()
+            return
+        worker, pause = self._worker, threading.Event()
+        if worker is not None and worker.max_requests < _NEVER:
+            # It would stop serving at once, and the next one starts when it is gone.
+            self._recycle_at, worker.max_requests = worker.max_requests, _NEVER
+        while not self.is_ending and (worker is None or worker.nr < self._recycle_at):
+            pause.wait(_LOOK_SECONDS)
+
+    def wait(self) -> None:
+        """The process ends now: wait for what drains, but not against somebody's will."""
+        if not self.started:
+            return
+        try:
+            self._stop_all()
+        except (KeyboardInterrupt, SystemExit):  # Ctrl-C, or SIGTERM under gunicorn
+            self._hurry()
+            self._stop_all()
+
+    def _hurry(self) -> None:
+        for each in list(self._dispatchers):
+            each.hurry()
+
+    def _stop_all(self) -> None:
+        dispatchers: list[Drains] = list(self._dispatchers)
+        for each in dispatchers:
+            each.begin_stop()
+        for each in dispatchers:
+            try:
+                each.stop()
+            except Exception as error:
+                text = type_and_stack(error)
+                log(_logger, logging.ERROR, "The worker did not stop: %s", text)
+
+
+def _cannot_tell() -> bool:
+    return False
+
+
+def _at_exit(end: Callable[[], None]) -> None:
+    """Call a function when Python ends, before thread pools do, where that is possible."""
+    assert concurrent.futures.thread
+    register = getattr(threading, "_register_atexit", None)  # concurrent.futures uses it
+    if register is not None:
+        with suppress(RuntimeError):  # Python ends already
+            register(end)
+    atexit.register(end)  # where an embedding server leaves the other out
+
+
+#: That of this process.
+this_process = Ending()

@@ -1,0 +1,181 @@
+"""The server that runs this process: when it stops, and what threads cannot do in it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+#: The first version of uWSGI that is known to run an app's threads without being asked.
+_RUNS_THREADS = (2, 0, 27)
+
+#: Apache's parent kills its children after that.
+_APACHE_SECONDS = 3.0
+
+_BOOT_SECONDS = 60.0
+_LOOK_SECONDS = 0.05
+
+
+def gunicorn_worker() -> Any | None:
+    """Gunicorn's worker in this process, or ``None``. It is what handles SIGTERM."""
+    base = sys.modules.get("gunicorn.workers.base")
+    owner = _owner_of_sigterm()
+    return owner if base is not None and isinstance(owner, base.Worker) else None
+
+
+def told_to_stop() -> Callable[[], bool] | None:
+    """A function that says whether the server was told to stop; ``None`` if none can."""
+    owner = _owner_of_sigterm()
+    if gunicorn_worker() is not None:
+        return lambda: not owner.alive
+    if hasattr(owner, "should_exit"):  # uvicorn's server
+        return lambda: bool(owner.should_exit)
+    return None
+
+
+def _owner_of_sigterm() -> Any:
+    return getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+
+
+def is_gunicorn_master() -> bool:
+    """Whether this process only starts the ones that serve (``--preload``)."""
+    return "gunicorn.arbiter" in sys.modules and gunicorn_worker() is None
+
+
+def seconds_until_killed() -> float | None:
+    """How long the server lets its process live after SIGTERM; ``None`` if unknown."""
+    if "mod_wsgi" in sys.modules:
+        return _APACHE_SECONDS
+    worker = gunicorn_worker()
+    if worker is None:
+        return None
+    limits = [worker.cfg.graceful_timeout, worker.cfg.timeout]  # of 0: none
+    return min((float(each) for each in limits if each), default=None)
+
+
+def when_it_serves(start: Callable[[], object]) -> None:
+    """Call ``start`` once the app is loaded in a process that serves, if that can be known.
+
+    Gunicorn says when its worker has loaded the app; with ``--preload`` that is in another
+    process than this one. uWSGI calls a function after its fork.
+    """
+    if gunicorn_worker() is not None:
+        _start_when_booted(start)
+    elif is_gunicorn_master():
+        os.register_at_fork(after_in_child=lambda: _start_when_booted(start))
+    elif "uwsgi" in sys.modules:
+        uwsgi = sys.modules["uwsgi"]
+        if {"lazy-apps", "lazy"} & set(map(_text, uwsgi.opt)):
+            return  # it has forked already, and does not say when the app is loaded
+        _add_hook(uwsgi, "post_fork_hook", start)
+
+
+def when_it_ends(end: Callable[[], object]) -> None:
+    """Have ``end`` called when the server ends this process, if it has a hook for that."""
+    if "uwsgi" in sys.modules:
+        _add_hook(sys.modules["uwsgi"], "atexit", end)
+    subscribe = getattr(sys.modules.get("mod_wsgi"), "subscribe_shutdown", None)
+    if subscribe is not None:
+        subscribe(lambda *_, **__: end())
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong with how this process is served, and what to do.
+
+    :param threads_run: whether threads of the app make progress all the same.
+    """
+
+    text: str
+    threads_run: bool = True
+
+
+def can_start_threads() -> bool:
+    """Whether threads that start in this process run, and are not lost by a fork."""
+    return _uwsgi_without_threads() is None and not is_gunicorn_master()
+
+
+def trouble(driver: str) -> Trouble | None:
+    """What keeps threads of the app from their work in this process.
+
+    :param driver: of the inbox's database, as SQLAlchemy calls it.
+    """
+    return _uwsgi_without_threads() or _sub_interpreter() or _driver_that_blocks(driver)
+
+
+def _uwsgi_without_threads() -> Trouble | None:
+    uwsgi = sys.modules.get("uwsgi")
+    if uwsgi is None or tuple(uwsgi.version_info[:3]) >= _RUNS_THREADS:
+        return None
+    if {"enable-threads", "threads"} & set(map(_text, uwsgi.opt)):
+        return None
+    return Trouble(
+        f"uWSGI {_text(uwsgi.version)} runs the threads of an app only while it serves a"
+        " request, so none is started. Start uWSGI with --enable-threads.",
+        threads_run=False,
+    )
+
+
+def _sub_interpreter() -> Trouble | None:
+    group = getattr(sys.modules.get("mod_wsgi"), "application_group", "")
+    if not group:
+        return None
+    return Trouble(
+        "Apache runs the app in a sub-interpreter, where compiled packages may not work."
+        " Set WSGIApplicationGroup %{GLOBAL}."
+    )
+
+
+def _driver_that_blocks(driver: str) -> Trouble | None:
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is None or not monkey.is_module_patched("select"):
+        return None
+    waiting = sys.modules.get("psycopg.waiting")
+    if driver == "psycopg" and waiting is not None:
+        # It chooses when it is imported, and the one in C stops every greenlet.
+        blocks = waiting.wait is getattr(waiting, "wait_c", None)
+        remedy = "It was imported before gevent patched the process: leave out --preload."
+    elif driver == "psycopg2":
+        blocks = sys.modules["psycopg2.extensions"].get_wait_callback() is None
+        remedy = "Call psycogreen.gevent.patch_psycopg(), or use psycopg 3."
+    else:
+        return None
+    if not blocks:
+        return None
+    return Trouble(
+        f"With gevent, the database driver {driver} stops the whole process while it waits,"
+        f" so nothing listens for events of other processes. {remedy}"
+    )
+
+
+def _start_when_booted(start: Callable[[], object]) -> None:
+    def wait() -> None:
+        until = time.monotonic() + _BOOT_SECONDS
+        while time.monotonic() < until:
+            worker = gunicorn_worker()
+            if worker is not None and worker.booted:
+                start()
+                return
+            time.sleep(_LOOK_SECONDS)
+
+    threading.Thread(target=wait, name="ycloud-boot", daemon=True).start()
+
+
+def _add_hook(module: Any, name: str, hook: Callable[[], object]) -> None:
+    before = getattr(module, name, None)
+
+    def both() -> None:
+        hook()
+        if callable(before):
+            before()
+
+    setattr(module, name, both)
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
