@@ -7,7 +7,7 @@ INSTALLED = $(VENV)/.installed
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chromium pgbouncer screenshots torture payloads bench fuzz row soak release lint types imports docs
+.PHONY: help demo test chromium pgbouncer screenshots torture payloads servers bench fuzz row soak release lint types imports docs
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -32,6 +32,13 @@ chromium:  ## Debian's Chromium, for the tests of the inspector, if it is not th
 pgbouncer:  ## Debian's PgBouncer, for the tests of the inbox, if it is not there
 	@command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || \
 		(apt-get update -qq && apt-get install -y -qq pgbouncer)
+
+servers: $(INSTALLED)  ## the servers of docs/deploying.rst, for their tests, as far as they can be had
+	$(BIN)/pip install -qq --disable-pip-version-check a2wsgi cheroot gevent granian hypercorn \
+		packaging uvicorn waitress
+	-$(BIN)/pip install -qq --disable-pip-version-check --only-binary :all: pyuwsgi
+	-command -v apache2 >/dev/null || (apt-get update -qq && apt-get install -y -qq \
+		--no-install-recommends apache2 libapache2-mod-wsgi-py3)
 
 screenshots: $(INSTALLED)  ## the pictures of the inspector in docs/_static
 	$(BIN)/python -m scripts.screenshots

@@ -79,6 +79,12 @@ def handle(event):
 async def look_up():
     await asyncio.get_running_loop().getaddrinfo("localhost", 80)
 
+@app.get("/long")
+def long():
+    while os.path.exists(os.environ["RUNS"] + ".long"):
+        time.sleep(0.02)
+    return "at last"
+
 @event_done.connect
 def done(app, event_id, **_):
     os.write(runs, f"{event_id} done {os.getpid()}\\n".encode())
@@ -255,10 +261,10 @@ def answers(port: int) -> bool:
         return False
 
 
-def get(port: int) -> int:
+def get(port: int, path: str = "/no-such-page") -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
-        connection.request("GET", "/no-such-page")
+        connection.request("GET", path)
         return connection.getresponse().status
     finally:
         connection.close()

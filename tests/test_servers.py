@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import pytest
 
 from flask_ycloud.inbox import Database, Inbox, open_engine
 
-from .processes import Server, answers, bodies, get, post
+from .processes import Sender, Server, Site, answers, bodies, get, post
 from .support import eventually, id_of
 
 BIN = Path(sys.executable).parent
@@ -324,3 +325,43 @@ def test_requests_are_answered_while_a_worker_drains_for_max_requests(place: Pla
     assert first < {pid for _, _, pid in server.notes()}, "the next one handled the rest"
     assert server.doubled() == []
     assert len(server.runs()) == 6
+
+
+def test_with_a_long_request_nothing_new_is_claimed_either(place: Place) -> None:
+    """The server waits for the request; the handling of events does not."""
+    server = place.serve("gunicorn gthread")
+    deliver_six(server)
+    long_file = server.folder / "runs.long"
+    long_file.touch()
+    answered: list[int] = []
+    request = threading.Thread(target=lambda: answered.append(get(server.port, "/long")))
+    request.start()
+    assert server.process is not None
+    server.process.terminate()
+    eventually(lambda: "it claims no more events. 4 run" in server.said)
+    server.hang_file.unlink()
+    eventually(lambda: "no event is left over" in server.said)
+    assert request.is_alive()
+    assert place.states() == (2, 0, 4)
+    long_file.unlink()
+    request.join()
+    server.wait()
+    assert answered == [200]
+    assert place.states() == (2, 0, 4)
+
+
+def test_gevent_with_preload_and_postgresql(tmp_path: Path, postgresql_url: str) -> None:
+    """psycopg was imported before gevent could patch it: told, and nothing stands still."""
+    check_installed(Row("gevent", ""))
+    options = ("-k", "gevent", "--preload", "--workers", "2")
+    site = Site(tmp_path, postgresql_url)
+    try:
+        server = site.serve(*options)
+        sender, events = Sender(server.port), bodies(60)
+        sender.send(events)
+        eventually(site.all_done, seconds=30)
+        assert sorted(server.runs()) == sorted(sender.acknowledged)
+        assert "leave out --preload" in server.log.read_text()
+        assert "WORKER TIMEOUT" not in server.log.read_text()
+    finally:
+        site.close()

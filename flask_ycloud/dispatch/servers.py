@@ -62,11 +62,13 @@ def when_it_serves(start: Callable[[], object]) -> None:
     """Call ``start`` once the app is loaded in a process that serves, if that can be known.
 
     Gunicorn says when its worker has loaded the app; with ``--preload`` that is in another
-    process than this one. uWSGI calls a function after its fork.
+    process than this one, and not with gevent. uWSGI calls a function after its fork.
     """
     if gunicorn_worker() is not None:
         _start_when_booted(start)
     elif is_gunicorn_master():
+        if "gunicorn.workers.ggevent" in sys.modules:
+            return  # a thread that starts before gevent patches the process is none of its
         os.register_at_fork(after_in_child=lambda: _start_when_booted(start))
     elif "uwsgi" in sys.modules:
         uwsgi = sys.modules["uwsgi"]

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,12 +13,11 @@ from flask import Flask
 from flask_ycloud import Discard, Event, on_event
 from flask_ycloud.cli import ycloud_cli
 from flask_ycloud.formats import short
-from flask_ycloud.inbox import Inbox
 from flask_ycloud.protocol import body_id
 from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
-from ..support import SECRET, body_of, call, deliver, eventually, id_of
+from ..support import body_of, call, deliver, id_of
 
 TYPE = "sms.message.updated"
 
@@ -141,13 +134,6 @@ def test_making_the_tables(app: Flask) -> None:
     assert call(app, "init-db").output == "The inbox's tables are there, version 2.\n"
 
 
-def test_a_worker_for_once(make_app: MakeApp) -> None:
-    app = make_app(YCLOUD_DISPATCH="manual")
-    on_event(TYPE, name="one")(lambda event: None)
-    deliver(app, body_of())
-    assert call(app, "worker", "--once").output == "Handled 1 events.\n"
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -160,20 +146,6 @@ def test_options_of_a_replay_that_do_not_go_together(
 ) -> None:
     result = call(app, "replay", *arguments)
     assert (result.exit_code, said in result.output) == (2, True)
-
-
-@pytest.mark.parametrize("option", [[], ["--once"]])
-def test_a_worker_without_handlers_does_not_start(
-    make_app: MakeApp, option: list[str]
-) -> None:
-    app = make_app(YCLOUD_DISPATCH="manual")
-    body = body_of()
-    deliver(app, body)
-    result = call(app, "worker", *option)
-    assert result.exit_code == 1
-    assert "This process has no handlers" in result.output
-    assert app.import_name in result.output, "it says where to import them"
-    assert [event.state for event in runtime_of(app).inbox.list()] == ["pending"]
 
 
 def test_every_command_is_documented() -> None:
@@ -197,81 +169,3 @@ def test_an_app_without_an_endpoint_is_told_so(app: Flask) -> None:
 )
 def test_durations_are_short(seconds: float, shown: str) -> None:
     assert short(seconds) == shown
-
-
-WORKER_APP = """
-import threading, time
-from flask import Flask
-from flask_ycloud import on_event, ycloud_bp
-
-app = Flask(__name__)
-app.config.from_prefixed_env()
-app.register_blueprint(ycloud_bp)
-
-@on_event("*")
-def handle(event):
-    print("started", event.id, flush=True)
-    time.sleep(0.3)
-    print("finished", event.id, flush=True)
-"""
-
-
-@pytest.mark.parametrize("sign_off", [signal.SIGTERM, signal.SIGINT])
-def test_a_worker_process_lets_its_handlers_finish(
-    make_app: MakeApp, tmp_path: Path, inbox_url: str, sign_off: signal.Signals
-) -> None:
-    (tmp_path / "worker_app.py").write_text(WORKER_APP)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "flask", "--app", "worker_app", "ycloud", "worker"],
-        cwd=tmp_path,
-        env=os.environ
-        | {"FLASK_YCLOUD_WEBHOOK_SECRET": SECRET, "FLASK_YCLOUD_INBOX_URL": inbox_url},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        assert process.stdout.readline().startswith("Handling events")
-        app = make_app(YCLOUD_DISPATCH="manual", YCLOUD_INBOX_URL=inbox_url)
-        body = body_of()
-        deliver(app, body)
-        assert process.stdout.readline() == f"started {id_of(body)}\n"
-        process.send_signal(sign_off)
-        rest = process.communicate(timeout=20)[0]
-    finally:
-        process.kill()
-    assert process.returncode == 0
-    assert rest.splitlines() == [
-        "Ending; handlers that run may finish.",
-        f"finished {id_of(body)}",
-    ]
-    inbox: Inbox = runtime_of(app).inbox
-    eventually(lambda: inbox.list(state="done"))
-
-
-def test_a_worker_in_this_process(
-    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The same as above, where coverage sees it."""
-    app = make_app(YCLOUD_DISPATCH="manual")
-    on_event(TYPE, name="one")(lambda event: None)
-    body = body_of()
-    deliver(app, body)
-    handlers: dict[int, Any] = {}
-    monkeypatch.setattr(signal, "signal", handlers.__setitem__)
-
-    waited: list[float | None] = []
-
-    def wait(self: threading.Event, seconds: float | None = None) -> bool:
-        waited.append(seconds)
-        if len(waited) == 1:
-            return False
-        eventually(lambda: runtime_of(app).inbox.list(state="done"))
-        handlers[signal.SIGTERM]()
-        return self.is_set()
-
-    event = type("E", (threading.Event,), {"wait": wait})
-    with monkeypatch.context() as patch:
-        patch.setattr("flask_ycloud.cli.work.threading", SimpleNamespace(Event=event))
-        result = call(app, "worker", "--threads", "1")
-    assert result.exit_code == 0, result.exception

@@ -203,6 +203,23 @@ def test_a_worker_of_gunicorn_says_when_it_serves_and_when_it_stops(gunicorn: An
     eventually(lambda: started == [True])
 
 
+def test_a_master_starts_the_handling_in_its_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hooks: list[Any] = []
+    monkeypatch.setattr(
+        "os.register_at_fork", lambda *, after_in_child: hooks.append(after_in_child)
+    )
+    monkeypatch.setattr(servers, "_BOOT_SECONDS", 0.0)
+    install(monkeypatch, "gunicorn.arbiter")
+    servers.when_it_serves(lambda: None)
+    assert len(hooks) == 1
+    hooks[0]()
+    install(monkeypatch, "gunicorn.workers.ggevent")
+    servers.when_it_serves(lambda: None)
+    assert len(hooks) == 1, "with gevent, the first request starts it"
+
+
 def test_a_worker_that_never_boots_is_not_waited_for(
     gunicorn: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
