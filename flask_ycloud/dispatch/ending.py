@@ -105,7 +105,7 @@ class Ending(StartsThreads):
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         """In the main thread, between any two steps of it: so nothing here takes a lock."""
-        if not self.started or not self._dispatchers or self._drained:
+        if not self._stops_them:
             self._hand_on(number, frame)
             return
         if self._signalled:
@@ -113,10 +113,16 @@ class Ending(StartsThreads):
         self._signalled = True
         self._signals.put(number)
 
+    @property
+    def _stops_them(self) -> bool:
+        """Whether there is something to stop in this process, and a thread that does it."""
+        busy = self.started and not self._drained and bool(self._dispatchers)
+        return busy and self._all_alive()
+
     def _hand_on(self, number: int, frame: FrameType | None) -> None:
         if callable(self._before):
             self._before(number, frame)
-        else:
+        else:  # pragma: no cover  (the process is gone)
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
@@ -156,11 +162,11 @@ class Ending(StartsThreads):
 
     def _stop_all(self) -> None:
         dispatchers: list[Drains] = list(self._dispatchers)
-        for each in dispatchers:
-            each.begin_stop()
-        for each in dispatchers:
+        for step in [each.begin_stop for each in dispatchers] + [
+            each.stop for each in dispatchers
+        ]:
             try:
-                each.stop()
+                step()
             except Exception as error:
                 text = type_and_stack(error)
                 log(_logger, logging.ERROR, "The worker did not stop: %s", text)
@@ -173,10 +179,8 @@ def _cannot_tell() -> bool:
 def _at_exit(end: Callable[[], None]) -> None:
     """Call a function when Python ends, before thread pools do, where that is possible."""
     assert concurrent.futures.thread
-    register = getattr(threading, "_register_atexit", None)  # concurrent.futures uses it
-    if register is not None:
-        with suppress(RuntimeError):  # Python ends already
-            register(end)
+    with suppress(AttributeError, RuntimeError):  # a later Python; or it ends already
+        threading._register_atexit(end)  # type: ignore[attr-defined]
     atexit.register(end)  # where an embedding server leaves the other out
 
 

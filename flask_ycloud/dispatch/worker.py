@@ -196,7 +196,8 @@ class WorkerDispatcher(StartsThreads):
 
     def _wait_for_handlers(self) -> None:
         others = (_SAVER, _ANNOUNCER, _LISTENER)
-        self._join([each for each in self._running if each.name not in others])
+        me = threading.current_thread()  # a handler may have called
+        self._join([e for e in self._running if e.name not in others and e is not me])
 
     def _give_back_the_rest(self) -> None:
         self._notifying.stop()
@@ -209,9 +210,8 @@ class WorkerDispatcher(StartsThreads):
                 break
         self._saver.finish(1.0)
         self._tell_later.put(None)
-        for name in (_SAVER, _ANNOUNCER):
-            if name in named:
-                named[name].join(1.0)
+        for thread in [each for each in self._running if each.name in (_SAVER, _ANNOUNCER)]:
+            thread.join(1.0)
         cut_off = self._keeper.count
         try:
             self._keeper.give_back()

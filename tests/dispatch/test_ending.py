@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from types import FrameType
+from types import FrameType, ModuleType
+from typing import Any
 
 import pytest
 
@@ -112,6 +113,78 @@ def test_one_that_does_not_stop_is_logged_and_keeps_nobody(
     assert one.stopped == 1
     assert "The worker did not stop: ValueError" in caplog.text
     assert PRIVATE not in caplog.text
+
+
+def test_without_a_thread_of_its_own_it_takes_no_signal_from_the_server(
+    calls: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    ending, one = Ending(), Draining()
+    ending.listen()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        ending.watch(one)
+    sigterm()
+    assert calls == [signal.SIGTERM]
+
+
+@pytest.fixture
+def gunicorn(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What looks like gunicorn's worker, with --max-requests 10."""
+
+    class Worker:
+        alive, nr, max_requests = True, 0, 10
+
+        def handle_exit(self, *_: object) -> None: ...
+
+    module = ModuleType("gunicorn.workers.base")
+    vars(module)["Worker"] = Worker
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    worker = Worker()
+    monkeypatch.setattr(signal, "getsignal", lambda number: worker.handle_exit)
+    monkeypatch.setattr(room, "_at_exit", lambda end: None)
+    return worker
+
+
+def test_a_worker_of_gunicorn_is_replaced_after_it_has_drained(gunicorn: Any) -> None:
+    ending, one = Ending(), Draining()
+    ending.watch(one)
+    eventually(lambda: gunicorn.max_requests == sys.maxsize)
+    gunicorn.nr = 10
+    eventually(lambda: one.began == 1)
+    assert gunicorn.alive, "it serves on"
+    one.let.set()
+    eventually(lambda: not gunicorn.alive)
+
+
+def test_a_worker_of_gunicorn_that_was_told_to_end_drains(gunicorn: Any) -> None:
+    ending, one = Ending(), Draining()
+    one.let.set()
+    gunicorn.max_requests = sys.maxsize
+    ending.watch(one)
+    gunicorn.alive = False
+    assert ending.is_ending
+    eventually(lambda: one.stopped == 1)
+
+
+def test_uvicorn_hands_the_signal_on_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Server:
+        should_exit = False
+
+        def handle_exit(self, *_: object) -> None: ...
+
+    server, ending, one = Server(), Ending(), Draining()
+    monkeypatch.setattr(signal, "getsignal", lambda number: server.handle_exit)
+    monkeypatch.setattr(room, "_at_exit", lambda end: None)
+    one.let.set()
+    ending.watch(one)
+    server.should_exit = True
+    eventually(lambda: one.stopped == 1)
+    eventually(lambda: not ending._all_alive())
 
 
 def test_at_the_end_of_python_it_waits_until_somebody_has_had_enough() -> None:

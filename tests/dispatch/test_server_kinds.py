@@ -100,6 +100,19 @@ def test_apaches_sub_interpreters(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended == [True]
 
 
+def test_with_such_a_trouble_nothing_listens_and_events_are_handled(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(YCLOUD_DISPATCH="worker")
+    install(monkeypatch, "mod_wsgi", application_group="site|")
+    body = body_of()
+    deliver(app, body)
+    eventually(lambda: state_of(app, id_of(body)) == "done")
+    dispatcher = runtime_of(app).dispatcher
+    assert isinstance(dispatcher, WorkerDispatcher)
+    assert "ycloud-listener" not in dispatcher._threads
+
+
 def gevent(monkeypatch: pytest.MonkeyPatch, *, patched: bool = True) -> None:
     install(monkeypatch, "gevent.monkey", is_module_patched=lambda name: patched)
 
