@@ -144,13 +144,11 @@ def _end_child_of(pid: int) -> None:
     It must not live on as a second worker that has the parent's event and connections.
     """
     if os.getpid() != pid:
-        error = sys.exc_info()[1]
-        if not isinstance(error, SystemExit):
-            log(_logger, logging.ERROR, _CAME_BACK, os.getpid())
+        log(_logger, logging.ERROR, _CAME_BACK, os.getpid())
         with suppress(Exception):
             sys.stdout.flush()
             sys.stderr.flush()
-        os._exit(_exit_status(error))
+        os._exit(_exit_status(sys.exc_info()[1]))
 
 
 def _exit_status(error: BaseException | None) -> int:

@@ -34,7 +34,7 @@ class LostConnection(InboxUnavailable):
 class SharedCommits:
     """Writes of many threads, in as few commits as come out.
 
-    One thread leads, and writes for all who wait once its transaction has begun; then one of
+    One thread leads. Once its transaction has begun it writes for all who wait; then one of
     those who came in the meantime leads. A lone write waits for nothing.
 
     :param begin: a transaction, committed at the end of the ``with`` block. It is called

@@ -15,7 +15,6 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from ..errors import ConfigurationError
 from . import postgresql, sqlite
 
-
 _LOG = "ycloud"
 
 

@@ -2,9 +2,11 @@
 
 SQLite notes in the process who holds which lock, and which file is open. A fork copies the
 notes and not the locks. So no thread is inside of SQLite while the process forks, and the
-child closes what it has inherited: then SQLite there knows of no open file. If a transaction
-is open, the parent goes on when that is done: to undo a transaction in the child looks at
-memory that both share, and changes nothing there as long as nobody has written.
+child closes what it has inherited: then SQLite there knows of no open file.
+
+If a transaction is open, the parent's threads wait until that is done. To undo the
+transaction, the child compares with memory that both share, and it would change that memory
+if the parent had written meanwhile.
 
 A socket would be shared. The child has ``/dev/null`` in its place, so that nothing it does
 reaches the parent's server, and the server notices the end of the parent.
@@ -31,7 +33,7 @@ _entrance = threading.RLock()  # a fork holds it, so that no thread enters SQLit
 _inside: dict[int, sqlite3.Connection] = {}  # by thread
 _connections: weakref.WeakSet[SQLiteConnection] = weakref.WeakSet()
 _sockets: weakref.WeakSet[Any] = weakref.WeakSet()
-_abandoned: list[sqlite3.Connection] = []  # were in use: not even a collector may close them
+_abandoned: list[sqlite3.Connection] = []  # not even a collector may close them
 
 
 def _in_sqlite(
@@ -61,8 +63,9 @@ class Cursor(sqlite3.Cursor):
     def fetchone(self) -> Any:
         return _in_sqlite(self, self.connection, sqlite3.Cursor.fetchone)
 
-    def fetchmany(self, *args: Any) -> Any:
-        return _in_sqlite(self, self.connection, sqlite3.Cursor.fetchmany, *args)
+    def fetchmany(self, size: int | None = None) -> Any:
+        count = self.arraysize if size is None else size
+        return _in_sqlite(self, self.connection, sqlite3.Cursor.fetchmany, count)
 
     def fetchall(self) -> Any:
         return _in_sqlite(self, self.connection, sqlite3.Cursor.fetchall)
@@ -98,7 +101,7 @@ class SQLiteConnection(sqlite3.Connection):
         _in_sqlite(self, self, sqlite3.Connection.close)
 
     def close_in_child(self) -> None:
-        """Close it, and before that what would keep it open: cursors of the parent's threads.
+        """Close it, and before that its cursors, which would keep it open.
 
         :raises sqlite3.Error: if it is closed already.
         """
