@@ -24,9 +24,9 @@ TYPES = ("sms.inbound.received", "contact.created", "sms.message.updated")
 
 #: An app that notes in a file, durably and in one write each, when its handler runs and
 #: when its success is recorded. With NOTES it also writes a row of its own for each event,
-#: on the connection of the inbox, and holds it for HOLD seconds; with JOIN it writes the row
-#: by Flask-SQLAlchemy. Its clock can be set back from outside. With SECRETS its secrets are in
-#: that file.
+#: on the connection of the inbox, and holds it for HOLD seconds; with JOIN it writes the
+#: row by Flask-SQLAlchemy. Its clock can be set back from outside. With SECRETS its secrets
+#: are in that file.
 APP = """
 import os, time
 import sqlalchemy as sa
