@@ -248,6 +248,7 @@ def test_what_a_child_closes(
     with database._engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
         add(connection, 1)
+        _cursor = driver.cursor()  # of a thread that the child does not have
         forking._before_fork()
         forking._after_in_child()
         if late and database.dialect == "sqlite":
