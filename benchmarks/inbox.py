@@ -95,9 +95,10 @@ def accept_alone(inbox: Inbox, lock: AbstractContextManager[object]) -> None:
         **dict.fromkeys(("signed_at", "settled_at", "reason", "traceparent")),
     }
     database = inbox.database
-    begin = database._begin if database.dialect == "sqlite" else database._autocommit
+    sqlite = database.dialect == "sqlite"
+    own = database._begin(time.monotonic()) if sqlite else database._autocommit()
     # Locked for too long is a 503.
-    with lock, suppress(InboxUnavailable), begin() as tx:
+    with lock, suppress(InboxUnavailable), own as tx:
         inbox._insert(tx, [row])
 
 

@@ -15,6 +15,7 @@ from werkzeug.routing import Rule
 
 from .environment import Unread, overridden, unread, warn
 from .errors import ConfigurationError
+from .forks import tell_child
 from .handlers import Handlers, everywhere, note_app
 from .inbox import Database, Identity, Inbox, Rejections, open_engine
 from .settings import KEYS, Settings
@@ -79,10 +80,15 @@ class Runtime:
         self.endpoints: dict[str, Endpoint] = {}
         self.rejections = Rejections(lambda: self.inbox)
         self._make_dispatcher = make_dispatcher
-        self._lock = threading.RLock()
+        self.after_fork()
+        tell_child(self)
         self._inbox: Inbox | None = None
         self._dispatcher: Dispatcher | None = None
         self._told: set[str] = set()
+
+    def after_fork(self) -> None:
+        """Have a lock that no thread of the parent holds."""
+        self._lock = threading.RLock()
 
     @property
     def inbox(self) -> Inbox:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from .environment import in_quotes, unread
 from .errors import ConfigurationError, SignatureMismatch, UnknownTenant
+from .forks import tell_child
 from .handlers import wait_for
 from .protocol import Signature
 from .secret_checks import Keys, keys_in
@@ -61,6 +62,11 @@ class Secrets:
         self.key = key
         self.fixed = fixed
         self._kept: OrderedDict[_Whose, _Kept] = OrderedDict()
+        self.after_fork()
+        tell_child(self)
+
+    def after_fork(self) -> None:
+        """Have a lock that no thread of the parent holds."""
         self._lock = threading.Lock()
 
     def of(self, tenant: str | None = None, endpoint_id: str | None = None) -> Keys:

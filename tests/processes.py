@@ -24,8 +24,9 @@ TYPES = ("sms.inbound.received", "contact.created", "sms.message.updated")
 
 #: An app that notes in a file, durably and in one write each, when its handler runs and
 #: when its success is recorded. With NOTES it also writes a row of its own for each event,
-#: on the connection of the inbox; with JOIN it does so by Flask-SQLAlchemy. Its clock can
-#: be set back from outside. With SECRETS its secrets are in that file.
+#: on the connection of the inbox, and holds it for HOLD seconds; with JOIN it writes the
+#: row by Flask-SQLAlchemy. Its clock can be set back from outside. With SECRETS its secrets
+#: are in that file.
 APP = """
 import asyncio, logging, os, socket, time
 from concurrent.futures import ThreadPoolExecutor
@@ -70,6 +71,7 @@ def handle(event):
     if "NOTES" in os.environ:
         row = {"note": event.id}
         event.connection.execute(sa.text("INSERT INTO notes VALUES (:note)"), row)
+        time.sleep(float(os.environ.get("HOLD", "0")))
     if "JOIN" in os.environ:
         event.join(db.session)
         db.session.add(Note(note=event.id))

@@ -109,6 +109,9 @@ def _inbox(runtime: Runtime) -> Iterator[Finding]:
     database = runtime.inbox.database
     version = database.init()
     yield Finding("inbox", "good", f"{database}, tables of version {version}.")
+    if found := database.readable_by_others():
+        text = f"Every user of this machine may read {' and '.join(found)}."
+        yield Finding("inbox", "look", text, f"chmod o-rwx {found[0]}*")
     times = []
     for _ in range(5):
         started = time.perf_counter()

@@ -8,6 +8,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
+from ..forks import tell_child
 from ..logs import log
 from . import servers
 
@@ -18,11 +19,16 @@ class StartsThreads(ABC):
     """Has some threads in each process that needs them: none survives a fork."""
 
     def __init__(self) -> None:
-        self._starting = threading.Lock()
+        self.after_fork()
+        tell_child(self)
         self._pid: int | None = None
         self._jobs: Mapping[str, Callable[[], None]] = {}
         self._threads: dict[str, threading.Thread] = {}
         self._ended = self._short_of_threads = False
+
+    def after_fork(self) -> None:
+        """Have a lock that no thread of the parent holds."""
+        self._starting = threading.Lock()
 
     def start(self) -> None:
         """Start the threads that are not there: at first all, later those that ended.

@@ -132,12 +132,19 @@ async def _awaited(awaitable: Awaitable[Any]) -> Any:
         _end_child_of(pid)
 
 
+_CAME_BACK = (
+    "The child process %d of a handler came back out of the handler. It ends here, and its"
+    " parent goes on. End a child with os._exit(), or use multiprocessing."
+)
+
+
 def _end_child_of(pid: int) -> None:
     """End this process if a handler forked it, and it comes back out of the handler.
 
     It must not live on as a second worker that has the parent's event and connections.
     """
     if os.getpid() != pid:
+        log(_logger, logging.ERROR, _CAME_BACK, os.getpid())
         with suppress(Exception):
             sys.stdout.flush()
             sys.stderr.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
@@ -22,6 +23,10 @@ class NotStorable(InboxUnavailable):
     """The database is there, and refuses a value."""
 
 
+class Locked(InboxUnavailable):
+    """Another process has the write lock for longer than a writer waits."""
+
+
 class LostConnection(InboxUnavailable):
     """The connection was lost before or while it was used."""
 
@@ -29,19 +34,20 @@ class LostConnection(InboxUnavailable):
 class SharedCommits:
     """Writes of many threads, in as few commits as come out.
 
-    One thread leads, and writes for all who wait; then one of those who came in the
-    meantime leads. A lone write waits for nothing.
+    One thread leads. Once its transaction has begun it writes for all who wait; then one of
+    those who came in the meantime leads. A lone write waits for nothing.
 
-    :param begin: a transaction, committed at the end of the ``with`` block.
+    :param begin: a transaction, committed at the end of the ``with`` block. It is called
+        with the time, by the monotonic clock, at which the one who leads came.
     :param again: another one, for writes that may be done twice: where the connection of
         the first was lost.
     """
 
     def __init__(
         self,
-        begin: Callable[[], AbstractContextManager[Connection]],
+        begin: Callable[[float], AbstractContextManager[Connection]],
         *,
-        again: Callable[[], AbstractContextManager[Connection]] | None = None,
+        again: Callable[[float], AbstractContextManager[Connection]] | None = None,
     ) -> None:
         self._begin = begin
         self._again = again or begin
@@ -63,7 +69,7 @@ class SharedCommits:
             if not mine.leads:
                 mine.turn.acquire()  # until it is written, or this thread is to lead
             if mine.leads:
-                self._write_batch()
+                self._write_batch(mine)
         except BaseException:  # a signal, while it waited
             self._withdraw(mine)
             raise
@@ -72,28 +78,31 @@ class SharedCommits:
                 self._let_another_lead()
         return mine.result()
 
-    def _write_batch(self) -> None:
-        with self._lock:
-            count = min(len(self._waiting), _LARGEST_BATCH)
-            batch = [self._waiting.popleft() for _ in range(count)]
+    def _write_batch(self, leader: _Write[Any, Any]) -> None:
+        batch: list[_Write[Any, Any]] = []
         try:
-            if not self._commit(batch) and len(batch) > 1:
+            if not self._commit(leader, batch) and len(batch) > 1:
                 # One of them has a value that cannot be stored: only that one shall fail.
                 for each in batch:
-                    self._commit([each])
+                    self._commit(leader, [each])
         finally:  # whatever happened, nobody is left waiting
             for each in batch:
                 each.turn.release()
 
-    def _commit(self, batch: list[_Write[Any, Any]]) -> bool:
-        """Write in one commit; ``False`` if the database refuses a value."""
+    def _commit(self, leader: _Write[Any, Any], batch: list[_Write[Any, Any]]) -> bool:
+        """Write in one commit; ``False`` if the database refuses a value.
+
+        :param batch: what is written. If it is empty, those who wait are put into it.
+        """
         error: InboxUnavailable | None = InboxUnavailable("The write was interrupted.")
         try:
             try:
-                with self._begin() as connection:
+                with self._begin(leader.arrival) as connection:
+                    self._take(batch)
                     _do_all(connection, batch)
             except LostConnection:
-                with self._again() as connection:
+                with self._again(leader.arrival) as connection:
+                    self._take(batch)
                     _do_all(connection, batch)
             error = None
         except InboxUnavailable as cause:
@@ -101,9 +110,19 @@ class SharedCommits:
         except Exception as cause:  # each driver has errors of its own for odd values
             error = NotStorable(f"It cannot be stored: {type(cause).__name__}.")
         finally:
+            # Who came later than the leader may still wait for a lock; not for an outage.
+            self._take(batch, 1 if isinstance(error, Locked) else _LARGEST_BATCH)
             for each in batch:
                 each.error = error
         return not isinstance(error, NotStorable)
+
+    def _take(self, batch: list[_Write[Any, Any]], most: int = _LARGEST_BATCH) -> None:
+        """Put those who wait into a batch that is empty; the one who leads is the first."""
+        if batch:
+            return
+        with self._lock:
+            count = min(len(self._waiting), most)
+            batch.extend(self._waiting.popleft() for _ in range(count))
 
     def _withdraw(self, write: _Write[Any, Any]) -> None:
         with self._lock, suppress(ValueError):  # it may be in a batch already
@@ -120,9 +139,10 @@ class SharedCommits:
 class _Write(Generic[A, T]):
     """A write that waits for its commit."""
 
-    __slots__ = ("error", "leads", "turn", "value", "what", "work")
+    __slots__ = ("arrival", "error", "leads", "turn", "value", "what", "work")
 
     def __init__(self, work: Callable[[Connection, list[A]], list[T]], what: A) -> None:
+        self.arrival = time.monotonic()
         self.work = work
         self.what = what
         self.value: T

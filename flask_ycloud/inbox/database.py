@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import logging
+import re
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterator
@@ -14,12 +15,16 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import InboxUnavailable
-from . import postgresql, sqlite
-from .commits import LostConnection, NotStorable, SharedCommits
-from .engine import same_database
+from ..forks import tell_child
+from ..logs import log
+from . import files, forking, postgresql, sqlite
+from .commits import Locked, LostConnection, NotStorable, SharedCommits
+from .engine import same_database, shown
 from .notifications import notifier_for
 from .tables import are_current, make_tables, schema
 from .transactions import Transaction, refuse_early_commits
+
+_logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -44,20 +49,23 @@ class Database:
             self._writing = engine.execution_options()
             self._single = engine
             event.listen(self._writing, "begin", sqlite.begin_immediate)
+            sqlite.prepare_for_forks(engine)
+            files.watch(engine, self._file_is_gone)
         else:
             # Whatever somebody else's engine is set to: claims count on it.
             self._writing = engine.execution_options(isolation_level="READ COMMITTED")
             self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
             postgresql.mind_the_loss(engine)
+            event.listen(engine, "connect", lambda driver, _: forking.note_socket(driver))
         refuse_early_commits(self._writing)
         self._start_afresh()
-        _databases.add(self)
+        tell_child(self)
         if owned:
             weakref.finalize(self, engine.dispose)
 
     def __str__(self) -> str:
-        """Where it is, without a password."""
-        return self._engine.url.render_as_string(hide_password=True)
+        """Driver, host, port and name of the database, and nothing else of its URL."""
+        return shown(self._engine)
 
     def is_in(self, engine: Engine) -> bool:
         """Whether an engine reaches the same tables, as far as its URL tells."""
@@ -184,15 +192,40 @@ class Database:
         """
         return Transaction(self._ready_to_use, self._writing, before_open)
 
+    def truncate_log(self) -> bool:
+        """Have what was deleted disappear from SQLite's write-ahead log, too.
+
+        :returns: whether it has; not if others read or wrote all the time. On PostgreSQL
+            there is nothing to do.
+        :raises InboxUnavailable: if the database cannot be reached.
+        """
+        return self.dialect != "sqlite" or self.read(sqlite.truncate_log)
+
+    def readable_by_others(self) -> list[str]:
+        """The files with events that every user of the machine may read."""
+        if self.dialect != "sqlite":
+            return []
+        return files.readable_by_others(self._engine.url.database or "")
+
     @contextmanager
-    def _begin(self) -> Iterator[Connection]:
+    def _begin(self, arrival: float) -> Iterator[Connection]:
         with (
+            sqlite.waiting_since(arrival),
             self._ready_to_use(),
             self._connected(self._writing) as connection,
             postgresql.answering(connection),
-            connection.begin(),
         ):
-            yield connection
+            with connection.begin():
+                yield connection
+            if (path := files.removed(connection)) is not None:
+                self._file_is_gone(path)
+                raise InboxUnavailable(f"{path} was removed or replaced during the write.")
+
+    def _file_is_gone(self, path: str) -> None:
+        if self._ready:  # once
+            message = "%s was removed or replaced while it was open. It is opened anew."
+            log(_logger, logging.ERROR, message, path)
+        self._ready = False
 
     @contextmanager
     def _autocommit(self) -> Iterator[Connection]:
@@ -204,7 +237,7 @@ class Database:
             yield connection
 
     @contextmanager
-    def _unpinged(self) -> Iterator[Connection]:
+    def _unpinged(self, _: float) -> Iterator[Connection]:
         """Like :meth:`_autocommit`, without a round trip to see that it is connected.
 
         :raises LostConnection: if it was not.
@@ -221,7 +254,7 @@ class Database:
                     raise
 
     @contextmanager
-    def _pinged(self) -> Iterator[Connection]:
+    def _pinged(self, _: float) -> Iterator[Connection]:
         with postgresql.pinging(True), self._autocommit() as connection:
             yield connection
 
@@ -232,7 +265,7 @@ class Database:
         """
         try:
             return engine.connect()
-        except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error):
+        except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error, InboxUnavailable):
             raise
         except Exception as error:
             # A TypeError for an option in the URL, or of SQLAlchemy for SQL_ASCII.
@@ -263,8 +296,6 @@ class Database:
             raise NotStorable(f"It cannot be stored: {type(error).__name__}.") from None
 
     def _make_ready(self) -> None:
-        if self.dialect == "sqlite":
-            sqlite.make_folder(self._engine.url)
         with self._connected(self._single) as connection:
             if self.dialect == "sqlite":
                 sqlite.check_durable(connection)
@@ -281,6 +312,9 @@ class Database:
     def _make_tables(self) -> int:
         with self._writing.begin() as connection:
             return make_tables(connection)
+
+
+_USER = re.compile(r'\b(user|role) "[^"]*"')
 
 
 def _cause(error: Exception) -> Any:
@@ -306,16 +340,6 @@ def _unavailable(error: Exception) -> InboxUnavailable:
         return NotStorable(f"The inbox's database failed: {detail}.")
     first, *_ = str(cause).strip().splitlines() or [""]
     kind = f"{type(cause).__name__}{f' {state}' if state else ''}"
-    return InboxUnavailable(f"The inbox's database failed: {first.rstrip('.')} ({kind}).")
-
-
-_databases: weakref.WeakSet[Database] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for each in list(_databases):
-        each.after_fork()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch  (Windows has no fork)
-    os.register_at_fork(after_in_child=_after_fork)
+    text = _USER.sub(r"\1 …", first.rstrip("."))
+    error_of = Locked if ours and "locked" in text else InboxUnavailable
+    return error_of(f"The inbox's database failed: {text} ({kind}).")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,16 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from ..errors import ConfigurationError
 from . import postgresql, sqlite
+
+_LOG = "ycloud"
+
+
+def _is_no_row(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
+
+
+# SQLAlchemy logs the rows that it fetches, at DEBUG.
+logging.getLogger(f"sqlalchemy.engine.Engine.{_LOG}").addFilter(_is_no_row)
 
 
 def open_engine(where: str | URL | Engine, folder: str | Path = ".") -> Engine:
@@ -47,6 +59,28 @@ def same_database(one: Engine, other: Engine) -> bool:
     return one is other or _place(one.url) == _place(other.url)
 
 
+def shown(engine: Engine) -> str:
+    """Where a database is: driver, host, port and name. An SQLite file has its path.
+
+    The rest of a URL may be secret, wherever it stands in it.
+    """
+    url = engine.url
+    if url.get_backend_name() == "sqlite":
+        path, *_ = (url.database or "").partition("?")
+        return f"{url.drivername}:///{path}"
+    database = url.database or _in_query(url, "dbname")
+    if re.search(r"=|://", database):  # libpq takes a whole URL there, too
+        database = "…"
+    host = url.host or _in_query(url, "host") or _in_query(url, "hostaddr")
+    port = str(url.port or _in_query(url, "port"))
+    return f"{url.drivername}://{host}{port and ':'}{port}/{database}"
+
+
+def _in_query(url: URL, name: str) -> str:
+    found = url.query.get(name, "")
+    return found if isinstance(found, str) else ",".join(found)
+
+
 def _place(url: URL) -> tuple[Any, ...]:
     if url.get_backend_name() == "sqlite":
         return (os.path.realpath(url.database or ""),)
@@ -57,7 +91,8 @@ def _place(url: URL) -> tuple[Any, ...]:
 
 def _made(url: URL, folder: str | Path) -> Engine:
     _check(url)
-    options: dict[str, Any] = {"hide_parameters": True}  # errors must not show a body
+    # Errors and logs must not show a body.
+    options: dict[str, Any] = {"hide_parameters": True, "logging_name": _LOG}
     if url.get_backend_name() == "sqlite":
         # What is absolute already stays as it is.
         url = url.set(database=str(Path(folder) / (url.database or "")))

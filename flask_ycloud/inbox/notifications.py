@@ -129,6 +129,8 @@ class PipeNotifier:
                 ready = selector.select(seconds)
                 if ready:
                     os.read(reader, _MANY)
+                elif not pipe.exists():
+                    raise InboxUnavailable(f"{pipe} was removed.")
                 yield bool(ready)
         finally:
             selector.close()

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..errors import YCloudError
+from ..forks import tell_child
 from .queries import INSERTS
 from .store import Inbox
 from .tables import rejections
@@ -33,6 +34,11 @@ class Rejections:
 
     def __init__(self, inbox: Callable[[], Inbox]) -> None:
         self._inbox = inbox
+        self.after_fork()
+        tell_child(self)
+
+    def after_fork(self) -> None:
+        """Leave what the parent has counted to the parent."""
         self._lock = threading.Lock()
         self._counts: Counter[tuple[str, str]] = Counter()
         self._timer: threading.Timer | None = None

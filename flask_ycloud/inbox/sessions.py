@@ -12,7 +12,7 @@ from sqlalchemy.exc import UnboundExecutionError
 from sqlalchemy.orm import Session, scoped_session
 
 from ..errors import ConfigurationError
-from .engine import same_database
+from .engine import same_database, shown
 
 AnySession = Session | scoped_session[Any]
 
@@ -126,14 +126,10 @@ def _check_fresh(session: Session) -> None:
 
 def _check_database(bind: Engine | Connection, engine: Engine) -> None:
     if not same_database(bind.engine, engine):
-        theirs, ours = map(_shown, (bind.engine, engine))
+        theirs, ours = map(shown, (bind.engine, engine))
         raise ConfigurationError(
             f"event.join: the session's database is {theirs}, and the inbox is in {ours}."
             " Only what is in one database is committed together. Put the inbox there:"
             ' app.config["YCLOUD_INBOX_URL"] = lambda: db.engine. For a further database'
             " use a session of its own."
         )
-
-
-def _shown(engine: Engine) -> str:
-    return engine.url.render_as_string(hide_password=True)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.engine import Connection, Engine
 
 from ..errors import InboxUnavailable
+from . import files, forking
 
-#: Seconds that a writer waits for the lock. A delivery may wait for a commit before its
-#: own, and YCloud recommends an answer within six.
+#: Seconds that a writer waits for the lock, from when it comes. YCloud recommends an answer
+#: within six.
 LOCK_SECONDS = 2.0
 _STEP_SECONDS = 0.001
 _BUSY_SECONDS = 5
@@ -22,20 +25,28 @@ _BUSY = "ycloud_busy_milliseconds"
 
 
 def prepare(engine: Engine) -> None:
-    """Have each connection of an engine of ours commit durably."""
+    """Have each connection of an engine of ours commit durably, to a file of ours alone."""
+
+    def connects(*_: Any) -> None:
+        files.make_file(engine.url)
+
+    event.listen(engine, "do_connect", connects)
     event.listen(engine, "connect", _make_durable)
 
 
-def make_folder(url: URL) -> None:
-    """Make the folder of the file, if it is not there.
+def prepare_for_forks(engine: Engine) -> None:
+    """Have each connection closed in a child process, whoever made the engine."""
 
-    :raises InboxUnavailable: if it cannot be made.
-    """
-    folder = Path(url.database or "").parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InboxUnavailable(f"{folder}: {error.strerror}.") from None
+    def connects(_: Any, __: Any, ___: Any, options: dict[str, Any]) -> None:
+        options.setdefault("factory", forking.SQLiteConnection)
+
+    def connected(connection: Any, _: Any) -> None:
+        # Else a large transaction would be in the file before its commit.
+        connection.execute("PRAGMA cache_spill = OFF").close()
+
+    if engine.dialect.driver == "pysqlite":
+        event.listen(engine, "do_connect", connects)
+        event.listen(engine, "connect", connected)
 
 
 def check_durable(connection: Connection) -> None:
@@ -48,6 +59,22 @@ def check_durable(connection: Connection) -> None:
             "The engine in YCLOUD_INBOX_URL commits with PRAGMA synchronous below FULL,"
             " so that power loss could lose what was acknowledged. Set it to FULL."
         )
+
+
+_this_thread = threading.local()
+
+
+@contextmanager
+def waiting_since(arrival: float) -> Iterator[None]:
+    """Wait for the lock no longer than from then on, in a ``with`` block.
+
+    :param arrival: by the monotonic clock.
+    """
+    _this_thread.arrival = arrival
+    try:
+        yield
+    finally:
+        _this_thread.arrival = None
 
 
 def begin_immediate(connection: Connection) -> None:
@@ -65,10 +92,34 @@ def begin_immediate(connection: Connection) -> None:
     if before is None:
         ((before,),) = driver.execute("PRAGMA busy_timeout").fetchall()
         connection.info[_BUSY] = before
-    until = time.monotonic() + LOCK_SECONDS
+    arrival = getattr(_this_thread, "arrival", None)
+    until = (time.monotonic() if arrival is None else arrival) + LOCK_SECONDS
     driver.execute("PRAGMA busy_timeout = 0").close()
     try:
         while not _has_begun(driver, last=time.monotonic() >= until):
+            time.sleep(_STEP_SECONDS)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {before}").close()
+
+
+def truncate_log(connection: Connection, *, seconds: float = LOCK_SECONDS) -> bool:
+    """Move the write-ahead log into the file, and empty it.
+
+    What was deleted is then in neither. Most is moved while others write; to empty the log
+    takes a moment in which nobody reads or writes, which is looked for in small steps.
+
+    :returns: whether it is empty.
+    """
+    driver: Any = connection.connection.driver_connection
+    ((before,),) = driver.execute("PRAGMA busy_timeout").fetchall()
+    until = time.monotonic() + seconds
+    driver.execute("PRAGMA busy_timeout = 0").close()
+    try:
+        while True:
+            for how in ("PASSIVE", "TRUNCATE"):
+                ((busy, *_),) = driver.execute(f"PRAGMA wal_checkpoint({how})").fetchall()
+            if not busy or time.monotonic() >= until:
+                return not busy
             time.sleep(_STEP_SECONDS)
     finally:
         driver.execute(f"PRAGMA busy_timeout = {before}").close()
@@ -90,6 +141,7 @@ def _make_durable(connection: Any, _: Any) -> None:
     for pragma in (
         "synchronous = FULL",
         "fullfsync = ON",  # macOS: its fsync alone stops at the drive's cache
+        "secure_delete = ON",  # what was deleted is overwritten
         f"busy_timeout = {_BUSY_SECONDS * 1000}",
     ):
         connection.execute(f"PRAGMA {pragma}").close()

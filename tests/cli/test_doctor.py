@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,8 +133,25 @@ def test_an_inbox_that_is_away(make_app: MakeApp) -> None:
 def test_no_password_is_shown(make_app: MakeApp, postgresql_url: str) -> None:
     url = postgresql_url.replace("postgres@", "postgres:hunter2@")
     output = call(make_app(YCLOUD_INBOX_URL=url), "doctor").output
-    assert "postgres:***@127.0.0.1" in output
+    assert "postgresql+psycopg://127.0.0.1/test, tables of version" in output
     assert "hunter2" not in output
+    assert "search_path" not in output
+
+
+def test_a_file_that_every_user_of_the_machine_may_read(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    file = tmp_path / "inbox.db"
+    app = make_app(YCLOUD_INBOX_URL=f"sqlite:///{file}", YCLOUD_DISPATCH="manual")
+    deliver(app, body_of())
+    assert levels(app, "inbox") == ["good", "good"]
+    file.chmod(0o644)
+    for each in ("-wal", "-shm"):
+        Path(f"{file}{each}").chmod(0o640)
+    (level, text, remedy) = findings(app)["inbox"][1]
+    assert level == "look"
+    assert text == f"Every user of this machine may read {file}."
+    assert remedy == f"chmod o-rwx {file}*"
 
 
 def test_a_slow_write(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

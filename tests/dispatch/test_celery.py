@@ -13,7 +13,7 @@ from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp, needs
 from ..processes import Sender, bodies, post
-from ..support import body_of, eventually, id_of
+from ..support import body_of, deliver, eventually, id_of
 from .support import assert_kept, sweep_now
 
 
@@ -25,6 +25,18 @@ def test_without_a_celery_the_error_shows_what_to_add(make_app: MakeApp) -> None
         _ = runtime_of(app).dispatcher
     app.extensions["celery"] = object()
     runtime_of(app).dispatcher.stop()
+
+
+def test_without_a_celery_no_page_fails_and_no_delivery_is_acknowledged(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app(YCLOUD_DISPATCH="celery", TESTING=False)
+    app.add_url_rule("/", view_func=lambda: "home")
+    assert [app.test_client().get("/").status_code for _ in range(2)] == [200, 200]
+    (record,) = caplog.records
+    assert "YCLOUD_DISPATCH is 'celery', and the app has no Celery" in record.getMessage()
+    assert deliver(app, body_of()).status_code == 503
+    app.extensions["celery"] = object()  # for the end of the test
 
 
 def test_without_the_package_the_error_says_what_to_install(

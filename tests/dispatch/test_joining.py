@@ -419,7 +419,7 @@ def refusal(shop: Shop, join: Callable[[Event[Any]], None]) -> str:
 def test_another_database_is_refused(shop: Shop) -> None:
     other = sa.create_engine("postgresql+psycopg://someone:secret@elsewhere/shop")
     told = refusal(shop, lambda event: event.join(Session(other)))
-    assert "postgresql+psycopg://someone:***@elsewhere/shop, and the inbox is in" in told
+    assert "postgresql+psycopg://elsewhere/shop, and the inbox is in" in told
     assert 'app.config["YCLOUD_INBOX_URL"] = lambda: db.engine' in told
 
 

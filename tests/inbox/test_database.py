@@ -14,7 +14,6 @@ from sqlalchemy.engine import Connection
 
 from flask_ycloud import InboxUnavailable
 from flask_ycloud.inbox import Database, open_engine
-from flask_ycloud.inbox.database import _after_fork
 from flask_ycloud.inbox.tables import SCHEMA_VERSION, make_tables, schema
 
 from .support import add, count, versions
@@ -178,15 +177,12 @@ def test_a_forked_child_has_connections_and_locks_of_its_own(database: Database)
     assert set(versions) == {SCHEMA_VERSION, 1000, 1005}
 
 
-def test_after_a_fork_everything_is_new(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the child does, where coverage sees it; of this database alone."""
-    monkeypatch.setattr("flask_ycloud.inbox.database._databases", {database})
+def test_after_a_fork_everything_is_new(database: Database) -> None:
+    """What the child does, where coverage sees it."""
     database.write(add)
     database._engine.dispose()
     lock = database._shared._lock
     lock.acquire()
-    _after_fork()
+    database.after_fork()
     assert database._shared._lock is not lock
     assert database.write(lambda tx: add(tx, 5)) == 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import sys
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from flask_ycloud import ConfigurationError, InboxUnavailable
-from flask_ycloud.inbox import Database, open_engine
+from flask_ycloud.inbox import Database, Inbox, open_engine
+from flask_ycloud.inbox.engine import shown
 
-from .support import add, count
+from .support import accept, add, count
 
 POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1/test"
 
@@ -63,11 +65,14 @@ def test_a_missing_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
 
 def test_sqlite_commits_reach_the_disk(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path}/a.db")
+    Database(engine)
     with engine.connect() as connection:
         for pragma, value in (
             ("journal_mode", "wal"),
             ("synchronous", 2),
             ("fullfsync", 1),
+            ("secure_delete", 1),
+            ("cache_spill", 0),
         ):
             assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
     engine.dispose()
@@ -96,13 +101,6 @@ def test_who_opens_sqlite_while_another_makes_it_waits(
     with pytest.raises(InboxUnavailable, match="locked"):
         database.read(count)
     other.close()
-
-
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    database = Database(open_engine("sqlite:///a/b.db", tmp_path / "file"), owned=True)
-    with pytest.raises(InboxUnavailable, match=r"file/a: Not a directory"):
-        database.read(count)
 
 
 def test_an_engine_that_does_not_sync_is_refused(tmp_path: Path) -> None:
@@ -141,3 +139,53 @@ def test_connections_that_broke_while_they_were_idle_are_replaced(
     monkeypatch.setattr("flask_ycloud.inbox.postgresql._IDLE_SECONDS", 0)
     assert database.write(lambda tx: add(tx, 5)) == 5
     assert len(pings) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("//me:hunter2@h:1/d", "//h:1/d"),
+        ("//h/d?user=me&password=hunter2&sslpassword=hunter2", "//h/d"),
+        ("//me@/d?host=/var/run/postgresql", "///var/run/postgresql/d"),
+        ("//me@/d?host=a:5&host=b:6&passfile=hunter2", "//a:5,b:6/d"),
+        ("///?hostaddr=127.0.0.1&dbname=d", "//127.0.0.1/d"),
+        ("///?dbname=postgresql://me:hunter2@h/d", "///…"),
+        ("//h/dbname%3Dd%20password%3Dhunter2", "//h/…"),
+    ],
+)
+@pytest.mark.parametrize("made", [open_engine, sa.create_engine])
+def test_what_is_shown_of_a_database(url: str, text: str, made: Any) -> None:
+    driver = "postgresql+psycopg:"
+    assert shown(made(driver + url)) == driver + text
+    assert str(Database(made(driver + url))) == driver + text
+
+
+def test_what_is_shown_of_a_file() -> None:
+    assert shown(open_engine("sqlite:////srv/a=b.db")) == "sqlite:////srv/a=b.db"
+    engine = sa.create_engine("sqlite:////srv/a.db%3Fkey=hunter2?timeout=3")
+    assert shown(engine) == "sqlite:////srv/a.db"
+
+
+def test_an_error_shows_no_user() -> None:
+    url = "postgresql+psycopg://mallory:hunter2@127.0.0.1/test"
+    database = Database(open_engine(url), owned=True)
+    with pytest.raises(InboxUnavailable, match=r"(role|user) …") as caught:
+        database.init()
+    assert "mallory" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
+def test_the_log_of_sqlalchemy_shows_no_body(
+    inbox: Inbox, caplog: pytest.LogCaptureFixture, level: int
+) -> None:
+    caplog.set_level(level, logger="sqlalchemy.engine")
+    caplog.set_level(level, logger="sqlalchemy")
+    accept(inbox)
+    found = inbox.get("evt_1")
+    assert found is not None
+    assert found.body == b'{"a": 1}'
+    assert [each.id for each in inbox.list()] == ["evt_1"]
+    assert "SELECT" in caplog.text, "statements are shown"
+    assert '"a": 1' not in caplog.text
+    assert "evt_1" not in caplog.text

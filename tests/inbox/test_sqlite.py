@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +16,7 @@ from flask_ycloud import InboxUnavailable
 from flask_ycloud.inbox import Database, Inbox, open_engine
 from flask_ycloud.inbox import sqlite as room
 
-from .support import accept, claim
+from .support import accept, add, claim
 
 
 @pytest.fixture
@@ -33,7 +35,9 @@ def inbox(file: Path) -> Iterator[Inbox]:
 @pytest.fixture
 def other(inbox: Inbox, file: Path) -> Iterator[sqlite3.Connection]:
     """Another process that holds the write lock."""
-    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+    with closing(
+        sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    ) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield connection
 
@@ -102,3 +106,73 @@ def test_tables_that_are_gone_are_made_again(inbox: Inbox) -> None:
     with pytest.raises(InboxUnavailable, match="no such table: ycloud_events"):
         accept(inbox)
     assert accept(inbox) == "accepted"
+
+
+def test_the_503_comes_in_time_from_the_arrival_on(
+    inbox: Inbox, other: sqlite3.Connection
+) -> None:
+    """Whatever waits before it: sixteen deliveries, one each tenth of a second."""
+    took: list[float] = []
+
+    def deliver(number: int) -> None:
+        started = time.monotonic()
+        with pytest.raises(InboxUnavailable, match="database is locked"):
+            accept(inbox, f"evt_{number}")
+        took.append(time.monotonic() - started)
+
+    threads = [threading.Thread(target=deliver, args=(n,)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.1)  # how they arrive
+    for thread in threads:
+        thread.join()
+    assert min(took) >= room.LOCK_SECONDS
+    assert max(took) < room.LOCK_SECONDS + 0.7
+
+
+def test_who_comes_later_still_gets_the_lock(
+    inbox: Inbox, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not fail with the one that waited before it."""
+    monkeypatch.setattr(room, "LOCK_SECONDS", 1.0)
+    statuses: list[str] = []
+    late = threading.Thread(target=lambda: statuses.append(accept(inbox, "evt_late")))
+    threading.Timer(0.5, late.start).start()
+    with pytest.raises(InboxUnavailable, match="database is locked"):
+        accept(inbox)
+    other.rollback()
+    late.join()
+    assert statuses == ["accepted"]
+
+
+def test_what_was_deleted_is_in_no_file(inbox: Inbox, file: Path) -> None:
+    inbox.accept("evt_1", b"+447901614024", endpoint="ycloud", event_type="x", names=())
+    inbox.database.write(lambda tx: tx.exec_driver_sql("DELETE FROM ycloud_events"))
+    log = file.with_name("inbox.db-wal")
+    assert b"447901614024" in log.read_bytes()
+    assert inbox.database.truncate_log()
+    assert log.stat().st_size == 0
+    assert b"447901614024" not in file.read_bytes()
+    assert accept(inbox) == "accepted"
+
+
+def test_a_log_that_others_use_is_emptied_in_a_moment_without_them(
+    inbox: Inbox, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept_later = threading.Timer(0.1, other.rollback)
+    accept_later.start()
+    assert inbox.database.truncate_log()
+    accept_later.join()
+    accept(inbox)
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(room.truncate_log, "__kwdefaults__", {"seconds": 0.05})
+    assert not inbox.database.truncate_log()
+    other.rollback()
+
+
+def test_the_log_of_postgresql_is_its_own(postgresql_url: str) -> None:
+    database = Database(open_engine(postgresql_url), owned=True)
+    assert database.truncate_log()
+    assert database.readable_by_others() == []
+    database.write(add)
+    database._engine.dispose()

@@ -1,0 +1,96 @@
+"""The SQLite file: nobody else may read it, and it must stay where it is."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from ..errors import InboxUnavailable
+
+_OPENED = "ycloud_file"
+
+
+class _File(NamedTuple):
+    """Which file a connection has opened. The same path may be another file later."""
+
+    path: str
+    inode: tuple[int, int] | None
+
+    @property
+    def is_there(self) -> bool:
+        return self.inode is None or _inode(self.path) == self.inode
+
+
+def make_file(url: URL) -> None:
+    """Make the file and its folder if they are not there, for this user only.
+
+    SQLite gives the files beside it the same permissions. What is there stays as it is.
+
+    :raises InboxUnavailable: if it cannot be made.
+    """
+    file = Path(url.database or "")
+    if url.query.get("uri"):
+        return  # SQLite makes it
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InboxUnavailable(f"{file.parent}: {error.strerror}.") from None
+    try:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise InboxUnavailable(f"{file}: {error.strerror}.") from None
+
+
+def watch(engine: Engine, replaced: Callable[[str], None]) -> None:
+    """Open the file again if it was removed or replaced, wherever a connection is taken.
+
+    :param replaced: called with its path.
+    """
+
+    def connected(connection: Any, record: ConnectionPoolEntry) -> None:
+        ((_, _, path), *_) = connection.execute("PRAGMA database_list").fetchall()
+        record.info[_OPENED] = _File(path, _inode(path))
+
+    def goes_out(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+        file = record.info.get(_OPENED)
+        if file is not None and not file.is_there:
+            replaced(file.path)
+            raise InvalidatePoolError  # another connection opens what is there now
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "checkout", goes_out)
+
+
+def removed(connection: Connection) -> str | None:
+    """The path of the file of a connection, if that file is not there any more."""
+    file = connection.info.get(_OPENED)
+    return None if file is None or file.is_there else file.path
+
+
+def readable_by_others(path: str) -> list[str]:
+    """Which of the files with events every user of the machine may read."""
+    found = []
+    for each in (path, f"{path}-wal"):
+        with suppress(OSError):
+            if os.stat(each).st_mode & stat.S_IROTH:
+                found.append(each)
+    return found
+
+
+def _inode(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,210 @@
+"""Connections when the process forks: the child has nothing of the parent's.
+
+SQLite notes in the process who holds which lock, and which file is open. A fork copies the
+notes and not the locks. So no thread is inside of SQLite while the process forks, and the
+child closes what it has inherited: then SQLite there knows of no open file.
+
+If a transaction is open, the parent's threads wait until that is done. To undo the
+transaction, the child compares with memory that both share, and it would change that memory
+if the parent had written meanwhile.
+
+A socket would be shared. The child has ``/dev/null`` in its place, so that nothing it does
+reaches the parent's server, and the server notices the end of the parent.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+#: Seconds that a fork waits for what other threads do in SQLite just now. A connection
+#: that is in use for longer stays as it is, and the child does not use it.
+FORK_SECONDS = 2.5
+_STEP_SECONDS = 0.0002
+
+_entrance = threading.RLock()  # a fork holds it, so that no thread enters SQLite
+_inside: dict[int, sqlite3.Connection] = {}  # by thread
+_connections: weakref.WeakSet[SQLiteConnection] = weakref.WeakSet()
+_sockets: weakref.WeakSet[Any] = weakref.WeakSet()
+_abandoned: list[sqlite3.Connection] = []  # not even a collector may close them
+
+
+def _in_sqlite(
+    thing: Any, connection: sqlite3.Connection, call: Callable[..., Any], *args: Any
+) -> Any:
+    """Call something of SQLite's, not while the process forks."""
+    me = threading.get_ident()
+    if me in _inside:  # SQLite has called a function of ours
+        return call(thing, *args)
+    try:
+        with _entrance:
+            _inside[me] = connection
+        return call(thing, *args)
+    finally:
+        _inside.pop(me, None)
+
+
+class Cursor(sqlite3.Cursor):
+    """A cursor that no fork finds at work."""
+
+    def execute(self, *args: Any) -> Any:
+        return _in_sqlite(self, self.connection, sqlite3.Cursor.execute, *args)
+
+    def executemany(self, *args: Any) -> Any:
+        return _in_sqlite(self, self.connection, sqlite3.Cursor.executemany, *args)
+
+    def fetchone(self) -> Any:
+        return _in_sqlite(self, self.connection, sqlite3.Cursor.fetchone)
+
+    def fetchmany(self, size: int | None = None) -> Any:
+        count = self.arraysize if size is None else size
+        return _in_sqlite(self, self.connection, sqlite3.Cursor.fetchmany, count)
+
+    def fetchall(self) -> Any:
+        return _in_sqlite(self, self.connection, sqlite3.Cursor.fetchall)
+
+    def close(self) -> None:
+        _in_sqlite(self, self.connection, sqlite3.Cursor.close)
+
+
+class SQLiteConnection(sqlite3.Connection):
+    """A connection that no fork finds at work, and that a child closes."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        opened = lambda self: sqlite3.Connection.__init__(self, *args, **kwargs)  # noqa: E731
+        _in_sqlite(self, self, opened)
+        self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
+        _connections.add(self)
+
+    def cursor(self, factory: Any = Cursor) -> Any:
+        cursor = super().cursor(factory)
+        self._cursors.add(cursor)
+        return cursor
+
+    def execute(self, *args: Any) -> Any:
+        return self.cursor().execute(*args)
+
+    def commit(self) -> None:
+        _in_sqlite(self, self, sqlite3.Connection.commit)
+
+    def rollback(self) -> None:
+        _in_sqlite(self, self, sqlite3.Connection.rollback)
+
+    def close(self) -> None:
+        _in_sqlite(self, self, sqlite3.Connection.close)
+
+    def close_in_child(self) -> None:
+        """Close it, and before that its cursors, which would keep it open.
+
+        :raises sqlite3.Error: if it is closed already.
+        """
+        for each in list(self._cursors):
+            sqlite3.Cursor.close(each)
+        sqlite3.Connection.close(self)
+
+
+def note_socket(connection: Any) -> None:
+    """Know a driver's connection over a socket."""
+    if hasattr(connection, "fileno"):
+        _sockets.add(connection)
+
+
+class _Handshake:
+    """The parent waits until the child has closed what it has inherited."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        self._until = time.monotonic() + FORK_SECONDS
+
+    def wait(self) -> None:
+        """For the child, which may have ended."""
+        os.close(self._write)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._read, selectors.EVENT_READ)
+            selector.select(max(0.0, self._until - time.monotonic()))
+        os.close(self._read)
+
+    def in_time(self) -> bool:
+        """Whether the parent still waits, and will for a while."""
+        return time.monotonic() < self._until - FORK_SECONDS / 2
+
+    def done(self) -> None:
+        """Let the parent go on."""
+        os.close(self._read)
+        os.close(self._write)
+
+
+_handshake: _Handshake | None = None
+
+
+def _others() -> list[sqlite3.Connection]:
+    me = threading.get_ident()
+    return [each for thread, each in list(_inside.items()) if thread != me]
+
+
+def _has_transaction(connection: sqlite3.Connection) -> bool:
+    try:
+        return connection.in_transaction
+    except sqlite3.Error:  # it is closed
+        return False
+
+
+def _before_fork() -> None:
+    global _handshake
+    _entrance.acquire()
+    until = time.monotonic() + FORK_SECONDS
+    while _others() and time.monotonic() < until:
+        time.sleep(_STEP_SECONDS)
+    if any(map(_has_transaction, list(_connections))):
+        _handshake = _Handshake()
+
+
+def _after_in_parent() -> None:
+    global _handshake
+    if _handshake is not None:
+        _handshake.wait()
+        _handshake = None
+    _entrance.release()
+
+
+def _after_in_child() -> None:
+    global _entrance, _handshake
+    _entrance = threading.RLock()
+    _abandoned.extend(_others())
+    _inside.clear()
+    for each in list(_connections):
+        late = _handshake is not None and not _handshake.in_time()
+        if late or any(each is other for other in _abandoned):
+            _abandoned.append(each)
+            continue
+        with suppress(sqlite3.Error):
+            each.close_in_child()
+    _connections.clear()
+    _leave_sockets()
+    if _handshake is not None:
+        _handshake.done()
+        _handshake = None
+
+
+def _leave_sockets() -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for each in list(_sockets):
+        with suppress(Exception):  # it is closed, which each driver says in its own way
+            os.dup2(nowhere, each.fileno(), inheritable=False)
+    os.close(nowhere)
+    _sockets.clear()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch  (Windows has no fork)
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_in_parent,
+        after_in_child=_after_in_child,
+    )
