@@ -13,6 +13,7 @@ from ..errors import YCloudError
 from ..handlers import types_handled
 from ..runtime import runtime_of
 from .group import ycloud_cli
+from .output import echo
 
 _NO_HANDLERS = """\
 This process has no handlers, so every event would end unhandled. Import the module with
@@ -30,16 +31,16 @@ def worker(threads: int | None, once: bool) -> None:
         raise click.ClickException(_NO_HANDLERS.format(module=current_app.import_name))
     working = WorkerDispatcher(runtime, threads=threads or runtime.settings.worker_threads)
     if once:
-        click.echo(f"Handled {working.drain()} events.")
+        echo(f"Handled {working.drain()} events.")
         return
     stop = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stop.set())
     working.start()
-    click.echo("Handling events. Ctrl-C ends it.")
+    echo("Handling events. Ctrl-C ends it.")
     while not stop.wait(1.0):
         working.start()  # threads that ended are replaced
-    click.echo("Ending; handlers that run may finish.")
+    echo("Ending; handlers that run may finish.")
     working.stop()
 
 
@@ -47,7 +48,7 @@ def worker(threads: int | None, once: bool) -> None:
 def sweep() -> None:
     """Send again the tasks of events that are overdue: for Celery and other queues."""
     try:
-        click.echo(f"Sent {tasks.sweep()} tasks.")
+        echo(f"Sent {tasks.sweep()} tasks.")
     except YCloudError:
         raise
     except Exception as error:  # each task queue has errors of its own
