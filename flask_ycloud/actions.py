@@ -43,7 +43,7 @@ def log_action(
     known = len(named) + sum(1 for _ in each)
     count = known if count is None else count
     who = visible(who, keep="")[:_LONGEST_NAME] or "somebody"
-    told = {name: value for name, value in more.items() if value not in (None, False, "")}
+    told = {name: value for name, value in more.items() if not _says_nothing(value)}
     how = "".join(
         f", {name} {visible(str(value), keep='')}" for name, value in told.items()
     )
@@ -61,6 +61,10 @@ def os_user() -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # it has a number only, as in a container
         return "the operating system's user"
+
+
+def _says_nothing(value: object) -> bool:
+    return value is None or value is False or value == ""
 
 
 def _text_of(identity: Identity) -> str:

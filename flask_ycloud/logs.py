@@ -33,6 +33,7 @@ class _Kind:
     logged_at: float
     clock: str
     left_out: int = 0
+    timer: threading.Timer | None = None
 
 
 class LogLimit:
@@ -41,59 +42,60 @@ class LogLimit:
     The first is logged at once. Those that follow too soon are counted, and a timer logs
     their number. So the last ones of a flood are in the log, too.
 
-    :param seconds: how long no other line of that kind is logged.
     :param clock: seconds that only grow.
     """
 
-    def __init__(
-        self, seconds: float = 1.0, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._seconds = seconds
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._kinds: dict[Hashable, _Kind] = {}
 
-    def log(self, kind: Hashable, write: Callable[[str], None]) -> None:
+    def log(
+        self, kind: Hashable, write: Callable[[str], None], seconds: float = 1.0
+    ) -> None:
         """Log one, or count it.
 
         :param kind: what it is about; there must be a bounded number of kinds.
         :param write: logs it. It is called with a text for the end of the line, which says
             how many were left out, or is empty.
+        :param seconds: how long no other line of that kind is logged.
         """
         now = self._clock()
         with self._lock:
             known = self._kinds.get(kind)
-            if known is not None and now - known.logged_at < self._seconds:
+            if known is not None and now - known.logged_at < seconds:
                 known.left_out += 1
-                if known.left_out == 1:
-                    self._start_timer(known.logged_at + self._seconds - now, kind, write)
+                if known.timer is None:
+                    args = known, kind, write
+                    wait = known.logged_at + seconds - now
+                    known.timer = threading.Timer(wait, self._log_left_out, args)
+                    known.timer.daemon = True
+                    known.timer.start()
                 return
-            # What a timer did not come to log, as in a process that was forked meanwhile.
-            end = self._end_of_line(known)
-            self._kinds[kind] = _Kind(now, _time_of_day())
-        write(end)
+        self._write(kind, write)
 
-    def _start_timer(
-        self, seconds: float, kind: Hashable, write: Callable[[str], None]
-    ) -> None:
-        timer = threading.Timer(seconds, self._log_left_out, (kind, write))
-        timer.daemon = True
-        timer.start()
-
-    def _log_left_out(self, kind: Hashable, write: Callable[[str], None]) -> None:
+    def flush(self) -> None:
+        """Log now how many were left out."""
         with self._lock:
-            end = self._end_of_line(self._kinds[kind])
-            if end:
-                self._kinds[kind] = _Kind(self._clock(), _time_of_day())
-        if end:
-            write(end)
+            timers = [each.timer for each in self._kinds.values() if each.timer]
+        for each in timers:
+            each.cancel()
+            each.function(*each.args)
 
-    def _end_of_line(self, known: _Kind | None) -> str:
-        if known is None or not known.left_out:
-            return ""
-        return f" … and {known.left_out:,} more since {known.clock}"
+    def _log_left_out(
+        self, known: _Kind, kind: Hashable, write: Callable[[str], None]
+    ) -> None:
+        with self._lock:
+            is_late = self._kinds[kind] is not known  # another thread was a bit quicker
+        if not is_late:
+            self._write(kind, write)
 
-
-def _time_of_day() -> str:
-    """As the log has it, unless it was set up otherwise."""
-    return time.strftime("%H:%M:%S")
+    def _write(self, kind: Hashable, write: Callable[[str], None]) -> None:
+        """Log a line, with the number of those before it that were left out."""
+        with self._lock:
+            known = self._kinds.get(kind)
+            # A forked process has the count of the one before, and not its timer.
+            self._kinds[kind] = _Kind(self._clock(), time.strftime("%H:%M:%S"))
+        left_out = known.left_out if known is not None else 0
+        since = known.clock if known is not None else ""
+        write(f" … and {left_out:,} more since {since}" if left_out else "")

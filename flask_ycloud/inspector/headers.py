@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, request, url_for
+from flask import Response, request
 
 from .tokens import keep_csrf_token
 
@@ -24,5 +24,5 @@ def secure(response: Response) -> Response:
     response.headers.update(_HEADERS)
     if request.endpoint != f"{request.blueprint}.static":
         response.headers["Cache-Control"] = "no-store"
-    keep_csrf_token(response, url_for(".events"))
+    keep_csrf_token(response)
     return response

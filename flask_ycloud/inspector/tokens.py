@@ -6,7 +6,7 @@ import hmac
 import secrets
 from typing import Any
 
-from flask import Flask, Response, abort, current_app, request
+from flask import Flask, Response, abort, current_app, request, url_for
 from itsdangerous import BadData, Signer, URLSafeSerializer
 
 from ..runtime import runtime_of
@@ -31,8 +31,8 @@ def csrf_token() -> str:
 
 
 def check_csrf_token() -> None:
-    """Refuse a POST that did not come from one of our own forms."""
-    if request.method != "POST":
+    """Refuse what acts and did not come from one of our own forms."""
+    if request.method in ("GET", "HEAD", "OPTIONS"):
         return
     sent, known = request.form.get("csrf_token", ""), request.cookies.get(_COOKIE, "")
     same = hmac.compare_digest(_bytes(sent), _bytes(known))
@@ -40,7 +40,7 @@ def check_csrf_token() -> None:
         abort(403, "The form is too old, or not ours. Load its page again.")
 
 
-def keep_csrf_token(response: Response, path: str) -> None:
+def keep_csrf_token(response: Response) -> None:
     """No other site's request carries it, and no script reads it."""
     if _FRESH in request.environ:
         response.set_cookie(
@@ -49,7 +49,7 @@ def keep_csrf_token(response: Response, path: str) -> None:
             httponly=True,
             samesite="Strict",
             secure=request.is_secure,
-            path=path,
+            path=url_for(".events"),
         )
 
 

@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as Answer
 from ..errors import ConfigurationError
 from ..handlers import wait_for
 from ..inbox import WRONG_PASSWORD
-from ..logs import LogLimit, log
+from ..logs import log
 from ..runtime import Runtime, runtime_of
 from .passwords import PasswordBrake
 from .verdicts import NoVerdict, Right, verdict_of
@@ -27,6 +27,7 @@ _logger = logging.getLogger(__name__)
 
 _EXTENSION = "ycloud_access"
 _RIGHT = "flask_ycloud.right"  # in the environ, where each request has its own
+_ONE_WARNING_IN_SECONDS = 60.0
 _LOOKING = frozenset(("GET", "HEAD", "OPTIONS"))
 _LOOPBACK = {"127.0.0.1", "::1"}
 _LOCAL_NAMES = {"127.0.0.1", "[::1]", "localhost"}
@@ -34,8 +35,8 @@ _LOCAL_NAMES = {"127.0.0.1", "[::1]", "localhost"}
 #: The headers by which proxies and tunnels say for whom they ask. A browser sends none.
 _FORWARDING = re.compile(
     r"forward|proxy|tunnel|\bvia$|(client|real|remote|connecting|original|user)-?(ip|addr)"
-    r"|^x-(origina|envoy|amzn|azure|arr|appengine|vercel)-|^(cf|fly|fastly|ngrok)-"
-    r"|^cdn-loop$|^tailscale-",
+    r"|^x-(original|originating|envoy|amzn|azure|arr|appengine|vercel)-"
+    r"|^(cf|fly|fastly|ngrok|tailscale)-|^cdn-loop$",
     re.IGNORECASE,
 )
 
@@ -67,7 +68,6 @@ class _Doors:
 
     by_name: dict[str, _Registration] = field(default_factory=dict)
     brake: PasswordBrake = field(default_factory=PasswordBrake)
-    guesses: LogLimit = field(default_factory=lambda: LogLimit(60.0))
 
 
 class GuardedBlueprint(Blueprint):
@@ -218,13 +218,16 @@ def _by_password(runtime: Runtime, name: str, password: str) -> Right | Answer:
     wrong = _text(401, "The password is YCLOUD_INSPECTOR_PASSWORD.\n", challenge)
     if said is None:
         return wrong
-    doors = _doors_of(runtime.app)
-    attempt = doors.brake.check(request.remote_addr, said, password)
+    attempt = _doors_of(runtime.app).brake.check(request.remote_addr, said, password)
     if attempt.right:
         return "all"
     runtime.rejections.count(name, WRONG_PASSWORD)
     message = "A wrong password for YCLOUD_INSPECTOR_PASSWORD was given, at the %s page.%s"
-    doors.guesses.log(name, lambda end: log(_logger, logging.WARNING, message, name, end))
+    runtime.log_limit.log(
+        ("password", name),
+        lambda end: log(_logger, logging.WARNING, message, name, end),
+        _ONE_WARNING_IN_SECONDS,
+    )
     if not attempt.wait:
         return wrong
     wait = math.ceil(attempt.wait)

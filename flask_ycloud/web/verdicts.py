@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, Literal
 
 from flask import make_response
+from werkzeug.local import LocalProxy
 from werkzeug.wrappers import Response as Answer
 
 from ..handlers import wait_for
@@ -30,7 +31,8 @@ def verdict_of(returned: Any) -> Right | Answer | None:
     :param returned: what the function returned; a coroutine is awaited.
     :raises NoVerdict: if it is neither.
     """
-    if inspect.isawaitable(returned):
+    # A proxy, such as Flask-Login's current_user, looks like everything.
+    if inspect.isawaitable(returned) and type(returned) is not LocalProxy:
         returned = wait_for(returned)
     if returned is True:
         return "all"
