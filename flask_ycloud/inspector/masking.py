@@ -8,6 +8,7 @@ from typing import Any
 from ..fields import documented_names
 from ..formats import in_one_line, without_message
 from ..inbox import Attempt, HandlerState
+from ..protocol import EVENT_TYPES
 
 _DOTS = "•••"
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,39}")
@@ -18,6 +19,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{1,20}(Z|[+-]\d\d:?\d\d)")
 #: among it: WhatsApp's contain the telephone number.
 _HARMLESS = {
     "type": _WORD,
+    "eventType": _WORD,
     "status": _WORD,
     "errorCode": _CODE,
     "apiVersion": re.compile(r"v\d{1,3}"),
@@ -62,7 +64,10 @@ def _shown(name: str, value: Any, all_of_it: bool) -> Any:
         known = name in documented_names() and name not in _PERSONAL
         return masked(value, all_of_it=all_of_it or not known)
     looks_like = None if all_of_it or isinstance(value, bool) else _HARMLESS.get(name)
-    harmless = looks_like is not None and looks_like.fullmatch(str(value))
+    if looks_like is None:
+        return masked(value)
+    # Some event types are longer than a word.
+    harmless = looks_like.fullmatch(str(value)) or value in EVENT_TYPES
     return value if harmless else masked(value)
 
 
