@@ -10,6 +10,7 @@ import logging
 import sys
 import tempfile
 import time
+from functools import partial
 
 from flask import Flask
 from rich.progress import Progress
@@ -39,7 +40,7 @@ def main() -> int:
             app.register_blueprint(ycloud_bp)
             name = runtime_of(app).inbox.database.dialect
             task = progress.add_task(f"Pages and commands, {name}", total=options.cases)
-            attack(app, options.seed, options.cases, lambda t=task: progress.advance(t))
+            attack(app, options.seed, options.cases, partial(progress.advance, task))
             runtime_of(app).dispatcher.stop()
     print("As promised.")
     return 0

@@ -53,6 +53,7 @@ def filled(app: Flask, rng: random.Random) -> FlaskClient:
     def drop(event: object) -> None:
         raise Discard(text(rng).encode("utf-8", "replace").decode())
 
+    app.config["PROPAGATE_EXCEPTIONS"] = True  # a fault is seen by its traceback
     app.register_blueprint(InspectorBlueprint(access=lambda: True))
     for _ in range(20):
         event_id = text(rng).encode("utf-8", "replace").decode()

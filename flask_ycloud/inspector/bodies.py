@@ -54,7 +54,8 @@ def _pretty(body: bytes, hide: bool) -> str | None:
         length += len(part)
         if length > _LONGEST_LINES:
             return None
-    return "".join(parts)
+    # JSON may have halves of characters, which no page can.
+    return "".join(parts).encode("utf-8", "backslashreplace").decode()
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

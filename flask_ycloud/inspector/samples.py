@@ -8,12 +8,13 @@ from typing import Any
 from flask import abort, current_app, render_template, request
 
 from ..actions import log_action
-from ..errors import YCloudError
+from ..errors import EventNotUnderstood, YCloudError
 from ..inbox import Identity
 from ..protocol import (
     EVENT_TYPES,
     SAMPLE_ENDPOINT_ID,
     body_id,
+    parse_event,
     sample_event,
     signed_headers,
     variants,
@@ -67,15 +68,23 @@ def id_of(body: str | bytes) -> str | None:
 
 def _sent(runtime: Runtime, endpoint: str, tenant: str | None, body: str) -> dict[str, Any]:
     """What was answered, or why it could not be sent."""
-    who, sent_id = actor_name(), id_of(body)
+    who, sent_id = actor_name(), _stored_id(body.encode())
     try:
         answer = _post(runtime, endpoint, tenant, body.encode())
     except YCloudError as error:  # no such tenant, or no secret of it
         return {"error": error}
-    sent = Identity(sent_id or body_id(body.encode()), endpoint, tenant or "")
+    sent = Identity(sent_id, endpoint, tenant or "")
     address, status = request.remote_addr, answer.status_code
     log_action(who, "send", [sent], address=address, status=status)
     return {"answer": answer, "sent_id": sent_id}
+
+
+def _stored_id(body: bytes) -> str:
+    """The id under which the inbox has it, if it is no conflict."""
+    try:
+        return parse_event(body).id
+    except EventNotUnderstood:
+        return body_id(body)
 
 
 def _post(runtime: Runtime, endpoint: str, tenant: str | None, body: bytes) -> Any:

@@ -120,7 +120,9 @@ def test_commands_that_print_what_is_stored(haunted: Flask) -> None:
 
 def test_a_handler_that_runs(app: Flask) -> None:
     run = RunningHandler(f"app:{EVIL}", f"evt_{EVIL}", 61, "ycloud", f"t{EVIL}")
-    counts = {f"type{EVIL}": {"pending": 0, "running": 1, "dead": 0}}
+    counts: dict[str | None, dict[str, int]] = {
+        f"type{EVIL}": {"pending": 0, "running": 1, "dead": 0}
+    }
     stats = Stats(0, 1, 0, None, counts, running_handlers=(run,))
     runtime_of(app).inbox.stats = lambda: stats  # type: ignore[method-assign]
     for command in ("stats", "doctor"):

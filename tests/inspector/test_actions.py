@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from flask_ycloud import WebhookBlueprint, on_event, ycloud_bp
 from flask_ycloud.inbox import StoredEvent
 from flask_ycloud.inspector import InspectorBlueprint, replays
+from flask_ycloud.protocol import body_id
 from flask_ycloud.runtime import runtime_of
 from flask_ycloud.web import accepting, blueprint
 
@@ -135,8 +136,12 @@ def test_sending_a_sample(make_app: MakeApp) -> None:
     assert (stored.endpoint, stored.id) == ("eu", id_of(body))
     again = client.post(f"{PAGE}send", data={**form, "body": body.decode()})
     assert '{"status": "duplicate"}' in words(again)
-    broken = client.post(f"{PAGE}send", data={**form, "body": "hello"})
-    assert "Answered 200" in words(broken)
+    for odd in ("hello", '{"id": "\\udcff"}'):
+        broken = client.post(f"{PAGE}send", data={**form, "body": odd})
+        assert "Answered 200" in words(broken)
+        link = f"{PAGE}events/{body_id(odd.encode())}?endpoint=eu"
+        assert link in broken.text
+        assert "not understood" in words(client.get(link))
     assert client.get(f"{PAGE}send?type=no.such.type").status_code == 404
     assert SECRET not in sent.text
 

@@ -28,6 +28,11 @@ def test_a_short_one_is_laid_out() -> None:
     assert (found.raw, found.left_out) == ('{"a": [1, "\\u00e9"]}', 0)
 
 
+def test_half_a_character_is_shown_by_its_number() -> None:
+    assert shown(b'{"a": "\\ud800"}', hide=False).pretty == '{\n  "a": "\\ud800"\n}'
+    assert shown(b'{"\\ud800": 1}', hide=True).pretty == '{\n  "••• 1": "•••"\n}'
+
+
 @pytest.mark.parametrize(("depth", "is_laid_out"), [(50, True), (51, False), (600, False)])
 @pytest.mark.parametrize("hide", [True, False])
 def test_a_deep_one_is_not(depth: int, is_laid_out: bool, hide: bool) -> None:

@@ -31,7 +31,7 @@ PAGE = "/ycloud/inspector/"
 def get(app: Flask, page: str = PAGE, **options: Any) -> tuple[int, str]:
     """The status and the text of a page."""
     with app.test_client().get(page, **options) as response:
-        return response.status_code, response.text
+        return response.status_code, response.get_data(as_text=True)
 
 
 def basic(password: str, user: str = "me") -> dict[str, str]:
