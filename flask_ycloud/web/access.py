@@ -5,13 +5,12 @@ from __future__ import annotations
 import inspect
 import logging
 import math
-import re
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.wrappers import Response as Answer
 
@@ -20,6 +19,7 @@ from ..handlers import wait_for
 from ..inbox import WRONG_PASSWORD
 from ..logs import log
 from ..runtime import Runtime, runtime_of
+from .local import is_local
 from .passwords import PasswordBrake
 from .verdicts import NoVerdict, Right, verdict_of
 
@@ -29,16 +29,6 @@ _EXTENSION = "ycloud_access"
 _RIGHT = "flask_ycloud.right"  # in the environ, where each request has its own
 _ONE_WARNING_IN_SECONDS = 60.0
 _LOOKING = frozenset(("GET", "HEAD", "OPTIONS"))
-_LOOPBACK = {"127.0.0.1", "::1"}
-_LOCAL_NAMES = {"127.0.0.1", "[::1]", "localhost"}
-
-#: The headers by which proxies and tunnels say for whom they ask. A browser sends none.
-_FORWARDING = re.compile(
-    r"forward|proxy|tunnel|\bvia$|(client|real|remote|connecting|original|user)-?(ip|addr)"
-    r"|^x-(original|originating|envoy|amzn|azure|arr|appengine|vercel)-"
-    r"|^(cf|fly|fastly|ngrok|tailscale)-|^cdn-loop$",
-    re.IGNORECASE,
-)
 
 _CLOSED = """\
 This page is closed. Open it in one of these ways:
@@ -145,7 +135,7 @@ class GuardedBlueprint(Blueprint):
         elif password is not None:
             verdict = _by_password(runtime, name, password)
         else:
-            verdict = "all" if _is_local(runtime.app) else None
+            verdict = "all" if is_local(runtime.app, request) else None
             if verdict is None:
                 return _text(403, _CLOSED.format(name=self.name))
         if isinstance(verdict, Answer):
@@ -233,18 +223,6 @@ def _by_password(runtime: Runtime, name: str, password: str) -> Right | Answer:
     wait = math.ceil(attempt.wait)
     text = f"Too many wrong passwords came from your address. Try again in {wait} s.\n"
     return _text(429, text, {"Retry-After": str(wait)})
-
-
-def _is_local(app: Flask) -> bool:
-    """Whether a browser of this machine asks, in debug mode.
-
-    By a name of its own no other page can reach it through the user's browser. Behind a
-    proxy or a tunnel everybody has the address of this machine.
-    """
-    host = request.host
-    name = host.rsplit(":", 1)[0] if host != "[::1]" else host
-    local = request.remote_addr in _LOOPBACK and name in _LOCAL_NAMES
-    return app.debug and local and not any(map(_FORWARDING.search, request.headers.keys()))
 
 
 def _text(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
