@@ -69,10 +69,11 @@ bench: $(INSTALLED)  ## everything side by side, into docs/performance.rst; an h
 	$(BIN)/python -m benchmarks.celery
 	$(BIN)/python -m benchmarks.report
 
-fuzz: $(INSTALLED)  ## a million hostile requests, the parsers with atheris, and timing
+fuzz: $(INSTALLED)  ## a million hostile requests, pages and commands, the parsers with atheris, timing
 	$(BIN)/pip install -qq --disable-pip-version-check atheris
 	$(BIN)/python -m scripts.timing
 	$(BIN)/python -m scripts.fuzz_parsers -max_total_time=120
+	$(BIN)/python -m scripts.fuzz_pages
 	$(BIN)/python -m scripts.fuzz $(ARGS)
 
 # One row of the matrix, in a venv of its own: the tests that start no other programs.

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple, NoReturn, Union, get_args, get_origin
 
 from typing_extensions import get_type_hints, is_typeddict
 
+from . import payloads
 from .payloads import PAYLOADS
-from .protocol import EVENT_TYPES, find
+from .protocol import EVENT_TYPES, find, sample_event, variants
 from .protocol.event_types import COMMON_PROPERTIES
 
 #: What a name in a path begins with if YCloud documents no such field.
@@ -49,6 +50,26 @@ def find_field(
     else:
         _check_value(name, [*start, *steps], place, value)
     return find(name, event, ".".join(each.removeprefix(NEW) for each in path.split(".")))
+
+
+@cache
+def documented_names() -> frozenset[str]:
+    """The names of all fields that YCloud documents, in any event and at any depth."""
+    types = filter(is_typeddict, vars(payloads).values())
+    names = COMMON_PROPERTIES.union(*(_documented(each) for each in types))
+    samples = (
+        sample_event(name, variant=variant)
+        for name in EVENT_TYPES
+        for variant in (None, *variants(name))
+    )
+    return names.union(*map(_names_in, samples))
+
+
+def _names_in(value: Any) -> set[str]:
+    inside = value.values() if isinstance(value, dict) else value
+    if not isinstance(value, (dict, list)):
+        return set()
+    return set(value if isinstance(value, dict) else ()).union(*map(_names_in, inside))
 
 
 class _Place(NamedTuple):

@@ -1,7 +1,8 @@
-"""Times and errors as people read them, in a terminal or on a page."""
+"""Times, errors and foreign text as people read them, in a terminal or on a page."""
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 
 
@@ -44,3 +45,31 @@ def in_one_line(error: str) -> str:
     """An outcome's error with its message."""
     place, _, message = error.partition("\n")
     return f"{place}: {' '.join(message.split())}" if message else place
+
+
+#: Signs that are no letters, and change nothing but the text they stand in: the joiners of
+#: emojis and of some scripts.
+_HARMLESS = frozenset("\u200c\u200d")
+#: Controls, formats such as bidirectional overrides, halves of characters, and the line
+#: breaks that only Unicode knows.
+_ACTIVE = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+
+
+def visible(text: str, keep: str = "\n") -> str:
+    """A text in which nothing acts on a terminal: each such character by its number.
+
+    :param keep: control characters that stay: line breaks, if nothing else is said.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each in keep or not _acts(each) else _number(each) for each in text
+    )
+
+
+def _acts(character: str) -> bool:
+    return unicodedata.category(character) in _ACTIVE and character not in _HARMLESS
+
+
+def _number(character: str) -> str:
+    return ascii(character)[1:-1]

@@ -1,9 +1,13 @@
-"""Log records that change nothing but the log."""
+"""Log records that change nothing but the log, and do not flood it."""
 
 from __future__ import annotations
 
 import logging
+import threading
+import time
+from collections.abc import Callable, Hashable
 from contextlib import suppress
+from dataclasses import dataclass
 
 
 def log(
@@ -20,3 +24,78 @@ def log(
     except Exception:
         with suppress(Exception):
             logger.log(level, message, *args)
+
+
+@dataclass
+class _Kind:
+    """What was logged of one kind of event, and what was left out since."""
+
+    logged_at: float
+    clock: str
+    left_out: int = 0
+    timer: threading.Timer | None = None
+
+
+class LogLimit:
+    """Logs one line of a kind in some seconds, and then how many were left out.
+
+    The first is logged at once. Those that follow too soon are counted, and a timer logs
+    their number. So the last ones of a flood are in the log, too.
+
+    :param clock: seconds that only grow.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kinds: dict[Hashable, _Kind] = {}
+
+    def log(
+        self, kind: Hashable, write: Callable[[str], None], seconds: float = 1.0
+    ) -> None:
+        """Log one, or count it.
+
+        :param kind: what it is about; there must be a bounded number of kinds.
+        :param write: logs it. It is called with a text for the end of the line, which says
+            how many were left out, or is empty.
+        :param seconds: how long no other line of that kind is logged.
+        """
+        now = self._clock()
+        with self._lock:
+            known = self._kinds.get(kind)
+            if known is not None and now - known.logged_at < seconds:
+                known.left_out += 1
+                if known.timer is None:
+                    args = known, kind, write
+                    wait = known.logged_at + seconds - now
+                    known.timer = threading.Timer(wait, self._log_left_out, args)
+                    known.timer.daemon = True
+                    known.timer.start()
+                return
+        self._write(kind, write)
+
+    def flush(self) -> None:
+        """Log now how many were left out."""
+        with self._lock:
+            timers = [each.timer for each in self._kinds.values() if each.timer]
+        for each in timers:
+            each.cancel()
+            each.function(*each.args)
+
+    def _log_left_out(
+        self, known: _Kind, kind: Hashable, write: Callable[[str], None]
+    ) -> None:
+        with self._lock:
+            is_late = self._kinds[kind] is not known  # another thread was a bit quicker
+        if not is_late:
+            self._write(kind, write)
+
+    def _write(self, kind: Hashable, write: Callable[[str], None]) -> None:
+        """Log a line, with the number of those before it that were left out."""
+        with self._lock:
+            known = self._kinds.get(kind)
+            # A forked process has the count of the one before, and not its timer.
+            self._kinds[kind] = _Kind(self._clock(), time.strftime("%H:%M:%S"))
+        left_out = known.left_out if known is not None else 0
+        since = known.clock if known is not None else ""
+        write(f" … and {left_out:,} more since {since}" if left_out else "")

@@ -18,6 +18,7 @@ from .errors import ConfigurationError
 from .forks import tell_child
 from .handlers import Handlers, everywhere, note_app
 from .inbox import Database, Identity, Inbox, Rejections, open_engine
+from .logs import LogLimit
 from .settings import KEYS, Settings
 from .signing_secrets import Secrets
 
@@ -79,6 +80,7 @@ class Runtime:
             self._engine = open_engine(where, app.instance_path)
         self.endpoints: dict[str, Endpoint] = {}
         self.rejections = Rejections(lambda: self.inbox)
+        self.log_limit = LogLimit()  # of what anybody can make happen as often as he likes
         self._make_dispatcher = make_dispatcher
         self.after_fork()
         tell_child(self)

@@ -59,6 +59,7 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
     yield make
     for app in made:
         runtime_of(app).dispatcher.stop()
+        runtime_of(app).log_limit.flush()  # not in the middle of another test
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ _REMEDIES = {
     "secret unavailable": "YCloud sends them again. See the log for what was wrong.",
     "dispatch unavailable": "YCloud sends them again. See the log for what was wrong.",
 }
+_PASSWORDS = "Does somebody guess? The log has one warning a minute, with their number."
 _CONFLICTS = "Compare the bodies: flask ycloud list --state dead; then: show ID --payload"
 
 
@@ -72,6 +73,9 @@ def troubles(runtime: Runtime) -> Iterator[Finding]:
         yield Finding("rejected", "look", text, _REMEDIES.get(reason, ""))
     if not found.rejected:
         yield Finding("rejected", "good", "No delivery was rejected in the last day.")
+    for name, count in found.passwords.items():
+        text = f"{name}: {count} attempts with a wrong password in the last day."
+        yield Finding("password", "look", text, _PASSWORDS)
     for endpoint, count in found.conflicts.items():
         text = f"{endpoint}: {count} deliveries in the last day had a known event id and"
         yield Finding("conflicts", "look", f"{text} another body.", _CONFLICTS)
@@ -79,7 +83,7 @@ def troubles(runtime: Runtime) -> Iterator[Finding]:
 
 def clock(runtime: Runtime) -> Iterator[Finding]:
     """The quickest of recent deliveries tells how far the clocks are apart."""
-    recent = runtime.inbox.list(limit=100)
+    recent = runtime.inbox.list(limit=100, bodies=False)
     delays = [
         (each.received_at - each.signed_at).total_seconds()
         for each in recent

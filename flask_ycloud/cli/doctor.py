@@ -20,11 +20,11 @@ from ..protocol import KNOWN_SUBSCRIPTIONS
 from ..runtime import Runtime, runtime_of
 from .account import account
 from .arrivals import clock, signing_secrets, troubles
-from .configuration import without_effect
+from .configuration import password, without_effect
 from .finding import Finding
 from .group import ycloud_cli
 from .migrations import migrations
-from .output import event_of
+from .output import echo, event_of, in_line
 
 _COLOURS = {"good": "green", "look": "yellow", "bad": "red", "skipped": "bright_black"}
 
@@ -48,12 +48,12 @@ def doctor(tenants: tuple[str, ...], endpoint_id: str | None, as_json: bool) -> 
     for each in examine(runtime, tenants, endpoint_id):
         found.append(each)
         if not as_json:
-            mark = click.style(f"{each.level:<8}", fg=_COLOURS[each.level])
-            click.echo(f"{mark}{each.check:<12}{each.text}")
+            text = f"{each.check:<12}{in_line(each.text)}"
+            echo(text, f"{each.level:<8}", _COLOURS[each.level])
             if each.remedy:
-                click.echo(f"{'':<20}→ {each.remedy}")
+                echo(f"{'':<20}→ {in_line(each.remedy)}")
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(each) for each in found]))
+        echo(json.dumps([dataclasses.asdict(each) for each in found]))
     if any(each.level == "bad" for each in found):
         raise click.exceptions.Exit(1)
 
@@ -64,6 +64,7 @@ def examine(
     """Every finding, as it is found."""
     yield from _settings(runtime)
     yield from without_effect(runtime)
+    yield from password(runtime)
     yield from signing_secrets(runtime, tenants, endpoint_id)
     yield from _handlers(runtime)
     try:

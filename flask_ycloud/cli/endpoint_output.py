@@ -6,9 +6,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from .output import fields
+from .output import echo, fields
 
 if TYPE_CHECKING:
     from ..api import WebhookEndpoint
@@ -29,7 +27,7 @@ def plain(endpoint: WebhookEndpoint, reveal: bool) -> dict[str, Any]:
 def show_endpoint(endpoint: WebhookEndpoint, reveal: bool, as_json: bool) -> None:
     """Print an endpoint."""
     if as_json:
-        click.echo(json.dumps(plain(endpoint, reveal)))
+        echo(json.dumps(plain(endpoint, reveal)))
         return
     secret = endpoint.secret or ""
     lines = {
@@ -40,10 +38,10 @@ def show_endpoint(endpoint: WebhookEndpoint, reveal: bool, as_json: bool) -> Non
         "secret": secret if reveal else _HIDDEN,
         "created": endpoint.create_time and endpoint.create_time.isoformat(),
         "updated": endpoint.update_time and endpoint.update_time.isoformat(),
-        "events": "\n            ".join(endpoint.enabled_events),
-        "properties": "\n            ".join(
+        "events": list(endpoint.enabled_events),
+        "properties": [
             f"{event}: {', '.join(properties)}"
             for event, properties in endpoint.event_properties.items()
-        ),
+        ],
     }
     fields(lines, 12)

@@ -11,7 +11,7 @@ from .api_access import with_api
 from .endpoint_options import field_options, output_options, url_options
 from .endpoint_output import plain, show_endpoint
 from .group import ycloud_cli
-from .output import table
+from .output import echo, table
 
 if TYPE_CHECKING:
     from ..api import WebhookEndpoints
@@ -29,10 +29,10 @@ def list_endpoints(api: WebhookEndpoints, reveal: bool, as_json: bool) -> None:
     """Every endpoint of the account."""
     found = list(api.list())
     if as_json:
-        click.echo(json.dumps([plain(each, reveal) for each in found]))
+        echo(json.dumps([plain(each, reveal) for each in found]))
         return
     if not found:
-        click.echo("No endpoints.")
+        echo("No endpoints.")
         return
     head = ("ID", "STATUS", "EVENTS", "URL", "SECRET")
     rows = [
@@ -106,7 +106,7 @@ def update(
 def delete(api: WebhookEndpoints, endpoint_id: str) -> None:
     """Delete an endpoint."""
     api.delete(endpoint_id)
-    click.echo(f"{endpoint_id} is deleted.")
+    echo(f"{endpoint_id} is deleted.")
 
 
 @endpoints.command("rotate-secret")

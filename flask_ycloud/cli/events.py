@@ -10,13 +10,16 @@ from contextlib import contextmanager
 import click
 from flask import current_app
 
+from ..actions import log_action, os_user
 from ..errors import AmbiguousEvent
 from ..formats import ago, ahead, in_one_line, short, without_message
-from ..inbox import HandlerState, StoredEvent
+from ..inbox import HandlerState, Identity, StoredEvent
 from ..runtime import runtime_of
 from .group import ycloud_cli
-from .output import event_of, fields, table
+from .output import echo, event_of, fields, table
 from .places import where_options
+
+_MOST = 2**63 - 1  # that a database can count to
 
 
 @ycloud_cli.command("list")
@@ -25,8 +28,12 @@ from .places import where_options
 @click.option("--endpoint", help="The name of a WebhookBlueprint.")
 @click.option("--tenant", help="Of an endpoint that serves many accounts.")
 @click.option("--unhandled", is_flag=True, help="That no handler was subscribed to.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1))
-@click.option("--before", type=int, help="For the next page: the last # of this one.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, _MOST))
+@click.option(
+    "--before",
+    type=click.IntRange(1, _MOST),
+    help="For the next page: the last # of this one.",
+)
 def list_events(
     state: str | None,
     event_type: str | None,
@@ -45,9 +52,10 @@ def list_events(
         unhandled=unhandled or None,
         limit=limit,
         before=before,
+        bodies=False,
     )
     if not found:
-        click.echo("No events.")
+        echo("No events.")
         return
     rows = [
         (
@@ -91,7 +99,7 @@ def show(event_id: str, endpoint: str | None, tenant: str | None, payload: bool)
     }
     fields(lines, 13)
     if event.handlers:
-        click.echo()
+        echo()
         table(
             ("HANDLER", "STATE", "ATTEMPTS", "ERROR"),
             [
@@ -100,8 +108,8 @@ def show(event_id: str, endpoint: str | None, tenant: str | None, payload: bool)
             ],
         )
     if payload:
-        click.echo()
-        click.echo(event.body.decode("utf-8", "backslashreplace"))
+        echo()
+        echo(event.body.decode("utf-8", "backslashreplace"))
 
 
 @ycloud_cli.command()
@@ -128,13 +136,28 @@ def replay(
     inbox = runtime_of(current_app).inbox
     if unhandled:
         count = inbox.replay_unhandled(type=event_type, endpoint=endpoint, tenant=tenant)
-        click.echo(f"{count} events are due again.")
+        log_action(
+            os_user(),
+            "replay",
+            count=count,
+            unhandled=True,
+            type=event_type,
+            endpoint=endpoint,
+            tenant=tenant,
+        )
+        echo(f"{count} events are due again.")
     for event_id in event_ids:
         with _telling_how():
-            inbox.replay(
-                event_id, endpoint=endpoint, tenant=tenant, succeeded_too=succeeded_too
-            )
-        click.echo(f"{event_id} is due again.")
+            found = inbox.find(event_id, endpoint=endpoint, tenant=tenant)
+        this = found or Identity(event_id, endpoint or "", tenant or "")
+        inbox.replay(
+            event_id,
+            endpoint=this.endpoint,
+            tenant=this.tenant,
+            succeeded_too=succeeded_too,
+        )
+        log_action(os_user(), "replay", [this], succeeded_too=succeeded_too)
+        echo(f"{event_id} is due again.")
 
 
 @ycloud_cli.command()
@@ -143,24 +166,24 @@ def stats(as_json: bool) -> None:
     """How many events wait, run, or are dead letters."""
     found = runtime_of(current_app).inbox.stats()
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(found)))
+        echo(json.dumps(dataclasses.asdict(found)))
         return
     age = found.oldest_pending_seconds
     oldest = "" if age is None else f" (the oldest for {short(age)})"
     unhandled = f", {found.unhandled} unhandled" if found.unhandled else ""
-    click.echo(
+    echo(
         f"{found.pending} pending{oldest}, {found.running} running, {found.dead} dead"
         f"{unhandled}."
     )
     for run in found.running_handlers:
         time = short(run.seconds)
-        click.echo(f"{run.handler} has been running for {time} with {event_of(run)}.")
+        echo(f"{run.handler} has been running for {time} with {event_of(run)}.")
     rows = [
         (name or "(not understood)", *(str(counts[each]) for each in counts))
         for name, counts in sorted(found.by_type.items(), key=lambda item: item[0] or "")
     ]
     if rows:
-        click.echo()
+        echo()
         table(("TYPE", "PENDING", "RUNNING", "DEAD"), rows)
 
 
@@ -168,7 +191,9 @@ def stats(as_json: bool) -> None:
 @click.option("--days", type=click.FloatRange(0), help="Default: YCLOUD_RETENTION_DAYS.")
 def prune(days: float | None) -> None:
     """Delete events that were done long ago; dead letters stay."""
-    click.echo(f"Deleted {runtime_of(current_app).inbox.prune(days=days)} events.")
+    count = runtime_of(current_app).inbox.prune(days=days)
+    log_action(os_user(), "prune", count=count, days=days)
+    echo(f"Deleted {count} events.")
 
 
 @ycloud_cli.command("init-db")
@@ -179,7 +204,7 @@ def init_db() -> None:
     database role of its own.
     """
     version = runtime_of(current_app).inbox.database.init()
-    click.echo(f"The inbox's tables are there, version {version}.")
+    echo(f"The inbox's tables are there, version {version}.")
 
 
 def _state(event: StoredEvent) -> str:

@@ -8,6 +8,7 @@ import click
 from flask.cli import AppGroup
 
 from ..errors import YCloudError
+from ..formats import visible
 from .encoding import replace_what_cannot_be_shown
 
 
@@ -19,7 +20,10 @@ class _Group(AppGroup):
         try:
             return super().invoke(ctx)
         except YCloudError as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(visible(str(error))) from None
+        except click.ClickException as error:
+            vars(error)["message"] = visible(error.message)
+            raise
 
 
 @click.group("ycloud", cls=_Group)

@@ -1,4 +1,4 @@
-"""Tables for a terminal."""
+"""What is printed: text, fields and tables, in which nothing acts on the terminal."""
 
 from __future__ import annotations
 
@@ -6,22 +6,44 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from ..formats import visible
 from ..inbox import RunningHandler
+
+
+def echo(text: object = "", mark: str = "", colour: str | None = None) -> None:
+    """Print a text. All that a command prints is printed by this.
+
+    What is stored was written by others: control characters and bidirectional overrides in
+    it are replaced by their numbers. Line breaks stay.
+
+    :param mark: what is printed before it, in a colour.
+    """
+    click.echo(click.style(visible(mark), fg=colour) + visible(str(text)))
+
+
+def in_line(text: object) -> str:
+    """A text for one line of the output: its line breaks are replaced, too."""
+    return visible(str(text), keep="")
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print rows under a head, in columns."""
+    rows = [tuple(map(in_line, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     for row in (head, *rows):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        echo("  ".join(cells).rstrip())
 
 
 def fields(values: Mapping[str, object], width: int) -> None:
-    """Print names and values, those that there are, with the values at a column."""
+    """Print names and values, those that there are, with the values at a column.
+
+    A list is printed in several lines.
+    """
     for name, value in values.items():
         if value:
-            click.echo(f"{name:<{width}}{value}")
+            lines = value if isinstance(value, list) else [value]
+            echo(f"{name:<{width}}" + f"\n{'':<{width}}".join(map(in_line, lines)))
 
 
 def event_of(run: RunningHandler) -> str:

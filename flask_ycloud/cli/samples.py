@@ -29,7 +29,7 @@ from ..protocol import (
 )
 from ..runtime import runtime_of
 from .group import ycloud_cli
-from .output import table
+from .output import echo, table
 from .places import place_named
 
 
@@ -117,7 +117,7 @@ def _send_one(target: Target, event: dict[str, Any]) -> None:
         ) from None
     event_id = event.get("id") or event.get("eventId")
     event_type = event.get("type") or event.get("eventType")
-    click.echo(f"{event_id} {event_type} → {answer.status} {answer.text}")
+    echo(f"{event_id} {event_type} → {answer.status} {answer.text}")
     if not answer.acknowledged:
         raise click.exceptions.Exit(1)
 
@@ -178,14 +178,14 @@ def _summary(answers: list[Answer], seconds: float) -> None:
         f"{each.status} {each.text}" if each.status else "" for each in answers
     )
     for answer, count in counts.most_common():
-        click.echo(f"{count:>8}  {answer or 'no answer'}")
+        echo(f"{count:>8}  {answer or 'no answer'}")
     times = sorted(1000 * each.seconds for each in answers if each.status)
-    click.echo(f"{len(answers) / seconds:.0f} a second, in {seconds:.1f} s.")
+    echo(f"{len(answers) / seconds:.0f} a second, in {seconds:.1f} s.")
     if len(times) > 1:
         cuts = statistics.quantiles(times, n=100, method="inclusive")
         figures = [(f"p{each}", cuts[each - 1]) for each in (50, 90, 99)]
         shown = ", ".join(f"{name} {ms:.1f}" for name, ms in [*figures, ("max", times[-1])])
-        click.echo(f"Milliseconds to the answer: {shown}.")
+        echo(f"Milliseconds to the answer: {shown}.")
     if not all(each.acknowledged for each in answers):
         raise click.exceptions.Exit(1)
 

@@ -21,6 +21,7 @@ from ..formats import short
 from ..protocol import ENDPOINT_ID_HEADER, HEADER, verify
 from ..runtime import Runtime, runtime_of
 from .group import ycloud_cli
+from .output import echo
 from .places import Place, place_named, places
 
 
@@ -50,7 +51,7 @@ def verify_file(
     except SignatureError as error:
         raise click.ClickException(str(error)) from None
     age = time.time() - signature.timestamp
-    click.echo(f"The signature is right, and was made {short(age)} ago.")
+    echo(f"The signature is right, and was made {short(age)} ago.")
 
 
 def _why(

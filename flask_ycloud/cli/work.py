@@ -17,6 +17,7 @@ from ..errors import YCloudError
 from ..handlers import types_handled
 from ..runtime import runtime_of
 from .group import ycloud_cli
+from .output import echo
 
 _NO_HANDLERS = """\
 This process has no handlers, so every event would end unhandled. Import the module with
@@ -60,7 +61,7 @@ def worker(threads: int | None, once: bool, heartbeat: Path | None, log_level: s
     asked = _Asked()
     try:
         if once:
-            click.echo(f"Handled {working.handle_due(asked.is_set)} events.")
+            echo(f"Handled {working.handle_due(asked.is_set)} events.")
         else:
             _work(working, asked, heartbeat)
     finally:
@@ -90,18 +91,18 @@ class _Asked(threading.Event):
 
 def _work(working: WorkerDispatcher, asked: _Asked, heartbeat: Path | None) -> None:
     working.start()
-    click.echo("Handling events. Ctrl-C ends it.")
+    echo("Handling events. Ctrl-C ends it.")
     try:
         while not asked.wait(1.0):
             working.start()  # threads that ended are replaced
             if heartbeat is not None and working.is_alive:
                 heartbeat.touch()
-        click.echo("Ending; running handlers may finish.")
+        echo("Ending; running handlers may finish.")
         working.stop()
     except KeyboardInterrupt:
         working.hurry()
         working.stop()
-        click.echo("Ended; events that still ran were given back.")
+        echo("Ended; events that still ran were given back.")
     finally:
         if heartbeat is not None:
             with suppress(OSError):
@@ -119,7 +120,7 @@ def _log(level: str) -> None:
 def sweep() -> None:
     """Send again the tasks of events that are overdue: for Celery and other queues."""
     try:
-        click.echo(f"Sent {tasks.sweep()} tasks.")
+        echo(f"Sent {tasks.sweep()} tasks.")
     except YCloudError:
         raise
     except Exception as error:  # each task queue has errors of its own

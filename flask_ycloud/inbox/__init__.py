@@ -17,7 +17,15 @@ from .records import (
     Verdict,
 )
 from .rejections import Rejections, rejected
-from .reports import OUR_FAULTS, Minute, last_day, last_hour, search, with_id
+from .reports import (
+    OUR_FAULTS,
+    WRONG_PASSWORD,
+    Minute,
+    last_day,
+    last_hour,
+    search,
+    with_id,
+)
 from .store import Inbox
 from .tables import TABLES
 from .transactions import Transaction
@@ -25,6 +33,7 @@ from .transactions import Transaction
 __all__ = [
     "OUR_FAULTS",
     "TABLES",
+    "WRONG_PASSWORD",
     "Arrival",
     "Attempt",
     "Claim",

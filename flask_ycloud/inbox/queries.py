@@ -734,10 +734,18 @@ def newest(
         query = query.where(UNHANDLED)
     elif unhandled is not None:
         query = query.where(~UNHANDLED)
-    if type is not None:
-        query = query.where(events.c.type == type)
-    if endpoint is not None:
-        query = query.where(events.c.endpoint == endpoint)
-    if tenant is not None:
-        query = query.where(events.c.tenant == tenant)
+    for column, value in (("type", type), ("endpoint", endpoint), ("tenant", tenant)):
+        if value is not None:
+            query = query.where(same(events.c[column], value))
     return query.order_by(events.c.seq.desc())
+
+
+def without_bodies(query: sa.Select[Any]) -> sa.Select[Any]:
+    """The same events with all columns but the body."""
+    return query.with_only_columns(*(each for each in events.c if each.name != "body"))
+
+
+def same(column: sa.ColumnElement[Any], text: str) -> sa.ColumnElement[bool]:
+    """Whether a column has this text. What no database can hold, no row has."""
+    possible = not any(each == "\0" or "\ud800" <= each <= "\udfff" for each in text)
+    return column == text if possible else sa.false()

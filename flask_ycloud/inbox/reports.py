@@ -5,7 +5,7 @@ events there are: it looks at so many of the newest, and says where it stopped.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -28,11 +28,14 @@ _MOST_WITH_ONE_ID = 50
 #: sender's fault.
 OUR_FAULTS = ("inbox unavailable", "secret unavailable", "dispatch unavailable")
 _CONFLICT = "conflict"  # counted beside them
+#: Counted beside them, too, by the name of the blueprint whose pages were asked for.
+WRONG_PASSWORD = "wrong password"  # noqa: S105
+_BESIDE = (_CONFLICT, WRONG_PASSWORD)
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some events, the newest first.
+    """Some events, the newest first. Their bodies are left out.
 
     :param older: for the next page, as ``before``; ``None`` at the end. There may be a
         next page though this one is not full: it ends where the looking stopped.
@@ -49,10 +52,13 @@ class Troubles:
     :param rejected: how many got no 2xx, by endpoint and reason.
     :param conflicts: how many came under a known id with another body, by endpoint. They
         are verified, and were answered 200.
+    :param passwords: how many wrong passwords were given for the pages, by blueprint; and
+        how many were not looked at, since too many had been wrong.
     """
 
     rejected: dict[tuple[str, str], int]
     conflicts: dict[str, int]
+    passwords: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -109,7 +115,8 @@ def search(
     :raises ValueError: if there is no such state.
     :raises InboxUnavailable: if the inbox cannot be read.
     """
-    query = queries.newest(state, type, endpoint, unhandled, tenant).limit(limit)
+    newest = queries.newest(state, type, endpoint, unhandled, tenant)
+    query = queries.without_bodies(newest).limit(limit)
 
     def work(tx: Connection) -> Page:
         first, last = _between(tx, since, until)
@@ -132,12 +139,15 @@ def with_id(
 ) -> Sequence[StoredEvent]:
     """The events of that id, the newest first: each endpoint and tenant may have one.
 
+    Their bodies are left out.
+
     :param endpoint: only the one that arrived there.
     :param tenant: only the one of that tenant.
     :raises InboxUnavailable: if the inbox cannot be read.
     """
     query = queries.newest(None, endpoint=endpoint, tenant=tenant)
-    some = query.where(events.c.id == event_id).limit(_MOST_WITH_ONE_ID)
+    query = queries.without_bodies(query).where(queries.same(events.c.id, event_id))
+    some = query.limit(_MOST_WITH_ONE_ID)
     return inbox.database.read(lambda tx: [stored(row) for row in tx.execute(some)])
 
 
@@ -148,8 +158,8 @@ def last_day(inbox: Inbox) -> Troubles:
     """
     counts = rejected(inbox)
     return Troubles(
-        {key: count for key, count in counts.items() if key[1] != _CONFLICT},
-        {key[0]: count for key, count in counts.items() if key[1] == _CONFLICT},
+        {key: count for key, count in counts.items() if key[1] not in _BESIDE},
+        *({key[0]: n for key, n in counts.items() if key[1] == each} for each in _BESIDE),
     )
 
 

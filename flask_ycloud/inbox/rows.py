@@ -52,7 +52,7 @@ def stored(
         settled_at=_at(row.settled_at),
         reason=row.reason,
         position=row.seq,
-        body=row.body,
+        body=getattr(row, "body", b""),  # a list may leave it out
         redeliveries=row.redeliveries,
         redelivered_at=_at(row.redelivered_at),
         unhandled=bool(row.unhandled),

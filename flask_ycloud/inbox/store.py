@@ -83,11 +83,10 @@ class Inbox(EventQueue):
         :raises InboxUnavailable: if the inbox cannot be read.
         """
         query = sa.select(*(events.c[name] for name in IDENTITY))
-        query = query.where(events.c.id == event_id).order_by(*query.selected_columns)
-        if endpoint is not None:
-            query = query.where(events.c.endpoint == endpoint)
-        if tenant is not None:
-            query = query.where(events.c.tenant == tenant)
+        query = query.order_by(*query.selected_columns)
+        for name, value in zip(IDENTITY, (event_id, endpoint, tenant), strict=True):
+            if value is not None:
+                query = query.where(queries.same(events.c[name], value))
         some = query.limit(_MOST_NAMED)
         found = self.database.read(lambda tx: [Identity(*row) for row in tx.execute(some)])
         if len(found) > 1:
@@ -108,16 +107,19 @@ class Inbox(EventQueue):
         unhandled: bool | None = None,
         before: int | None = None,
         limit: int = 50,
+        bodies: bool = True,
     ) -> Sequence[StoredEvent]:
         """Events, the newest first.
 
         :param state: ``"pending"``, ``"running"``, ``"done"`` or ``"dead"``.
         :param unhandled: only those that no handler was subscribed to, or only others.
         :param before: the ``position`` of the last one seen, for the next page.
+        :param bodies: whether the bodies are read, too; if not, they are empty.
         :raises ValueError: if there is no such state.
         :raises InboxUnavailable: if the inbox cannot be read.
         """
         query = queries.newest(state, type, endpoint, unhandled, tenant).limit(limit)
+        query = query if bodies else queries.without_bodies(query)
         if before is not None:
             query = query.where(events.c.seq < before)
         return self.database.read(lambda tx: [stored(row) for row in tx.execute(query)])
@@ -273,7 +275,7 @@ class Inbox(EventQueue):
 
         def work(tx: Connection) -> int:
             self._conversations.forget(tx)
-            if not days:
+            if not days > 0:
                 return 0
             old = tx.execute(queries.OLD, then).scalars().all()
             # One may have been replayed since.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -10,13 +11,18 @@ from flask import request, url_for
 
 from ..inbox import Identity, Inbox, StoredEvent, with_id
 
+# Browsers take /../ and /./ out of a path, and servers may take // out.
+_FITS_INTO_A_PATH = re.compile(r"(?!\.{1,2}$)[^/\\]+")
+
 
 def event_url(
     event_id: str, endpoint: str = "", tenant: str | None = None, **more: Any
 ) -> str:
     """The page of an event. Without an endpoint, it asks which one is meant if it must."""
     where = {"endpoint": endpoint, "tenant": tenant, **more}
-    return _url(url_for(".event", event_id=event_id), where)
+    if _FITS_INTO_A_PATH.fullmatch(event_id):
+        return _url(url_for(".event", event_id=event_id), where)
+    return _url(url_for(".event"), {"id": event_id, **where})
 
 
 def list_url(view: str, query: dict[str, Any], **changes: Any) -> str:

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Iterator
 from flask import current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from ..actions import log_action
 from ..errors import EventNotFound, EventRunning
 from ..inbox import Identity, Inbox
 from ..runtime import runtime_of
+from ..web import actor_name
 from .links import event_url, from_form
+from .tokens import notice
 
 _MOST_REPLAYED = 10_000
 _AT_ONCE = 500
@@ -32,17 +35,21 @@ def replay() -> ResponseReturnValue:
             again=again,
             count=inbox.stats().dead if everything else len(chosen),
         )
+    who = actor_name()
     done, left = replay_all(inbox, dead_letters(inbox) if everything else chosen, again)
-    if len(chosen) == 1:
-        return redirect(event_url(*chosen[0], replayed=done, left=left))
-    return redirect(url_for(".events", replayed=done, left=left))
+    address = request.remote_addr
+    log_action(who, "replay", done, address=address, succeeded_too=again, left_out=left)
+    told = notice(_told(len(done), left))
+    if len(chosen) == 1 and chosen[0].id:
+        return redirect(event_url(*chosen[0], notice=told))
+    return redirect(url_for(".events", notice=told))
 
 
 def dead_letters(inbox: Inbox) -> Iterator[Identity]:
     """All of them once, though a replayed one may be back at once."""
     before = None
     for _ in range(_MOST_REPLAYED // _AT_ONCE):
-        found = inbox.list(state="dead", before=before, limit=_AT_ONCE)
+        found = inbox.list(state="dead", before=before, limit=_AT_ONCE, bodies=False)
         yield from (each.identity for each in found)
         if len(found) < _AT_ONCE:
             return
@@ -51,15 +58,21 @@ def dead_letters(inbox: Inbox) -> Iterator[Identity]:
 
 def replay_all(
     inbox: Inbox, chosen: Iterable[Identity], succeeded_too: bool
-) -> tuple[int, int]:
-    """Replay, and count those that are due again and those that could not be."""
-    done = left = 0
-    for event_id, endpoint, tenant in chosen:
+) -> tuple[list[Identity], int]:
+    """Replay; give those that are due again, and count those that could not be."""
+    done, left = [], 0
+    for each in chosen:
+        event_id, endpoint, tenant = each
         try:
             inbox.replay(
                 event_id, endpoint=endpoint, tenant=tenant, succeeded_too=succeeded_too
             )
-            done += 1
+            done.append(each)
         except (EventNotFound, EventRunning):
             left += 1
     return done, left
+
+
+def _told(done: int, left: int) -> str:
+    others = f"; {left:,} could not be: gone, or being handled now" if left else ""
+    return f"{done:,} due again{others}."

@@ -7,15 +7,20 @@ from typing import Any
 
 from flask import abort, current_app, render_template, request
 
-from ..errors import YCloudError
+from ..actions import log_action
+from ..errors import EventNotUnderstood, YCloudError
+from ..inbox import Identity
 from ..protocol import (
     EVENT_TYPES,
     SAMPLE_ENDPOINT_ID,
+    body_id,
+    parse_event,
     sample_event,
     signed_headers,
     variants,
 )
 from ..runtime import Runtime, runtime_of
+from ..web import INSPECTOR, ORIGIN_KEY, actor_name
 
 
 def send() -> str:
@@ -63,11 +68,23 @@ def id_of(body: str | bytes) -> str | None:
 
 def _sent(runtime: Runtime, endpoint: str, tenant: str | None, body: str) -> dict[str, Any]:
     """What was answered, or why it could not be sent."""
+    who, sent_id = actor_name(), _stored_id(body.encode())
     try:
         answer = _post(runtime, endpoint, tenant, body.encode())
     except YCloudError as error:  # no such tenant, or no secret of it
         return {"error": error}
-    return {"answer": answer, "sent_id": id_of(body)}
+    sent = Identity(sent_id, endpoint, tenant or "")
+    address, status = request.remote_addr, answer.status_code
+    log_action(who, "send", [sent], address=address, status=status)
+    return {"answer": answer, "sent_id": sent_id}
+
+
+def _stored_id(body: bytes) -> str:
+    """The id under which the inbox has it, if it is no conflict."""
+    try:
+        return parse_event(body).id
+    except EventNotUnderstood:
+        return body_id(body)
 
 
 def _post(runtime: Runtime, endpoint: str, tenant: str | None, body: bytes) -> Any:
@@ -75,6 +92,7 @@ def _post(runtime: Runtime, endpoint: str, tenant: str | None, body: bytes) -> A
     path = runtime.path_of(endpoint, tenant)
     secret = runtime.endpoints[endpoint].secrets.of(tenant, SAMPLE_ENDPOINT_ID)[0]
     server = {"SERVER_SOFTWARE": request.environ.get("SERVER_SOFTWARE", "")}
+    server[ORIGIN_KEY] = INSPECTOR
     return runtime.app.test_client(use_cookies=False).post(
         path,
         base_url=request.host_url,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import Any
 
@@ -14,14 +13,16 @@ from ..formats import ago, exact
 from ..inbox import OUR_FAULTS, Inbox, Stats, StoredEvent, last_day, last_hour, search
 from ..protocol import EVENT_TYPES
 from ..runtime import Runtime, runtime_of
-from ..web import GuardedBlueprint, exempt_from_csrf
+from ..web import INSPECTOR, GuardedBlueprint, exempt_from_csrf, may_act
+from .bodies import shown
 from .charts import bars, clock, lines
-from .forms import check_csrf_token, csrf_token, filters, in_query
+from .forms import filters, in_query
 from .headers import secure
 from .links import asked_for, event_url, in_form, list_url
-from .masking import error_of, masked
+from .masking import error_of
 from .replays import replay
 from .samples import id_of, send
+from .tokens import check_csrf_token, csrf_token, notice_told
 
 
 class InspectorBlueprint(GuardedBlueprint):
@@ -43,6 +44,7 @@ class InspectorBlueprint(GuardedBlueprint):
             ("/", events, ["GET"]),
             ("/rows", rows, ["GET"]),
             ("/events/<path:event_id>", event, ["GET"]),
+            ("/event", event, ["GET"]),
             ("/activity", activity, ["GET"]),
             ("/replay", replay, ["POST"]),
             ("/send", send, ["GET", "POST"]),
@@ -59,6 +61,8 @@ class InspectorBlueprint(GuardedBlueprint):
                 "csrf_token": csrf_token,
                 "event_url": event_url,
                 "in_form": in_form,
+                "may_act": may_act,
+                "notice_told": notice_told,
                 "stats": _stats,
                 "slow_seconds": _slow_seconds,
             }
@@ -79,8 +83,13 @@ def rows() -> str:
     return render_template("ycloud/rows.html", **_list())
 
 
-def event(event_id: str) -> str:
-    """One event: its payload, and all that happened to it; or those that have the id."""
+def event(event_id: str | None = None) -> str:
+    """One event: its payload, and all that happened to it; or those that have the id.
+
+    An id that does not fit into a path is in the query.
+    """
+    if event_id is None:
+        event_id = request.args.get("id", "")
     inbox = _runtime().inbox
     some = asked_for(inbox, event_id)
     if len(some) > 1:
@@ -88,21 +97,13 @@ def event(event_id: str) -> str:
     found = _get(inbox, some[0]) if some else None
     if found is None:
         abort(404, f"The inbox has no event {event_id!r}.")
-    body, pretty = found.body, None
     hide = _runtime().settings.inspector_masks
-    try:
-        loaded = json.loads(body)
-    except (ValueError, RecursionError):
-        pass
-    else:
-        shown = masked(loaded) if hide else loaded
-        pretty = json.dumps(shown, indent=2, ensure_ascii=False)
     return render_template(
         "ycloud/event.html",
         event=found,
         original=_original(inbox, found),
-        pretty=pretty,
-        raw=None if hide else _as_text(body),
+        body=shown(found.body, hide=hide),
+        sent_from_here=getattr(found, "origin", "") == INSPECTOR,
         error_of=partial(error_of, hide=hide),
     )
 
@@ -119,6 +120,7 @@ def activity() -> str:
         times=lines(minutes, "mean_seconds", "slowest_seconds"),
         rejected=troubles.rejected,
         conflicts=troubles.conflicts,
+        passwords=troubles.passwords,
         our_faults=OUR_FAULTS,
         clock=clock,
     )
@@ -167,10 +169,6 @@ def _original(inbox: Inbox, event: StoredEvent) -> StoredEvent | None:
         return None
     found = inbox.get(event_id, endpoint=event.endpoint, tenant=event.tenant or "")
     return found if found and found.conflict_id == event.id else None
-
-
-def _as_text(body: bytes) -> str:
-    return body.decode("utf-8", "backslashreplace")
 
 
 def _runtime() -> Runtime:

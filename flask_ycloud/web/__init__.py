@@ -3,15 +3,20 @@
 Who may see the pages that show the inbox is decided here, too.
 """
 
-from .access import Access, GuardedBlueprint
+from .access import Access, GuardedBlueprint, actor_name, may_act
 from .blueprint import WebhookBlueprint, current_inbox, ycloud_bp
 from .csrf import exempt_from_csrf
+from .origins import INSPECTOR, ORIGIN_KEY
 
 __all__ = [
+    "INSPECTOR",
+    "ORIGIN_KEY",
     "Access",
     "GuardedBlueprint",
     "WebhookBlueprint",
+    "actor_name",
     "current_inbox",
     "exempt_from_csrf",
+    "may_act",
     "ycloud_bp",
 ]

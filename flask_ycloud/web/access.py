@@ -1,45 +1,89 @@
-"""Who may see what this package shows of the inbox: pages that are closed by default."""
+"""Who may see and do what on the pages of this package: closed by default."""
 
 from __future__ import annotations
 
-import hmac
+import inspect
+import logging
+import math
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, cast
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.wrappers import Response as Answer
 
-from ..runtime import runtime_of
+from ..errors import ConfigurationError
+from ..handlers import wait_for
+from ..inbox import WRONG_PASSWORD
+from ..logs import log
+from ..runtime import Runtime, runtime_of
+from .local import is_local
+from .passwords import PasswordBrake
+from .verdicts import NoVerdict, Right, verdict_of
 
-_LOOPBACK = {"127.0.0.1", "::1"}
-_LOCAL_NAMES = {"127.0.0.1", "[::1]", "localhost"}
+_logger = logging.getLogger(__name__)
+
+_EXTENSION = "ycloud_access"
+_RIGHT = "flask_ycloud.right"  # in the environ, where each request has its own
+_ONE_WARNING_IN_SECONDS = 60.0
+_LOOKING = frozenset(("GET", "HEAD", "OPTIONS"))
 
 _CLOSED = """\
 This page is closed. Open it in one of these ways:
 
-- app.register_blueprint({name}_bp, access=function), where the function says whether the
-  request may pass, or answers it itself (with a redirect to a login, say);
+- app.register_blueprint({name}_bp, access=function), where the function returns True if the
+  request may pass, "read" if it may only look, or an answer (a redirect to a login, say);
 - app.config["YCLOUD_INSPECTOR_PASSWORD"] = "…": the browser asks for it, with any name;
-- in debug mode (flask run --debug) it is open to this machine.
+- in debug mode (flask run --debug) it is open to this machine, but not through a proxy or
+  a tunnel.
 """
+
+Access = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class _Registration:
+    """A blueprint under one of its names in an app."""
+
+    blueprint: GuardedBlueprint
+    access: Access | None
+    actor: Access | None
+
+
+@dataclass(frozen=True)
+class _Doors:
+    """What one app has: its registrations by their full names, and its brake."""
+
+    by_name: dict[str, _Registration] = field(default_factory=dict)
+    brake: PasswordBrake = field(default_factory=PasswordBrake)
 
 
 class GuardedBlueprint(Blueprint):
     """A blueprint whose requests must pass.
 
-    Either by ``access``, a function that is called for each request: if it gives something
-    false, the answer is 403; a response is sent as it is; anything else lets it pass. Or by
-    the password in ``YCLOUD_INSPECTOR_PASSWORD``. With neither, the pages are there for
-    the machine itself alone, and only in debug mode.
+    Either by ``access``, a function that is called for each request; it may be ``async``:
 
-    ``access`` may also be given when it is registered:
+    * ``True`` lets the request pass.
+    * ``"read"`` lets it look: each request but GET, HEAD and OPTIONS is a 403.
+    * ``False`` and ``None`` are a 403.
+    * What Flask takes for an answer (a text, a tuple, a dict, a response such as a
+      redirect) is sent.
+    * Anything else is a 403 and an error in the log, even if it is true.
+
+    Or by the password in ``YCLOUD_INSPECTOR_PASSWORD``. With neither, the pages are open
+    to the machine itself only, in debug mode, and not through a proxy or a tunnel.
+
+    ``access`` and ``actor`` may also be given when it is registered, each time others:
     ``app.register_blueprint(inspector_bp, access=…)``.
 
     :param name: the blueprint's name; unique in an app.
-    :param access: a function that says whether a request may pass.
+    :param access: a function that says who may see and do what.
+    :param actor: a function that returns the name of the user, for the log of actions. The
+        user name of HTTP's basic authentication if it is left out.
     :param url_prefix: the path it is mounted under.
+    :raises ConfigurationError: if ``access`` or ``actor`` is no function.
     """
 
     #: What the constructor takes where nothing is given, and more for Flask's own.
@@ -50,6 +94,7 @@ class GuardedBlueprint(Blueprint):
         name: str | None = None,
         *,
         access: Access | None = None,
+        actor: Access | None = None,
         url_prefix: str | None = None,
     ) -> None:
         options: dict[str, Any] = {**self.defaults, "import_name": type(self).__module__}
@@ -58,43 +103,126 @@ class GuardedBlueprint(Blueprint):
         if url_prefix is not None:
             options["url_prefix"] = url_prefix
         super().__init__(**options)
-        self._access = access
+        self._functions = {"access": access, "actor": actor}
         self.record(self._attach)
         self.before_request(self._guard)
         self.add_pages()
 
     @abstractmethod
     def add_pages(self) -> None:
-        """Add what this blueprint shows."""
+        """Add what this blueprint shows. What acts must be a POST, not a GET."""
 
     def _attach(self, setup: BlueprintSetupState) -> None:
-        given = setup.options.get("access", self._access)
-        setup.app.extensions.setdefault("ycloud_access", {})[self.name] = given
+        found = {
+            name: setup.options.get(name, own) for name, own in self._functions.items()
+        }
+        full_name = f"{setup.name_prefix}.{setup.name}".lstrip(".")
+        for name, function in found.items():
+            if function is not None and not callable(function):
+                raise ConfigurationError(
+                    f"The blueprint {full_name!r} has {name}={type(function).__name__}. It"
+                    " takes a function without arguments that is called for each request."
+                )
+        _doors_of(setup.app).by_name[full_name] = _Registration(self, **found)
 
-    def _guard(self) -> Any:
-        app: Flask = current_app
-        access: Access | None = app.extensions["ycloud_access"][self.name]
-        password = runtime_of(app).settings.inspector_password
-        if access is not None:
-            verdict = access()
-            if isinstance(verdict, Answer):
-                return verdict
-            return None if verdict else _text(403, "You may not see this page.\n")
-        if password is not None:
-            given = request.authorization
-            said = given.password if given is not None and given.type == "basic" else None
-            if hmac.compare_digest((said or "").encode(), password.encode()):
-                return None
-            challenge = {"WWW-Authenticate": 'Basic realm="YCloud", charset="UTF-8"'}
-            return _text(401, "The password is YCLOUD_INSPECTOR_PASSWORD.\n", challenge)
-        # By a name of its own no other page can reach it through the user's browser.
-        name = request.host.rsplit(":", 1)[0] if request.host != "[::1]" else request.host
-        if app.debug and request.remote_addr in _LOOPBACK and name in _LOCAL_NAMES:
-            return None
-        return _text(403, _CLOSED.format(name=self.name))
+    def _guard(self) -> Answer | None:
+        """The one place that decides: who passes, and whether somebody may act."""
+        name, own = _registered(self)
+        runtime = runtime_of(current_app)
+        password = runtime.settings.inspector_password
+        if own.access is not None:
+            verdict = _asked(runtime, name, own.access)
+        elif password is not None:
+            verdict = _by_password(runtime, name, password)
+        else:
+            verdict = "all" if is_local(runtime.app, request) else None
+            if verdict is None:
+                return _text(403, _CLOSED.format(name=self.name))
+        if isinstance(verdict, Answer):
+            return verdict
+        if verdict is None:
+            return _text(403, "You may not see this page.\n")
+        # Inside of another guarded blueprint the lesser right counts.
+        if request.environ.get(_RIGHT) != "read":
+            request.environ[_RIGHT] = verdict
+        if not may_act() and request.method not in _LOOKING:
+            return _text(403, "You may look at these pages, and not do anything.\n")
+        return None
 
 
-Access = Callable[[], Any]
+def may_act() -> bool:
+    """Whether the current request may do more than look."""
+    return request.environ.get(_RIGHT) == "all"
+
+
+def actor_name() -> str:
+    """Who makes the current request, for the log: what ``actor=`` says, or the user name.
+
+    Without both it is empty.
+    """
+    _, own = _registered()
+    name = own.actor() if own.actor is not None else None
+    if inspect.isawaitable(name):
+        name = wait_for(name)
+    if name:
+        return str(name)
+    given = request.authorization
+    return (given.username if given is not None else None) or ""
+
+
+def _doors_of(app: Any) -> _Doors:
+    return cast(_Doors, app.extensions.setdefault(_EXTENSION, _Doors()))
+
+
+def _registered(blueprint: GuardedBlueprint | None = None) -> tuple[str, _Registration]:
+    """The innermost registration that the request is for."""
+    by_name = _doors_of(current_app).by_name
+    return next(
+        (name, by_name[name])
+        for name in request.blueprints
+        if name in by_name and blueprint in (None, by_name[name].blueprint)
+    )
+
+
+def _asked(runtime: Runtime, name: str, access: Access) -> Right | Answer | None:
+    returned = access()
+    try:
+        return verdict_of(returned)
+    except NoVerdict as error:
+        kind = str(error)
+    message = (
+        "access= of the blueprint %s returned a %s, so the page is closed. It may return"
+        ' True, "read", False, None, or an answer of Flask\'s.%s'
+    )
+    runtime.log_limit.log(
+        ("access", name, kind),
+        lambda end: log(_logger, logging.ERROR, message, name, kind, end),
+    )
+    return None
+
+
+def _by_password(runtime: Runtime, name: str, password: str) -> Right | Answer:
+    given = request.authorization
+    said = given.password if given is not None and given.type == "basic" else None
+    challenge = {"WWW-Authenticate": 'Basic realm="YCloud", charset="UTF-8"'}
+    wrong = _text(401, "The password is YCLOUD_INSPECTOR_PASSWORD.\n", challenge)
+    if said is None:
+        return wrong
+    attempt = _doors_of(runtime.app).brake.check(request.remote_addr, said, password)
+    if attempt.right:
+        return "all"
+    runtime.rejections.count(name, WRONG_PASSWORD)
+    message = "A wrong password for YCLOUD_INSPECTOR_PASSWORD was given, at the %s page.%s"
+    runtime.log_limit.log(
+        ("password", name),
+        lambda end: log(_logger, logging.WARNING, message, name, end),
+        _ONE_WARNING_IN_SECONDS,
+    )
+    if not attempt.wait:
+        return wrong
+    wait = math.ceil(attempt.wait)
+    text = f"Too many wrong passwords came from your address. Try again in {wait} s.\n"
+    return _text(429, text, {"Retry-After": str(wait)})
 
 
 def _text(status: int, text: str, headers: dict[str, str] | None = None) -> Response:

@@ -176,9 +176,14 @@ class WebhookBlueprint(Blueprint):
         self, runtime: Runtime, what: str, message: str, error: Exception
     ) -> Response:
         """The fault is ours: YCloud shall send it again."""
-        log(_logger, logging.ERROR, message, self.name, _text_of(error))
+        reason = f"{what} unavailable"
+        text = _text_of(error)
+        runtime.log_limit.log(
+            (self.name, reason),
+            lambda end: log(_logger, logging.ERROR, message + "%s", self.name, text, end),
+        )
         detail = f"The {what} is not available. Send it again later."
-        return self._reject(runtime, 503, f"{what} unavailable", detail, _LATER)
+        return self._reject(runtime, 503, reason, detail, _LATER)
 
     def _reject(
         self,
@@ -190,8 +195,12 @@ class WebhookBlueprint(Blueprint):
     ) -> Response:
         about = {"endpoint": self.name, "reason": reason, "status": status}
         if status < 500:  # else the log has the cause already
-            message = "A delivery at %s was rejected: %s (%d)."
-            log(_logger, logging.WARNING, message, self.name, reason, status, **about)
+            message = "A delivery at %s was rejected: %s (%d).%s"
+            args = self.name, reason, status
+            runtime.log_limit.log(
+                (self.name, reason),
+                lambda end: log(_logger, logging.WARNING, message, *args, end, **about),
+            )
         runtime.rejections.count(self.name, reason)
         announce(delivery_rejected, runtime.app, **about)
         return _problem(status, detail, headers)

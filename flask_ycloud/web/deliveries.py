@@ -20,6 +20,7 @@ from ..protocol import ENDPOINT_ID_HEADER, HEADER, read_signature, verify
 from ..secret_checks import Keys
 from ..settings import Settings
 from ..signing_secrets import Secrets
+from .origins import origin_of
 
 _LONGEST_ID = 255
 _MOST_DIGITS = 18  # int() refuses thousands of them with an error of its own
@@ -33,6 +34,7 @@ class Delivery:
     :param started: when we began to read it, by ``time.perf_counter``.
     :param tenant: whose it is; ``None`` where the endpoint serves one account.
     :param endpoint_id: YCloud's id of the endpoint, if it said so.
+    :param origin: where it came from, if the app has sent it to itself.
     """
 
     body: bytes = field(repr=False)
@@ -40,6 +42,7 @@ class Delivery:
     started: float
     tenant: str | None = None
     endpoint_id: str | None = None
+    origin: str = ""
 
 
 def read_delivery(
@@ -75,7 +78,8 @@ def read_delivery(
         endpoint_id,
         lambda keys: verify(body, header, strong(keys), tolerance=settings.tolerance),
     )
-    return Delivery(body, signature.timestamp, started, tenant, endpoint_id)
+    origin = origin_of(request)
+    return Delivery(body, signature.timestamp, started, tenant, endpoint_id, origin)
 
 
 def _endpoint_id(request: Request) -> str | None:

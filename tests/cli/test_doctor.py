@@ -340,3 +340,19 @@ def test_a_signature_is_kept_for_the_clock(app: Flask) -> None:
     (event,) = runtime_of(app).inbox.list()
     assert event.signed_at is not None
     assert 5 <= (event.received_at - event.signed_at).total_seconds() < 7
+
+
+@pytest.mark.parametrize(
+    ("password", "level"), [("12345678", "look"), ("x" * 14, "look"), ("x" * 15, None)]
+)
+def test_a_short_password(
+    make_app: MakeApp, listener: None, password: str, level: str | None
+) -> None:
+    found = findings(make_app(YCLOUD_INSPECTOR_PASSWORD=password)).get("password", [])
+    assert [each[0] for each in found] == ([level] if level else [])
+    assert password not in str(found)
+    if found:
+        assert found[0][1:] == (
+            f"YCLOUD_INSPECTOR_PASSWORD has {len(password)} characters.",
+            "15 or more are recommended; make them at random.",
+        )

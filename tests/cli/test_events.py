@@ -169,3 +169,57 @@ def test_an_app_without_an_endpoint_is_told_so(app: Flask) -> None:
 )
 def test_durations_are_short(seconds: float, shown: str) -> None:
     assert short(seconds) == shown
+
+
+def test_actions_are_logged_with_the_user(
+    app: Flask, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "ann")
+    body = body_of()
+    deliver(app, body)
+    with caplog.at_level("INFO", logger="flask_ycloud.actions"):
+        call(app, "replay", id_of(body), "evt_9", "--all")
+        call(app, "replay", "--unhandled", "--type", TYPE)
+        call(app, "prune", "--days", "3")
+        call(app, "list")
+        call(app, "show", id_of(body))
+    said = [e.getMessage() for e in caplog.records if e.name == "flask_ycloud.actions"]
+    assert said == [
+        f"ann: replay of 1 event, succeeded_too True: {id_of(body)} (endpoint 'ycloud')",
+        f"ann: replay of 1 event, unhandled True, type {TYPE}",
+        "ann: prune of 0 events, days 3.0",
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["list", "--type", "a\0b"],
+        ["list", "--tenant", "\udcff"],
+        ["list", "--before", str(2**63)],
+        ["list", "--limit", str(2**63)],
+        ["list", "--limit", str(2**63 - 1), "--before", str(2**63 - 1)],
+        ["show", "a\0b"],
+        ["show", "\udcff", "--endpoint", "\0"],
+        ["replay", "\0", "\udcff"],
+        ["replay", "--unhandled", "--type", "\0"],
+        ["stats"],
+    ],
+)
+def test_odd_values_are_no_fault(
+    make_app: MakeApp, inbox_url: str, options: list[str]
+) -> None:
+    app = make_app(YCLOUD_INBOX_URL=inbox_url)
+    result = call(app, *options)
+    assert result.exit_code in (0, 1, 2)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+@pytest.mark.parametrize("days", ["nan", "inf", "0"])
+def test_a_time_that_is_none_deletes_nothing(
+    make_app: MakeApp, inbox_url: str, days: str
+) -> None:
+    app = make_app(YCLOUD_INBOX_URL=inbox_url)
+    deliver(app, body_of())
+    call(app, "prune", "--days", days)
+    assert len(runtime_of(app).inbox.list()) == 1

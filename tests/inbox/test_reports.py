@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
+from flask_ycloud import EventNotFound
 from flask_ycloud.inbox import (
     HandlerState,
     Identity,
@@ -184,3 +186,34 @@ def test_rejections_are_counted_by_the_hour(inbox: Inbox, clock: Clock) -> None:
     clock.now += 31 * 86_400
     count_rejections(inbox, {("eu", "stale"): 1})
     assert rejected(inbox, hours=10_000) == {("eu", "stale"): 1}, "they are kept 30 days"
+
+
+def test_wrong_passwords_are_told_apart_from_rejections(inbox: Inbox) -> None:
+    count_rejections(inbox, {("inspector", "wrong password"): 7, ("eu", "missing"): 1})
+    troubles = last_day(inbox)
+    assert troubles.passwords == {"inspector": 7}
+    assert (troubles.rejected, troubles.conflicts) == ({("eu", "missing"): 1}, {})
+
+
+def test_bodies_are_left_out(inbox: Inbox) -> None:
+    inbox.accept("evt_1", b"body", endpoint="eu", event_type=None, dead="x")
+    assert [each.body for each in search(inbox).events] == [b""]
+    assert [each.body for each in with_id(inbox, "evt_1")] == [b""]
+    assert [each.body for each in inbox.list(bodies=False)] == [b""]
+    assert [each.body for each in inbox.list()] == [b"body"]
+
+
+@pytest.mark.parametrize("odd", ["\0", "a\0b", "\udcff"])
+def test_what_no_database_can_hold_is_not_there(inbox: Inbox, odd: str) -> None:
+    inbox.accept("evt_1", b"body", endpoint="eu", event_type="x")
+    assert inbox.get(odd) is None
+    assert inbox.get("evt_1", endpoint=odd) is None
+    assert inbox.find("evt_1", tenant=odd) is None
+    assert with_id(inbox, odd) == []
+    for name in ("type", "endpoint", "tenant"):
+        options: Any = {name: odd}
+        assert search(inbox, **options).events == []
+        assert inbox.list(**options) == []
+        assert inbox.replay_unhandled(**options) == 0
+    with pytest.raises(EventNotFound):
+        inbox.replay(odd)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,11 +12,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_ycloud import WebhookBlueprint, on_event, ycloud_bp
-from flask_ycloud.inspector import replays
+from flask_ycloud.inbox import StoredEvent
+from flask_ycloud.inspector import InspectorBlueprint, replays
+from flask_ycloud.protocol import body_id
 from flask_ycloud.runtime import runtime_of
+from flask_ycloud.web import accepting, blueprint
 
 from ..conftest import MakeApp
 from ..support import SECRET, body_of, deliver, id_of
+from ..web.support import basic
 from .support import PAGE, TYPE, chosen, inspected, token, words
 
 # Replays.
@@ -82,7 +89,9 @@ def test_dead_letters_are_replayed_together(
     assert sorted(runs) == sorted(map(id_of, bodies)), "each once, though it fails again"
     assert client.post(f"{PAGE}replay", data=form).location == f"{PAGE}?state=dead"
     odd = client.post(f"{PAGE}replay", data={**form, "event": "odd", "sure": "1"})
-    assert odd.location.endswith("?replayed=0&left=1")
+    assert odd.location.startswith(f"{PAGE}?notice=")
+    told = client.get(odd.location)
+    assert "0 due again; 1 could not be: gone, or being handled now." in words(told)
 
 
 def test_very_many_dead_letters(
@@ -127,7 +136,148 @@ def test_sending_a_sample(make_app: MakeApp) -> None:
     assert (stored.endpoint, stored.id) == ("eu", id_of(body))
     again = client.post(f"{PAGE}send", data={**form, "body": body.decode()})
     assert '{"status": "duplicate"}' in words(again)
-    broken = client.post(f"{PAGE}send", data={**form, "body": "hello"})
-    assert "Answered 200" in words(broken)
+    for odd in ("hello", '{"id": "\\udcff"}'):
+        broken = client.post(f"{PAGE}send", data={**form, "body": odd})
+        assert "Answered 200" in words(broken)
+        link = f"{PAGE}events/{body_id(odd.encode())}?endpoint=eu"
+        assert link in broken.text
+        assert "not understood" in words(client.get(link))
     assert client.get(f"{PAGE}send?type=no.such.type").status_code == 404
     assert SECRET not in sent.text
+
+
+def test_what_is_sent_says_that_it_is_no_delivery_of_ycloud(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came: list[str] = []
+    real = accepting.accept
+
+    def accept(runtime: Any, delivery: Any, endpoint: str) -> Any:
+        came.append(delivery.origin)
+        return real(runtime, delivery, endpoint)
+
+    monkeypatch.setattr(blueprint, "accept", accept)
+    body = body_of()
+    form = {"csrf_token": token(client, f"{PAGE}send"), "body": body.decode()}
+    client.post(f"{PAGE}send", data=form)
+    assert came == ["inspector"]
+
+
+def test_the_page_of_a_sample_says_so(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = body_of()
+    deliver(app, body)
+    page = f"{PAGE}events/{id_of(body)}"
+    text = words(client.get(page))
+    assert "signed by YCloud, by its clock" in text
+    assert "inspector" not in text
+    monkeypatch.setattr(StoredEvent, "origin", "inspector", raising=False)
+    text = words(client.get(page))
+    assert "sent from the inspector, not by YCloud" in text
+    assert "signed by YCloud" not in text
+
+
+# Who may only look.
+
+
+def test_who_may_only_look_sees_no_buttons(app: Flask) -> None:
+    app.register_blueprint(InspectorBlueprint(access=lambda: "read"))
+    client = app.test_client()
+    body = body_of()
+    deliver(app, body)
+    deliver(app, b"hello")
+    event = f"events/{id_of(body)}"
+    for page in ("", "?state=dead", event, "activity", "send", "event?id=" + id_of(body)):
+        shown = client.get(PAGE + page)
+        assert shown.status_code == 200
+        assert 'method="post"' not in shown.text
+        assert "Replay" not in shown.text
+        assert "csrf_token" not in shown.text
+        assert 'type="checkbox"' not in shown.text
+    assert "You may look at samples, and not send them." in words(client.get(f"{PAGE}send"))
+
+
+def test_who_may_only_look_does_nothing_with_the_token_of_another(app: Flask) -> None:
+    right: list[Any] = [True]
+    app.register_blueprint(InspectorBlueprint(access=lambda: right[0]))
+    client = app.test_client()
+    runs: list[str] = []
+    on_event(TYPE, name="one")(lambda event: runs.append(event.id))
+    body = body_of()
+    deliver(app, body)
+    known = {"csrf_token": token(client, f"{PAGE}send")}
+    right[0] = "read"
+    form = {**known, "event": chosen(id_of(body)), "sure": "1", "succeeded_too": "1"}
+    assert client.post(f"{PAGE}replay", data=form).status_code == 403
+    sent = {**known, "body": body_of().decode()}
+    assert client.post(f"{PAGE}send", data=sent).status_code == 403
+    assert runs == [id_of(body)]
+    right[0] = True
+    assert client.post(f"{PAGE}replay", data=form).status_code == 302
+
+
+# The log of actions.
+
+
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture) -> Iterator[Any]:
+    """Gives what was logged of actions."""
+    with caplog.at_level(logging.INFO, logger="flask_ycloud.actions"):
+        yield lambda: [
+            each for each in caplog.records if each.name == "flask_ycloud.actions"
+        ]
+
+
+def act(client: FlaskClient, body: bytes, **options: Any) -> None:
+    """Send an event, and have it replayed."""
+    page = client.get(f"{PAGE}send", **options)
+    known = {"csrf_token": re.findall(r'"csrf_token" value="([^"]*)"', page.text)[0]}
+    client.post(f"{PAGE}send", data={**known, "body": body.decode()}, **options)
+    event = chosen(id_of(body))
+    for form in ({"event": event}, {"event": event, "sure": "1", "succeeded_too": "1"}):
+        client.post(f"{PAGE}replay", data={**known, **form}, **options)
+
+
+def test_actions_are_logged_with_the_user_of_the_password(
+    make_app: MakeApp, told: Any
+) -> None:
+    app = make_app(YCLOUD_INSPECTOR_PASSWORD="open sesame")
+    app.register_blueprint(InspectorBlueprint())
+    body = body_of()
+    act(app.test_client(), body, headers=basic("open sesame", "ann\n"))
+    event = f"{id_of(body)} (endpoint 'ycloud')"
+    assert [each.getMessage() for each in told()] == [
+        f"ann\\n: send of 1 event, address 127.0.0.1, status 200: {event}",
+        "ann\\n: replay of 1 event, address 127.0.0.1, succeeded_too True, left_out 0:"
+        f" {event}",
+    ]
+
+
+async def _bob() -> str:
+    return "bob"
+
+
+@pytest.mark.parametrize(
+    ("actor", "who"), [(lambda: "bob", "bob"), (_bob, "bob"), (lambda: None, "somebody")]
+)
+def test_actions_are_logged_with_what_actor_says(
+    app: Flask, told: Any, actor: Any, who: str
+) -> None:
+    app.register_blueprint(InspectorBlueprint(access=lambda: True), actor=actor)
+    act(app.test_client(), body_of())
+    assert [vars(each)["actor"] for each in told()] == [who, who]
+
+
+def test_a_replay_of_all_names_some_and_counts_all(
+    app: Flask, client: FlaskClient, told: Any
+) -> None:
+    inbox = runtime_of(app).inbox
+    for number in range(40):
+        inbox.accept(f"evt_{number}", b"{}", endpoint="ycloud", event_type=None, dead="x")
+    form = {"csrf_token": token(client, f"{PAGE}?state=dead"), "all": "1", "sure": "1"}
+    client.post(f"{PAGE}replay", data=form)
+    (record,) = told()
+    assert vars(record)["count"] == 40
+    assert len(vars(record)["events"]) == 30
+    assert record.getMessage().endswith(", 10 more")

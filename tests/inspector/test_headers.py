@@ -16,6 +16,9 @@ def test_the_headers_are_strict(client: FlaskClient) -> None:
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["X-Frame-Options"] == "DENY"
+        assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert response.headers["Referrer-Policy"] == "same-origin"
     assert client.get(PAGE).headers["Cache-Control"] == "no-store"
     with client.get(f"{PAGE}static/htmx.min.js") as script:
         assert script.status_code == 200

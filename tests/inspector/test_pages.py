@@ -128,6 +128,14 @@ def test_an_event(app: Flask, client: FlaskClient) -> None:
     assert client.get(f"{PAGE}events/evt_9").status_code == 404
 
 
+def test_an_event_whose_body_is_gone(app: Flask, client: FlaskClient) -> None:
+    inbox = runtime_of(app).inbox
+    inbox.accept("evt_1", b"", endpoint="ycloud", event_type=TYPE, dead="x")
+    text = words(client.get(f"{PAGE}events/evt_1"))
+    assert "As it arrived, 0 bytes" in text
+    assert "Conflict" not in text
+
+
 def test_an_event_that_waits(make_app: MakeApp) -> None:
     app = make_app(TESTING=False, YCLOUD_DISPATCH="inline")
     client = inspected(app)

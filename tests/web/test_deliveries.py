@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import time
 from typing import Any
 
@@ -12,7 +13,9 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.test import run_wsgi_app
 
-from flask_ycloud import sign
+from flask_ycloud import InboxUnavailable, sign
+from flask_ycloud.inbox import rejected
+from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
 from ..support import PATH, SECRET, body_of, deliver
@@ -204,3 +207,38 @@ def test_a_hook_that_read_the_body_first_does_no_harm(app: Flask) -> None:
         request.get_json(silent=True)
 
     assert deliver(app, body_of()).status_code == 200
+
+
+@pytest.mark.parametrize("status", [401, 503])
+def test_a_flood_of_rejections_does_not_flood_the_log(
+    make_app: MakeApp,
+    caplog: pytest.LogCaptureFixture,
+    told: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+) -> None:
+    app = make_app(TESTING=False, YCLOUD_DISPATCH="manual")
+    runtime = runtime_of(app)
+    client = app.test_client()
+    body = body_of()
+    headers = {} if status == 401 else {"YCloud-Signature": sign(body, SECRET)}
+
+    def unavailable(*args: object, **options: object) -> None:
+        raise InboxUnavailable("database is locked")
+
+    monkeypatch.setattr(runtime.inbox, "accept", unavailable)
+    started = time.monotonic()
+    for _ in range(500):
+        assert client.post(PATH, data=body, headers=headers).status_code == status
+    runtime.log_limit.flush()
+    seconds = time.monotonic() - started
+    lines = [each.getMessage() for each in caplog.records]
+    assert 2 <= len(lines) <= 3 + seconds, "one a second"
+    numbers = map(int, re.findall(r"and (\d+) more since", " ".join(lines)))
+    assert 500 - len(lines) <= sum(numbers) < 500
+    reason = "missing" if status == 401 else "inbox unavailable"
+    assert len(told) == 500
+    monkeypatch.undo()
+    runtime.rejections.write()
+    assert rejected(runtime.inbox) == {("ycloud", reason): 500}
+    assert {each["reason"] for _, each in told} == {reason}

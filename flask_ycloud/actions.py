@@ -1,0 +1,71 @@
+"""What people do to events, in the log: one record of ``flask_ycloud.actions`` each."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+from collections.abc import Iterable
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from .formats import visible
+from .logs import log
+
+if TYPE_CHECKING:
+    from .inbox import Identity
+
+_logger = logging.getLogger(__name__)
+
+_MOST_NAMED = 30
+_LONGEST_NAME = 100  # characters, of who did it
+
+
+def log_action(
+    who: str,
+    what: str,
+    identities: Iterable[Identity] = (),
+    *,
+    count: int | None = None,
+    **more: object,
+) -> None:
+    """Log at ``INFO`` that somebody did something to events.
+
+    The record has ``actor``, ``action``, ``count`` and ``events`` as attributes.
+
+    :param who: a name. What acts on a terminal or begins a line is replaced in it.
+    :param what: the action, such as ``"replay"``.
+    :param identities: the events; the first 30 are named.
+    :param count: how many there are, if they are not all given.
+    :param more: how it was done. What is ``None``, ``False`` or empty is left out.
+    """
+    each = iter(identities)
+    named = [_text_of(identity) for identity in islice(each, _MOST_NAMED)]
+    known = len(named) + sum(1 for _ in each)
+    count = known if count is None else count
+    who = visible(who, keep="")[:_LONGEST_NAME] or "somebody"
+    told = {name: value for name, value in more.items() if not _says_nothing(value)}
+    how = "".join(
+        f", {name} {visible(str(value), keep='')}" for name, value in told.items()
+    )
+    others = [f"{count - len(named):,} more"] if named and count > len(named) else []
+    which = ", ".join(named + others)
+    events = f"{count:,} event{'' if count == 1 else 's'}"
+    about = {"actor": who, "action": what, "count": count, "events": named}
+    text = f"{what} of {events}{how}{which and f': {which}'}"
+    log(_logger, logging.INFO, "%s: %s", who, text, **about)
+
+
+def os_user() -> str:
+    """The name of the user whose process this is: who runs a command."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # it has a number only, as in a container
+        return "the operating system's user"
+
+
+def _says_nothing(value: object) -> bool:
+    return value is None or value is False or value == ""
+
+
+def _text_of(identity: Identity) -> str:
+    return visible(f"{identity.id} ({identity})", keep="")

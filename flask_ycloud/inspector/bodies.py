@@ -1,0 +1,65 @@
+"""The body of an event on its page: readable, masked if it must be, and never too much."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from .masking import masked
+
+_LONGEST_LAID_OUT = 256 * 1024  # bytes of a body that is laid out in lines
+_LONGEST_LINES = 512 * 1024  # characters of these lines
+_DEEPEST = 50
+_LONGEST_RAW = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a page shows of a body.
+
+    :param pretty: laid out in lines; ``None`` if it is not JSON, too long or too deep.
+    :param raw: as it arrived, or its beginning; ``None`` if it is hidden.
+    :param left_out: how many bytes of it are not shown.
+    """
+
+    pretty: str | None
+    raw: str | None
+    left_out: int = 0
+
+
+def shown(body: bytes, *, hide: bool) -> Shown:
+    """What is shown of a body.
+
+    :param hide: whether values that may be personal data are.
+    """
+    pretty = _pretty(body, hide) if len(body) <= _LONGEST_LAID_OUT else None
+    if hide:
+        return Shown(pretty, None)
+    raw = body[:_LONGEST_RAW].decode("utf-8", "backslashreplace")
+    return Shown(pretty, raw, max(0, len(body) - _LONGEST_RAW))
+
+
+def _pretty(body: bytes, hide: bool) -> str | None:
+    try:
+        loaded = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if _is_deeper(loaded, _DEEPEST):
+        return None
+    encoder = json.JSONEncoder(indent=2, ensure_ascii=False)
+    parts, length = [], 0
+    for part in encoder.iterencode(masked(loaded) if hide else loaded):
+        parts.append(part)
+        length += len(part)
+        if length > _LONGEST_LINES:
+            return None
+    # JSON may have halves of characters, which no page can.
+    return "".join(parts).encode("utf-8", "backslashreplace").decode()
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, (dict, list)):
+        return False
+    inside = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(each, levels - 1) for each in inside)

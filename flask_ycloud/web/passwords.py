@@ -1,0 +1,105 @@
+"""Guesses of a password, slowed down: the more wrong ones, the longer the wait."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+_FREE = 5  # wrong ones before the first wait
+_FIRST_WAIT = 1.0  # seconds; each further wrong one doubles it
+_LONGEST_WAIT = 60.0
+_FORGOTTEN_AFTER = 600.0
+_MOST_ADDRESSES = 1_000
+_OTHERS = "others"
+
+
+class Attempt(NamedTuple):
+    """What came of a password.
+
+    :param right: whether it is right.
+    :param wait: in how many seconds the next one is looked at; this one was not, if it is
+        more than 0.
+    """
+
+    right: bool
+    wait: float = 0.0
+
+
+@dataclass
+class _Guesser:
+    failed_at: float
+    failures: int = 0
+
+    def wait(self, now: float) -> float:
+        """Seconds until another password is looked at."""
+        if self.failures < _FREE:
+            return 0.0
+        doubled = _FIRST_WAIT * 2.0 ** min(self.failures - _FREE, 30)
+        return max(0.0, self.failed_at + min(doubled, _LONGEST_WAIT) - now)
+
+
+class PasswordBrake:
+    """Checks passwords, in one process; no thread sleeps for it.
+
+    Each address has waits of its own, so whoever guesses holds up no other address. The
+    addresses of one IPv6 network of 64 bits count as one. If there are too many of them,
+    those that are new share their waits.
+
+    :param clock: seconds that only grow.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._guessers: OrderedDict[str, _Guesser] = OrderedDict()  # by their last failure
+
+    def check(self, address: str | None, said: str, password: str) -> Attempt:
+        """Compare a password, unless too many wrong ones came from its address.
+
+        :param address: the client's.
+        :param said: what it gave.
+        :param password: what is right.
+        """
+        now = self._clock()
+        with self._lock:
+            self._forget(now)
+            whose = self._whose(_network_of(address))
+            guesser = self._guessers.get(whose) or _Guesser(now)
+            wait = guesser.wait(now)
+            if wait > 0:
+                return Attempt(False, wait)
+            if hmac.compare_digest(said.encode("utf-8", "replace"), password.encode()):
+                if whose != _OTHERS:
+                    self._guessers.pop(whose, None)
+                return Attempt(True)
+            self._guessers[whose] = _Guesser(now, guesser.failures + 1)
+            self._guessers.move_to_end(whose)
+            return Attempt(False)
+
+    def _whose(self, network: str) -> str:
+        full = len(self._guessers) >= _MOST_ADDRESSES
+        return _OTHERS if full and network not in self._guessers else network
+
+    def _forget(self, now: float) -> None:
+        while self._guessers:
+            oldest = next(iter(self._guessers))
+            if now - self._guessers[oldest].failed_at < _FORGOTTEN_AFTER:
+                return
+            del self._guessers[oldest]
+
+
+def _network_of(address: str | None) -> str:
+    try:
+        found = ipaddress.ip_address(address or "")
+    except ValueError:  # a Unix socket has none
+        return ""
+    if found.version == 4:
+        return str(found)
+    mapped = found.ipv4_mapped
+    return str(mapped or ipaddress.ip_network((int(found), 64), strict=False))
