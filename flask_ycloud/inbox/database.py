@@ -6,7 +6,8 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import event
@@ -15,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import InboxUnavailable
 from . import postgresql, sqlite
+from .backups import back_up
 from .commits import LostConnection, NotStorable, SharedCommits
 from .engine import same_database
 from .notifications import notifier_for
@@ -140,6 +142,19 @@ class Database:
         """
         same = schema.update().values(version=schema.c.version)
         self.write(lambda tx: tx.execute(same))
+
+    def back_up(self, target: Path) -> int:
+        """Copy an SQLite database while it is in use. Its tables stay as they are.
+
+        :param target: the file to make or to replace.
+        :returns: how many events the copy has.
+        :raises InboxUnavailable: if there is no inbox, if it cannot be read, or if the copy
+            is damaged.
+        :raises OSError: if the file cannot be made.
+        :raises ValueError: if the file is one of the inbox's own.
+        """
+        with self._translated(), closing(self._engine.raw_connection()) as connection:
+            return back_up(connection.driver_connection, target)
 
     def notify(self) -> None:
         """Tell the processes that listen that an event is due.

@@ -188,6 +188,8 @@ def commands(shell: Shell, command: str, words: list[str]) -> None:
     elif "verify" in words:
         finds_the_fault(shell, command)
     else:
+        if "backup" in words:
+            keep(shell)
         if "evt_…" in words:
             command = command.replace("evt_…", keep(shell, dead="a reason"))
         for endpoint_id in shell.account.endpoints:
