@@ -81,8 +81,8 @@ def _checked(connection: sqlite3.Connection) -> int:
     problems = connection.execute("PRAGMA integrity_check(1)").fetchall()
     if problems != [("ok",)]:
         raise InboxUnavailable(
-            f"The copy fails SQLite's integrity check: {problems[0][0]}. No backup was made."
-            " The inbox itself is probably damaged: check it with PRAGMA integrity_check."
+            f"The copy fails SQLite's integrity check: {problems[0][0]}. No backup was"
+            " made. The inbox itself is probably damaged: run PRAGMA integrity_check on it."
         )
     known = "SELECT count(*) FROM sqlite_master WHERE name = ?"
     if connection.execute(known, (events.name,)).fetchall() == [(0,)]:

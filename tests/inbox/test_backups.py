@@ -134,7 +134,7 @@ def test_an_interrupted_copy_leaves_the_last_one(inbox: Inbox, tmp_path: Path) -
 
 
 def test_a_damaged_inbox_replaces_no_good_copy(inbox: Inbox, tmp_path: Path) -> None:
-    kept = {accept(inbox) for _ in range(200)}
+    kept = {accept(inbox) for _ in range(20)}
     copy = tmp_path / "copy.db"
     inbox.database.back_up(copy)
     with closing(sqlite3.connect(tmp_path / "inbox.db")) as connection:
@@ -144,15 +144,32 @@ def test_a_damaged_inbox_replaces_no_good_copy(inbox: Inbox, tmp_path: Path) -> 
         ((size,),) = connection.execute("PRAGMA page_size").fetchall()
     with (tmp_path / "inbox.db").open("rb+") as file:
         file.seek((number - 1) * size)
-        file.write(b"\xff" * size)
-    with pytest.raises(InboxUnavailable, match="integrity check|could not be copied"):
+        index = file.read(size)
+        file.seek((number - 1) * size)
+        file.write(index.replace(min(kept).encode(), min(kept)[::-1].encode()))
+    with pytest.raises(InboxUnavailable, match="fails SQLite's integrity check: row "):
         inbox.database.back_up(copy)
     assert ids_in(copy) == kept
 
 
+def test_a_full_disk_is_an_error_with_its_reason(inbox: Inbox, tmp_path: Path) -> None:
+    accept(inbox)
+
+    def fill() -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with closing(sqlite3.connect(tmp_path / "inbox.db")) as connection:
+        source = Stepping(connection, fill, [])
+        with pytest.raises(
+            InboxUnavailable, match="not be copied: database or disk is full"
+        ):
+            back_up(source, tmp_path / "copy.db")
+    assert not list(tmp_path.glob("*copy*"))
+
+
 def test_a_database_without_an_inbox_is_no_backup(tmp_path: Path) -> None:
     database = Database(open_engine(f"sqlite:///{tmp_path}/other.db"), owned=True)
-    with pytest.raises(InboxUnavailable, match="has no inbox.*YCLOUD_INBOX_URL"):
+    with pytest.raises(InboxUnavailable, match=r"has no inbox.*YCLOUD_INBOX_URL"):
         database.back_up(tmp_path / "copy.db")
     assert not (tmp_path / "copy.db").exists()
 
