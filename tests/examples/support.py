@@ -12,8 +12,14 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from flask_ycloud import ycloud_bp
+from flask_ycloud.cli import ycloud_cli
+
+from ..support import SECRET
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples"
@@ -39,6 +45,22 @@ def check(*command: str, cwd: Path | None = None) -> str:
     )
     assert done.returncode == 0, done.stdout
     return done.stdout
+
+
+def has_heartbeat() -> bool:
+    """Whether ``flask ycloud worker`` takes ``--heartbeat``."""
+    options = (each.opts for each in ycloud_cli.commands["worker"].params)
+    return any("--heartbeat" in each for each in options)
+
+
+def needs_probes() -> None:
+    """Skip without the routes for probes, or without the worker's heartbeat."""
+    app = Flask(__name__)
+    app.config["YCLOUD_WEBHOOK_SECRET"] = SECRET
+    app.register_blueprint(ycloud_bp)
+    rules = {each.rule for each in app.url_map.iter_rules()}
+    if not rules >= {"/ycloud/health", "/ycloud/ready"} or not has_heartbeat():
+        pytest.skip("this version has no /ycloud/health, /ycloud/ready and --heartbeat")
 
 
 def required(file: Path) -> list[Requirement]:
