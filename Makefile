@@ -7,7 +7,7 @@ INSTALLED = $(VENV)/.installed
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chromium pgbouncer screenshots torture payloads servers bench fuzz row soak release lint types imports docs
+.PHONY: help demo test chromium pgbouncer servers screenshots torture payloads bench fuzz row soak release lint types imports docs
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,12 +33,17 @@ pgbouncer:  ## Debian's PgBouncer, for the tests of the inbox, if it is not ther
 	@command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || \
 		(apt-get update -qq && apt-get install -y -qq pgbouncer)
 
-servers: $(INSTALLED)  ## the servers of docs/deploying.rst, for their tests, as far as they can be had
+servers: $(INSTALLED)  ## the servers of docs/deploying.rst and the examples, for their tests
 	$(BIN)/pip install -qq --disable-pip-version-check a2wsgi cheroot gevent granian hypercorn \
 		packaging uvicorn waitress
 	-$(BIN)/pip install -qq --disable-pip-version-check --only-binary :all: pyuwsgi
-	-command -v apache2 >/dev/null || (apt-get update -qq && apt-get install -y -qq \
-		--no-install-recommends apache2 libapache2-mod-wsgi-py3)
+	@command -v nginx >/dev/null || test -x /usr/sbin/nginx || \
+		(apt-get update -qq && apt-get install -y -qq --no-install-recommends nginx-light)
+	@command -v systemd-analyze >/dev/null || \
+		(apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd)
+	-@command -v apache2 >/dev/null || test -x /usr/sbin/apache2 || \
+		(apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+		apache2 libapache2-mod-wsgi-py3)
 
 screenshots: $(INSTALLED)  ## the pictures of the inspector in docs/_static
 	$(BIN)/python -m scripts.screenshots
@@ -81,7 +86,7 @@ QUICK = --ignore=tests/test_crash.py --ignore=tests/cli/test_documented_commands
 	--ignore=tests/test_faults.py \
 	--ignore=tests/inspector/test_browser.py --ignore=tests/test_payloads.py \
 	--ignore=tests/test_promises.py --ignore=tests/dispatch/test_recipes.py \
-	--ignore=tests/test_tenants_example.py \
+	--ignore=tests/test_tenants_example.py --ignore=tests/examples \
 	--ignore=tests/web/test_rotation.py
 row:  ## tests with other versions: ROW=oldest PIP='-c constraints/oldest.txt' PRE= PYTHON=
 	$(PYTHON) -m venv .venv-$(ROW)

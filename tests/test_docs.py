@@ -55,3 +55,13 @@ def test_make_help_lists_the_targets() -> None:
 def test_nothing_names_a_folder_of_this_machine() -> None:
     for page in (*DOCS.glob("*.rst"), *ROOT.glob("*.rst")):
         assert not re.search(r"/(root|home|work)/\w", page.read_text()), page
+
+
+def test_actions_are_pinned_and_keep_no_credentials() -> None:
+    """A tag can be moved to other code; a commit cannot."""
+    for path in (ROOT / ".github" / "workflows").glob("*.y*ml"):
+        text = path.read_text("utf-8")
+        for used in re.findall(r"uses: *(.*)", text):
+            assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v[\d.]+", used), used
+        for step in re.findall(r"- uses: actions/checkout@.*\n((?:        .*\n)*)", text):
+            assert "persist-credentials: false" in step

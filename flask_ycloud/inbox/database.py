@@ -7,7 +7,8 @@ import re
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import event
@@ -18,6 +19,7 @@ from ..errors import InboxUnavailable
 from ..forks import tell_child
 from ..logs import log
 from . import files, forking, postgresql, sqlite
+from .backups import back_up
 from .commits import Locked, LostConnection, NotStorable, SharedCommits
 from .engine import same_database, shown
 from .notifications import notifier_for
@@ -166,6 +168,19 @@ class Database:
                 connection.execute(same)
             finally:
                 transaction.rollback()
+
+    def back_up(self, target: Path) -> int:
+        """Copy an SQLite database while it is in use. Its tables stay as they are.
+
+        :param target: the file to make or to replace.
+        :returns: how many events the copy has.
+        :raises InboxUnavailable: if there is no inbox, if it cannot be read, or if the copy
+            is damaged.
+        :raises OSError: if the file cannot be made.
+        :raises ValueError: if the file is one of the inbox's own.
+        """
+        with self._translated(), closing(self._engine.raw_connection()) as connection:
+            return back_up(connection.driver_connection, target)
 
     def notify(self) -> None:
         """Tell the processes that listen that an event is due.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import json
 import os
 import re
@@ -22,7 +21,6 @@ from flask import Flask
 from flask_ycloud import sign, ycloud_bp
 from flask_ycloud.inbox import Database, Inbox, open_engine
 from flask_ycloud.runtime import runtime_of
-from flask_ycloud.settings import Settings
 
 from ..processes import _free_port, answers, post
 from ..support import SECRET, body_of, eventually, id_of
@@ -48,14 +46,6 @@ PAGES = [
 ]
 #: A setting of an indented block, as a shell or a systemd unit has it.
 ENVIRONMENT = re.compile(r"^    (?:Environment=)?(FLASK_YCLOUD_\w+)=(.*)$", re.M)
-FROM_THE_ENVIRONMENT = """
-from flask import Flask
-from flask_ycloud import ycloud_bp
-
-app = Flask(__name__)
-app.config.from_prefixed_env()
-app.register_blueprint(ycloud_bp)
-"""
 #: What the documents call "app" or "shop".
 APP = """
 import os
@@ -188,6 +178,8 @@ def commands(shell: Shell, command: str, words: list[str]) -> None:
     elif "verify" in words:
         finds_the_fault(shell, command)
     else:
+        if "backup" in words:
+            keep(shell)
         if "evt_…" in words:
             command = command.replace("evt_…", keep(shell, dead="a reason"))
         for endpoint_id in shell.account.endpoints:
@@ -251,31 +243,7 @@ def test_settings_for_the_environment_are_taken(monkeypatch: pytest.MonkeyPatch)
             field = name.removeprefix("FLASK_YCLOUD_").lower()
             assert getattr(runtime_of(app).settings, field) == value
             found.add(value.partition(":")[0])
-    assert found >= {"sqlite", "postgresql+psycopg"}
-
-
-def test_the_systemd_unit_serves(shell: Shell) -> None:
-    """Its lines as systemd takes them, in folders of the test."""
-    page = (ROOT / "docs" / "deploying.rst").read_text()
-    block = re.search(r"\n    \[Service\]\n(?:    .*\n|\n)+", page)
-    assert block is not None
-    parser = configparser.ConfigParser(interpolation=None)
-    parser.optionxform = str  # type: ignore[assignment]
-    parser.read_string(textwrap.dedent(block[0]))
-    assert parser["Install"]["WantedBy"] == "multi-user.target"
-    unit = parser["Service"]
-    state = f"/var/lib/{unit['StateDirectory']}"
-    (shell.folder / "var").mkdir()
-    name, _, value = unit["Environment"].partition("=")
-    assert state in value
-    shell.environ[name] = value.replace(state, f"{shell.folder}/var")
-    shell.environ["FLASK_YCLOUD_WEBHOOK_SECRET"] = SECRET
-    (shell.folder / "app.py").write_text(FROM_THE_ENVIRONMENT)
-    programs = f"{unit['WorkingDirectory']}/.venv/bin/"
-    assert unit["ExecStart"].startswith(programs)
-    serves(shell, unit["ExecStart"].removeprefix(programs), [])
-    assert (shell.folder / "var" / "ycloud.db").exists()
-    assert int(unit["TimeoutStopSec"]) > Settings.from_config({}).drain_seconds
+    assert found >= {"postgresql+psycopg"}
 
 
 def test_no_command_is_overlooked() -> None:
