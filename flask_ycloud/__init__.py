@@ -1,5 +1,7 @@
 """Receive YCloud webhooks in Flask: verified, stored before the 2xx, handled once."""
 
+from typing import TYPE_CHECKING
+
 from .errors import (
     AmbiguousEvent,
     APIError,
@@ -36,13 +38,18 @@ from .inbox import (
     Attempt,
     HandlerState,
     Identity,
-    Inbox,
     RunningHandler,
     Stats,
     StoredEvent,
 )
+from .lazy import imported_on_use
 from .protocol import EVENT_TYPES, Event, EventType, Signature, parse_event, sign, verify
 from .web import WebhookBlueprint, current_inbox, ycloud_bp
+
+if TYPE_CHECKING:
+    from .inbox import Inbox
+
+__getattr__ = imported_on_use(__name__, {"Inbox": "inbox"})
 
 __all__ = [
     "EVENT_TYPES",

@@ -1,6 +1,5 @@
 """The commands: ``flask ycloud …``."""
 
-from . import doctor, endpoints, events, samples, signatures, work
 from .group import ycloud_cli
 
-__all__ = ["doctor", "endpoints", "events", "samples", "signatures", "work", "ycloud_cli"]
+__all__ = ["ycloud_cli"]

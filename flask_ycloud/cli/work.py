@@ -8,7 +8,6 @@ import threading
 import click
 from flask import current_app
 
-from ..dispatch import WorkerDispatcher, tasks
 from ..errors import YCloudError
 from ..handlers import types_handled
 from ..runtime import runtime_of
@@ -21,10 +20,23 @@ your @on_event functions where the app is made, which is {module!r}: for example
 
 
 @ycloud_cli.command()
-@click.option("--threads", type=click.IntRange(1), help="Default: YCLOUD_WORKER_THREADS.")
-@click.option("--once", is_flag=True, help="Handle what is due now, and end.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="How many events are handled at once. Default: YCLOUD_WORKER_THREADS.",
+)
+@click.option("--once", is_flag=True, help="Handle the events that are due now, and end.")
 def worker(threads: int | None, once: bool) -> None:
-    """Handle events until SIGTERM or Ctrl-C; handlers that run may finish."""
+    """Handle events in this process, until SIGTERM or Ctrl-C.
+
+    Handlers that are running at the end may finish.
+
+    \b
+    Example:
+      flask ycloud worker --threads 8
+    """
+    from ..dispatch import WorkerDispatcher  # here, since it needs SQLAlchemy
+
     runtime = runtime_of(current_app)
     if not any(types_handled(*runtime.scopes(name)) for name in runtime.endpoints):
         raise click.ClickException(_NO_HANDLERS.format(module=current_app.import_name))
@@ -45,7 +57,14 @@ def worker(threads: int | None, once: bool) -> None:
 
 @ycloud_cli.command()
 def sweep() -> None:
-    """Send again the tasks of events that are overdue: for Celery and other queues."""
+    """Send the tasks of overdue events again, for Celery and other queues.
+
+    \b
+    Example:
+      flask ycloud sweep
+    """
+    from ..dispatch import tasks
+
     try:
         click.echo(f"Sent {tasks.sweep()} tasks.")
     except YCloudError:

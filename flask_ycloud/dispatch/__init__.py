@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+from flask.cli import FlaskGroup
 
 from ..errors import ConfigurationError
+from ..lazy import imported_on_use
 from ..runtime import Dispatcher, Runtime
-from .inline import InlineDispatcher
-from .manual import ManualDispatcher
-from .worker import WorkerDispatcher
+
+if TYPE_CHECKING:
+    from .inline import InlineDispatcher
+    from .manual import ManualDispatcher
+    from .worker import WorkerDispatcher
+
+__getattr__ = imported_on_use(
+    __name__,
+    {
+        "InlineDispatcher": "inline",
+        "ManualDispatcher": "manual",
+        "WorkerDispatcher": "worker",
+    },
+)
 
 __all__ = [
     "InlineDispatcher",
@@ -31,9 +47,15 @@ def make_dispatcher(runtime: Runtime) -> Dispatcher:
 
         return CeleryDispatcher(runtime)
     if dispatch == "inline":
+        from .inline import InlineDispatcher
+
         return InlineDispatcher(runtime)
     if dispatch == "manual":
+        from .manual import ManualDispatcher
+
         return ManualDispatcher(runtime)
+    from .worker import WorkerDispatcher
+
     return WorkerDispatcher(runtime, threads=runtime.settings.worker_threads)
 
 
@@ -42,6 +64,8 @@ def prepare(runtime: Runtime) -> None:
 
     :raises ConfigurationError: if a package that the dispatch needs is not installed.
     """
+    if not _is_a_command():
+        import_module(".worker", __package__)  # so that no request waits for it
     if runtime.settings.dispatch == "celery":
         try:
             import_module(".celery", __package__)  # its tasks are known from then on
@@ -50,3 +74,11 @@ def prepare(runtime: Runtime) -> None:
                 f"YCLOUD_DISPATCH is 'celery', and the module {missing.name!r} is not"
                 " installed: pip install 'flask-ycloud[celery]'."
             ) from None
+
+
+def _is_a_command() -> bool:
+    """Whether a command of ``flask`` loads the app, and it serves no requests."""
+    context = click.get_current_context(silent=True)
+    if context is None or context.info_name == "run":
+        return False
+    return isinstance(context.find_root().command, FlaskGroup)

@@ -58,6 +58,11 @@ class Database:
         """Where it is, without a password."""
         return self._engine.url.render_as_string(hide_password=True)
 
+    def is_missing(self) -> bool:
+        """Whether it is an SQLite file that does not exist: its first use creates it."""
+        file = self._engine.url.database or ""
+        return self.dialect == "sqlite" and not os.path.exists(file)
+
     def is_in(self, engine: Engine) -> bool:
         """Whether an engine reaches the same tables, as far as its URL tells."""
         return same_database(engine, self._engine)

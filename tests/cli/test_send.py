@@ -1,4 +1,4 @@
-"""The commands about samples and signatures, over real HTTP."""
+"""``send``: signed samples, over real HTTP."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask, request
 from werkzeug.serving import make_server
 
-from flask_ycloud import WebhookBlueprint, current_inbox, parse_event, sign, ycloud_bp
+from flask_ycloud import WebhookBlueprint, current_inbox, parse_event, ycloud_bp
 from flask_ycloud.protocol import (
     ENDPOINT_ID_HEADER,
-    EVENT_TYPES,
     Answer,
     Target,
     conversation_names,
@@ -26,24 +24,10 @@ from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
 from ..processes import Site
-from ..support import PATH, SECRET, body_of, call
+from ..support import PATH, call
 
 TYPE = "sms.message.updated"
 INBOUND = "whatsapp.inbound_message.received"
-
-
-def test_the_types(app: Flask) -> None:
-    lines = call(app, "types").output.splitlines()
-    assert [line.split()[0] for line in lines] == ["TYPE", *EVENT_TYPES]
-    found = call(app, "types", "SMS.").output
-    assert TYPE in found
-    assert "An SMS was delivered or could not be." in found
-    assert "whatsapp" not in found
-    assert "image" in call(app, "types", "inbound_message").output
-    result = call(app, "types", "sms.message.update_")
-    assert result.exit_code == 1
-    assert result.output.startswith("Error: No documented event type has 'sms.message")
-    assert TYPE in result.output
 
 
 @pytest.fixture
@@ -119,7 +103,7 @@ def test_sending_finds_the_path_by_itself(
         sent.append(target.url)
         return Answer(200, "", 0)
 
-    monkeypatch.setattr("flask_ycloud.cli.samples.post", post)
+    monkeypatch.setattr("flask_ycloud.cli.send.post", post)
     app = make_app(WebhookBlueprint("hooks", url_prefix="/in"), SERVER_NAME="example.org")
     assert call(app, "send", TYPE).exit_code == 0
     assert sent == ["http://127.0.0.1:5000/in/webhook"]
@@ -282,85 +266,3 @@ def test_changes_that_cannot_be(app: Flask, change: str, message: str) -> None:
     result = call(app, "send", TYPE, "--set", change)
     assert result.exit_code == 2
     assert message in result.output
-
-
-# Why a signature fails.
-
-
-@pytest.fixture
-def verified(make_app: MakeApp, tmp_path: Path) -> Any:
-    app = make_app(ycloud_bp, WebhookBlueprint("eu", secret_key="EU"), EU=["eu secret"])
-
-    def verify(body: bytes, header: str, *options: str) -> str:
-        file = tmp_path / "body"
-        file.write_bytes(body)
-        args = ("verify", "--header", header, "--body-file", str(file), *options)
-        result = call(app, *args)
-        assert result.exit_code == (0 if "is right" in result.output else 1)
-        return result.output
-
-    return verify
-
-
-def test_a_right_signature(verified: Any) -> None:
-    body = body_of()
-    right = "The signature is right, and was made "
-    assert verified(body, sign(body, SECRET)).startswith(right)
-    assert verified(body, f"YCloud-Signature: {sign(body, SECRET)}").startswith(right)
-    header = sign(body, "eu secret")
-    assert verified(body, header, "--endpoint", "eu").startswith(right)
-
-
-def test_a_wrong_secret(verified: Any) -> None:
-    body = body_of()
-    assert "No secret in the settings gives" in verified(body, sign(body, "other"))
-    assert "No secret in the settings gives" in verified(b"hello", sign(b"x", "other"))
-    found = verified(body, sign(body, "eu secret"))
-    assert "signed with the secret of the endpoint 'eu', not 'ycloud'" in found
-    assert "No endpoint 'us'" in verified(body, sign(body, SECRET), "--endpoint", "us")
-
-
-def test_a_stale_signature(verified: Any) -> None:
-    body = body_of()
-    header = sign(body, SECRET, timestamp=int(time.time()) - 90_000)
-    assert "The signature was made 9000" in verified(body, header)
-
-
-def test_a_malformed_header(verified: Any) -> None:
-    assert "needs one t=<unix seconds>" in verified(b"{}", "s=" + 64 * "0")
-    assert "an element without '='" in verified(b"{}", "")
-
-
-@pytest.mark.parametrize("ascii_only", [True, False])
-@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
-def test_a_body_that_was_written_anew(
-    verified: Any, separators: tuple[str, str], ascii_only: bool
-) -> None:
-    event = json.loads(body_of()) | {"name": "Zoë"}
-    written = json.dumps(event, separators=separators, ensure_ascii=ascii_only).encode()
-    changed = json.dumps(event, indent=2).encode()
-    assert "it was parsed and written again as JSON" in verified(
-        changed, sign(written, SECRET)
-    )
-
-
-@pytest.mark.parametrize(
-    ("sent_body", "kept", "what"),
-    [
-        (b"{}", b"{}\n", "white space was added around it"),
-        (b"{}\n", b"{}", "the line break at its end was taken away"),
-        (b'{\n"a": 1}', b'{\r\n"a": 1}', "its line breaks were changed"),
-        (b"x", b" x", "white space was added"),
-    ],
-)
-def test_a_body_with_other_white_space(
-    verified: Any, sent_body: bytes, kept: bytes, what: str
-) -> None:
-    found = verified(kept, sign(sent_body, SECRET))
-    assert f"The body was changed after it was signed: {what}" in found
-
-
-def test_no_file(app: Flask) -> None:
-    result = call(app, "verify", "--header", "t=1", "--body-file", "/no/such/file")
-    assert result.exit_code == 2
-    assert "No such file" in result.output
