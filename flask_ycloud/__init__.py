@@ -48,8 +48,8 @@ from .web import WebhookBlueprint, current_inbox, ycloud_bp
 
 if TYPE_CHECKING:
     from .inbox import Inbox
-
-__getattr__ = imported_on_use(__name__, {"Inbox": "inbox"})
+else:  # to a type checker it would give every name
+    __getattr__ = imported_on_use(__name__, {"Inbox": "inbox"})
 
 __all__ = [
     "EVENT_TYPES",

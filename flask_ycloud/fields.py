@@ -185,7 +185,7 @@ def fields_of(name: str) -> list[Field]:
     return [
         Field(
             path,
-            " or ".join(dict.fromkeys(each.value for each in same)),
+            " or ".join(dict.fromkeys(each.value for each in same if each.value)),
             # Fields inside others are there in those payloads alone that have the others.
             all(each.always for each in same)
             and ("." in path or len(same) == len(payloads)),

@@ -6,7 +6,7 @@ import functools
 import json
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -76,7 +76,7 @@ def body_options(command: _Command) -> _Command:
         click.option(
             "--file",
             "body_file",
-            type=click.File("rb"),
+            type=click.Path(exists=True, dir_okay=False, allow_dash=True),
             help="Send the bytes of this file, in place of a sample. - is standard input.",
         ),
         click.option(
@@ -96,7 +96,7 @@ def body_options(command: _Command) -> _Command:
     @functools.wraps(command)
     def read(
         event_type: str | None,
-        body_file: BinaryIO | None,
+        body_file: str | None,
         variant: str | None,
         changes: tuple[str, ...],
         **others: Any,
@@ -112,9 +112,8 @@ def body_options(command: _Command) -> _Command:
         elif variant or changes:
             raise click.UsageError("--file takes no --variant and no --set.")
         else:
-            name = str(body_file.name)
-            name = "-" if name == "<stdin>" else name
-            what = Sendable(body_file.read(), file=name)
+            with click.open_file(body_file, "rb") as file:
+                what = Sendable(file.read(), file=body_file)
         command(what=what, **others)
 
     for option in reversed(options):

@@ -37,7 +37,10 @@ def variants_of_type(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[str]:
     """The variants of the event type that is on the command line already."""
-    return _matching(variants(ctx.params.get("event_type") or ""), incomplete)
+    # click leaves arguments unread where the last option has no value yet.
+    words = (ctx.params.get("event_type"), *ctx.args)
+    named = next((each for each in words if each in EVENT_TYPES), None)
+    return _matching(variants(named), incomplete) if named else []
 
 
 def states(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

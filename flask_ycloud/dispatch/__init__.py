@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from .inline import InlineDispatcher
     from .manual import ManualDispatcher
     from .worker import WorkerDispatcher
-
-__getattr__ = imported_on_use(
-    __name__,
-    {
-        "InlineDispatcher": "inline",
-        "ManualDispatcher": "manual",
-        "WorkerDispatcher": "worker",
-    },
-)
+else:  # to a type checker it would give every name
+    __getattr__ = imported_on_use(
+        __name__,
+        {
+            "InlineDispatcher": "inline",
+            "ManualDispatcher": "manual",
+            "WorkerDispatcher": "worker",
+        },
+    )
 
 __all__ = [
     "InlineDispatcher",

@@ -26,27 +26,26 @@ if TYPE_CHECKING:
     from .store import Inbox
     from .tables import TABLES
     from .transactions import Transaction
-
-# What needs SQLAlchemy is imported when it is first used.
-__getattr__ = imported_on_use(
-    __name__,
-    {
-        "NotStorable": "commits",
-        "Database": "database",
-        "open_engine": "engine",
-        "Rejections": "rejections",
-        "rejected": "rejections",
-        "OUR_FAULTS": "reports",
-        "Minute": "reports",
-        "last_day": "reports",
-        "last_hour": "reports",
-        "search": "reports",
-        "with_id": "reports",
-        "Inbox": "store",
-        "TABLES": "tables",
-        "Transaction": "transactions",
-    },
-)
+else:  # to a type checker it would give every name
+    __getattr__ = imported_on_use(
+        __name__,
+        {
+            "NotStorable": "commits",
+            "Database": "database",
+            "open_engine": "engine",
+            "Rejections": "rejections",
+            "rejected": "rejections",
+            "OUR_FAULTS": "reports",
+            "Minute": "reports",
+            "last_day": "reports",
+            "last_hour": "reports",
+            "search": "reports",
+            "with_id": "reports",
+            "Inbox": "store",
+            "TABLES": "tables",
+            "Transaction": "transactions",
+        },
+    )
 
 __all__ = [
     "OUR_FAULTS",

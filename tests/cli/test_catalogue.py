@@ -43,7 +43,7 @@ def test_the_types_as_json(app: Flask) -> None:
     assert "image" in image["variants"]
 
 
-@pytest.mark.parametrize("columns", [40, 80, 120])
+@pytest.mark.parametrize("columns", [60, 80, 120])
 def test_the_list_is_as_wide_as_the_terminal(
     app: Flask, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:

@@ -18,13 +18,13 @@ import httpx
 import pytest
 from flask import Flask, Response, request
 
-from flask_ycloud import on_event
+from flask_ycloud import on_event, sign
 from flask_ycloud.protocol import EVENT_TYPES
 from flask_ycloud.testing import FakeYCloud, FakeYCloudAPI
 
 from ..conftest import MakeApp
 from ..processes import _free_port
-from ..support import SECRET, call, eventually
+from ..support import SECRET, body_of, call, eventually, id_of
 from ..ycloud_api import API_KEY, YCloudAPI, hang_up, problem
 
 KEY = "key of acme"
@@ -150,13 +150,15 @@ def test_an_event_from_ycloud_to_its_handler(laptop: Laptop) -> None:
     assert endpoint["enabledEvents"] == [TYPE]
     sent = laptop.sender().send(TYPE)
     assert sent.status == 200
-    eventually(laptop.said(sent.id, TYPE, "accepted", "to …4024"))
-    eventually(laptop.said(sent.id, "succeeded", "track", " s"))
-    eventually(laptop.said(sent.id, "done"))
+    eventually(laptop.said(sent.event["id"], TYPE, "accepted", "to …4024"))
+    eventually(laptop.said(sent.event["id"], "succeeded", "track", " s"))
+    eventually(laptop.said(sent.event["id"], "done"))
     failed = laptop.sender().send(TYPE, status="failed")
-    eventually(laptop.said(failed.id, "failed", "track", "RuntimeError", "again in 6"))
+    eventually(
+        laptop.said(failed.event["id"], "failed", "track", "RuntimeError", "again in 6")
+    )
     unhandled = laptop.sender().send("contact.created")
-    eventually(laptop.said(unhandled.id, "unhandled"))
+    eventually(laptop.said(unhandled.event["id"], "unhandled"))
     assert laptop.end() == 0
     assert laptop.endpoints == {}
     assert laptop.files == []
@@ -166,12 +168,44 @@ def test_an_event_from_ycloud_to_its_handler(laptop: Laptop) -> None:
     assert "Deleting the endpoint." in laptop.err
 
 
+def test_what_else_may_arrive(laptop: Laptop) -> None:
+    laptop.start("--json")
+    endpoint = laptop.endpoint
+
+    def deliver(body: bytes) -> None:
+        headers = {"YCloud-Signature": sign(body, endpoint["secret"])}
+        assert httpx.post(endpoint["url"], content=body, headers=headers).status_code == 200
+
+    first, other = body_of(), body_of("sms.inbound.received")
+    deliver(first)
+    eventually(laptop.said(id_of(first), '"done"'))
+    deliver(first)
+    eventually(laptop.said(id_of(first), '"duplicate"'))
+    deliver(first.replace(b"delivered", b"failed"))
+    eventually(laptop.said(id_of(first), '"conflict"'))
+    deliver(other.replace(b'"from": "', b'"from": "no number '))
+    eventually(laptop.said(id_of(other), '"unhandled"'))
+    deliver(b"no JSON")
+    eventually(laptop.said("sha256:", "(not understood)", '"accepted"'))
+    assert laptop.end() == 0
+    lines = [json.loads(line) for line in laptop.out.splitlines()]
+    accepted = [each for each in lines if each["state"] == "accepted"]
+    assert [each.keys() & {"to", "from"} for each in accepted] == [{"to"}, set(), set()]
+
+
+def test_a_dead_letter(laptop: Laptop) -> None:
+    laptop.start(FLASK_YCLOUD_RETRY_DELAYS="[]")
+    failed = laptop.sender().send(TYPE, status="failed")
+    eventually(laptop.said(failed.event["id"], "dead", "RuntimeError"))
+    assert laptop.end() == 0
+
+
 def test_as_json(laptop: Laptop) -> None:
     laptop.start("--json", "--event", "sms.*")
     sent = laptop.sender().send(TYPE)
     rejected = FakeYCloud(url=laptop.endpoint["url"], secret=SECRET).send(TYPE)
     assert rejected.status == 401
-    eventually(laptop.said(sent.id, '"done"'))
+    eventually(laptop.said(sent.event["id"], '"done"'))
     eventually(laptop.said("mismatch"))
     assert laptop.end() == 0
     lines = [json.loads(line) for line in laptop.out.splitlines()]
@@ -215,14 +249,14 @@ def test_of_a_tenant(laptop: Laptop) -> None:
     laptop.start(*options, ACME=KEY)
     assert laptop.endpoint["url"].endswith("/many/acme/webhook")
     sent = laptop.sender().send(TYPE)
-    eventually(laptop.said(sent.id, "succeeded", "tenant acme"))
+    eventually(laptop.said(sent.event["id"], "succeeded", "tenant acme"))
     assert laptop.end() == 0
 
 
 def test_events_are_handled_here_whatever_the_settings_say(laptop: Laptop) -> None:
     laptop.start(FLASK_YCLOUD_DISPATCH="manual")
     sent = laptop.sender().send(TYPE)
-    eventually(laptop.said(sent.id, "succeeded"))
+    eventually(laptop.said(sent.event["id"], "succeeded"))
     assert laptop.end() == 0
 
 
@@ -379,7 +413,7 @@ def test_a_closed_terminal_after_nohup_does_not_end_it(laptop: Laptop) -> None:
         signal.signal(signal.SIGHUP, before)
     process.send_signal(signal.SIGHUP)
     sent = laptop.sender().send(TYPE)
-    eventually(laptop.said(sent.id, "done"))
+    eventually(laptop.said(sent.event["id"], "done"))
     assert laptop.end() == 0
 
 

@@ -12,6 +12,7 @@ from flask import Flask
 
 from flask_ycloud import WebhookBlueprint, sign, ycloud_bp
 
+from ..conftest import MakeApp
 from ..support import SECRET, body_of, call
 
 
