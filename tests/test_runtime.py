@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,13 @@ def test_two_endpoints_of_one_name_are_refused(make_app: MakeApp) -> None:
     app = make_app(WebhookBlueprint("eu"))
     with pytest.raises(ConfigurationError, match="two WebhookBlueprints named 'eu'"):
         app.register_blueprint(WebhookBlueprint("eu"), name="other")
+
+
+def test_another_dispatcher_takes_the_place_of_the_first(make_app: MakeApp) -> None:
+    runtime = runtime_of(make_app(YCLOUD_DISPATCH="worker"))
+    first = runtime.dispatcher
+    first.start()
+    runtime.dispatch_with(ManualDispatcher)
+    assert isinstance(runtime.dispatcher, ManualDispatcher)
+    assert isinstance(first, WorkerDispatcher)
+    assert not [each for each in threading.enumerate() if each.name.startswith("ycloud-")]

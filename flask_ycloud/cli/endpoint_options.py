@@ -60,7 +60,9 @@ def url_options(command: _Command) -> _Command:
     return argument(base_url(tenant(read)))
 
 
-def field_options(events: str, status: str | None = None) -> Callable[[_Command], _Command]:
+def field_options(
+    events: str, status: str = "Default: active."
+) -> Callable[[_Command], _Command]:
     """The options of what makes or changes endpoints, as ``fields`` for the API.
 
     :param events: the help of ``--event``.
