@@ -110,15 +110,13 @@ def listen(
         use_secret(runtime, place, _secret_of(stack.enter_context(made)))
         answer()
         click.echo(
-            f"Listening: YCloud sends {len(types)} types of events to {url}\n"
+            f"Listening: YCloud sends {_count(types)} to {url}\n"
             f"The tunnel must lead to http://127.0.0.1:{server.server_port}. Ctrl-C ends.",
             err=True,
         )
         while not stop.wait(_POLL_SECONDS):
             pass
-        click.echo(
-            "Ending: YCloud's endpoint is deleted, running handlers finish.", err=True
-        )
+        click.echo("Deleting the endpoint. Handlers that run may finish.", err=True)
 
 
 def _types(
@@ -139,6 +137,10 @@ def _types(
         raise click.UsageError(f"{_ATTRIBUTES} needs attributes: --attribute NAME.")
     click.echo(f"Without {_ATTRIBUTES}: it needs --attribute NAME.", err=True)
     return [each for each in found if each != _ATTRIBUTES]
+
+
+def _count(types: list[str]) -> str:
+    return "1 event type" if len(types) == 1 else f"{len(types)} event types"
 
 
 def _reached(name: str, handled: list[str]) -> list[str]:

@@ -145,6 +145,7 @@ def laptop(tmp_path: Path) -> Iterator[Laptop]:
 
 def test_an_event_from_ycloud_to_its_handler(laptop: Laptop) -> None:
     laptop.start()
+    assert "YCloud sends 1 event type to" in laptop.err
     endpoint = laptop.endpoint
     assert endpoint["url"] == f"http://127.0.0.1:{laptop.port}/ycloud/webhook"
     assert endpoint["enabledEvents"] == [TYPE]
