@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
@@ -96,21 +96,32 @@ def listen(
     url = webhook_url(url, path)
     _warn_about(url, path)
     types = _types(runtime, place, events, bool(attributes))
+    fields: dict[str, Any] = {"url": url, "events": types}
+    fields["properties"] = {_ATTRIBUTES: attributes} if attributes else None
+    with printed(runtime, as_json=as_json):
+        _receive(api, runtime, place, port, fields)
+
+
+def _receive(
+    api: WebhookEndpoints, runtime: Runtime, place: Place, port: int, fields: dict[str, Any]
+) -> None:
+    """Create the endpoint, serve until told to stop, and delete it.
+
+    :param fields: of the endpoint.
+    """
     folder = Path(runtime.app.instance_path)
-    properties = {_ATTRIBUTES: attributes} if attributes else None
     with ExitStack() as stack:
-        server = bind(runtime.app, port, path)
+        server = bind(runtime.app, port, place.path(runtime))
         answer = stack.enter_context(serving(server))
         delete_leftovers(api, folder)
-        stack.enter_context(printed(runtime, as_json=as_json))
         stack.enter_context(handling_here(runtime))
         stop = stack.enter_context(_told_to_stop())
         # What is entered last ends first: YCloud stops to send before the server ends.
-        made = temporary_endpoint(api, folder, url, types, properties)
+        made = temporary_endpoint(api, folder, **fields)
         use_secret(runtime, place, _secret_of(stack.enter_context(made)))
         answer()
         click.echo(
-            f"Listening: YCloud sends {_count(types)} to {url}\n"
+            f"Listening: YCloud sends {_count(fields['events'])} to {fields['url']}\n"
             f"The tunnel must lead to http://127.0.0.1:{server.server_port}. Ctrl-C ends.",
             err=True,
         )
