@@ -96,6 +96,12 @@ def test_of_the_inbox(make_app: MakeApp) -> None:
     assert ask(app, completion.tenants, "b") == ["beta"]
 
 
+def test_an_inbox_that_does_not_exist(make_app: MakeApp) -> None:
+    app = make_app(TESTING=False)
+    assert ask(app, completion.event_ids) == []
+    assert not Path(app.instance_path).exists()
+
+
 def test_the_handlers(make_app: MakeApp) -> None:
     eu = WebhookBlueprint("eu", secret_key="EU")
     app = make_app(ycloud_bp, eu, EU="eu secret")

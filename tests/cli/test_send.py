@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,17 +41,24 @@ PAGE = "<!doctype html>\n<p>x"
 INBOUND = "whatsapp.inbound_message.received"
 
 
+@contextmanager
+def serving(app: Flask) -> Iterator[str]:
+    """Serve an app over real HTTP, and give its URL."""
+    server = make_server("127.0.0.1", 0, app)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
 @pytest.fixture
 def served(make_app: MakeApp) -> Iterator[tuple[Flask, str]]:
     """An app that serves over real HTTP."""
     app = make_app(ycloud_bp, WebhookBlueprint("eu", secret_key="EU"), EU="eu secret")
-    server = make_server("127.0.0.1", 0, app)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield app, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app) as url:
+        yield app, url
 
 
 def test_sending_a_sample(served: tuple[Flask, str]) -> None:
@@ -445,20 +453,20 @@ def test_waiting_for_another_process(retrying: tuple[Flask, str]) -> None:
     assert re.search(r"After 0\.1 s: (pending|running)", soon.output)
 
 
-def test_waiting_for_a_retry_that_is_too_far_ahead(
-    served: tuple[Flask, str],
-) -> None:
-    app, url = served
-    app.config["PROPAGATE_EXCEPTIONS"] = False
+def test_waiting_for_a_retry_that_is_too_far_ahead(make_app: MakeApp) -> None:
+    app = make_app(TESTING=False, YCLOUD_DISPATCH="inline", YCLOUD_RETRY_DELAYS=[600])
 
     @on_event(TYPE, name="fails")
     def fails(event: Any) -> None:
         raise RuntimeError
 
-    started = time.monotonic()
-    result = call(app, "send", TYPE, "--url", url + PATH, "--wait")
-    assert time.monotonic() - started < 9
+    with serving(app) as url:
+        started = time.monotonic()
+        result = call(app, "send", TYPE, "--url", url + PATH, "--wait")
+    assert time.monotonic() - started < 20, "it does not wait for 30 s"
     assert result.exit_code == 1
+    assert "pending, the next attempt is in 1" in result.output
+    assert "RuntimeError at " in result.output
 
 
 def test_waiting_for_a_dead_letter(served: tuple[Flask, str]) -> None:
