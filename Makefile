@@ -72,6 +72,7 @@ bench: $(INSTALLED)  ## everything side by side, into docs/performance.rst; an h
 	$(BIN)/python -m benchmarks.tenants
 	$(BIN)/python -m benchmarks.sharing
 	$(BIN)/python -m benchmarks.celery
+	$(BIN)/python -m benchmarks.commands
 	$(BIN)/python -m benchmarks.report
 
 fuzz: $(INSTALLED)  ## a million hostile requests, pages and commands, the parsers with atheris, timing

@@ -1,5 +1,7 @@
 """Receive YCloud webhooks in Flask: verified, stored before the 2xx, handled once."""
 
+from typing import TYPE_CHECKING
+
 from .dispatch import start, stop
 from .errors import (
     AmbiguousEvent,
@@ -37,13 +39,18 @@ from .inbox import (
     Attempt,
     HandlerState,
     Identity,
-    Inbox,
     RunningHandler,
     Stats,
     StoredEvent,
 )
+from .lazy import imported_on_use
 from .protocol import EVENT_TYPES, Event, EventType, Signature, parse_event, sign, verify
 from .web import WebhookBlueprint, current_inbox, ycloud_bp
+
+if TYPE_CHECKING:
+    from .inbox import Inbox
+else:  # to a type checker it would give every name
+    __getattr__ = imported_on_use(__name__, {"Inbox": "inbox"})
 
 __all__ = [
     "EVENT_TYPES",

@@ -15,9 +15,9 @@ from flask import current_app
 from ..errors import InboxUnavailable
 from ..formats import short
 from ..handlers import types_handled
-from ..inbox import heartbeats
 from ..protocol import KNOWN_SUBSCRIPTIONS
 from ..runtime import Runtime, runtime_of
+from . import completion
 from .account import account
 from .arrivals import clock, signing_secrets, troubles
 from .configuration import password, without_effect
@@ -36,7 +36,13 @@ _WORKER_SILENT = 60.0
 
 
 @ycloud_cli.command()
-@click.option("--tenant", "tenants", multiple=True, help="Look at this tenant, too.")
+@click.option(
+    "--tenant",
+    "tenants",
+    multiple=True,
+    shell_complete=completion.tenants,
+    help="Look at this tenant, too.",
+)
 @click.option("--endpoint-id", help="What a function secrets= is asked with.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def doctor(tenants: tuple[str, ...], endpoint_id: str | None, as_json: bool) -> None:
@@ -158,6 +164,8 @@ def _backlog(runtime: Runtime) -> Iterator[Finding]:
 def _workers(runtime: Runtime) -> Iterator[Finding]:
     if runtime.dispatch not in ("worker", "manual"):
         return
+    from ..inbox import heartbeats  # here, since it needs SQLAlchemy
+
     for trouble in heartbeats.troubles(runtime.inbox):
         yield Finding("workers", "bad", trouble, "Then restart the server.")
     ages = heartbeats.workers(runtime.inbox)

@@ -15,6 +15,7 @@ from ..errors import AmbiguousEvent
 from ..formats import ago, ahead, in_one_line, short, without_message
 from ..inbox import HandlerState, Identity, StoredEvent
 from ..runtime import runtime_of
+from . import completion
 from .group import ycloud_cli
 from .output import echo, event_of, fields, table
 from .places import where_options
@@ -23,10 +24,23 @@ _MOST = 2**63 - 1  # that a database can count to
 
 
 @ycloud_cli.command("list")
-@click.option("--state", type=click.Choice(["pending", "running", "done", "dead"]))
-@click.option("--type", "event_type", help="An exact event type.")
-@click.option("--endpoint", help="The name of a WebhookBlueprint.")
-@click.option("--tenant", help="Of an endpoint that serves many accounts.")
+@click.option("--state", type=click.Choice(completion.STATES))
+@click.option(
+    "--type",
+    "event_type",
+    shell_complete=completion.event_types,
+    help="An exact event type.",
+)
+@click.option(
+    "--endpoint",
+    shell_complete=completion.endpoints,
+    help="The name of a WebhookBlueprint.",
+)
+@click.option(
+    "--tenant",
+    shell_complete=completion.tenants,
+    help="Of an endpoint that serves many accounts.",
+)
 @click.option("--unhandled", is_flag=True, help="That no handler was subscribed to.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, _MOST))
 @click.option(
@@ -75,7 +89,7 @@ def list_events(
 
 
 @ycloud_cli.command()
-@click.argument("event_id")
+@click.argument("event_id", shell_complete=completion.event_ids)
 @where_options
 @click.option("--payload", is_flag=True, help="Show the body, and messages of errors.")
 def show(event_id: str, endpoint: str | None, tenant: str | None, payload: bool) -> None:
@@ -113,11 +127,16 @@ def show(event_id: str, endpoint: str | None, tenant: str | None, payload: bool)
 
 
 @ycloud_cli.command()
-@click.argument("event_ids", nargs=-1)
+@click.argument("event_ids", nargs=-1, shell_complete=completion.event_ids)
 @where_options
 @click.option("--all", "succeeded_too", is_flag=True, help="Also run those that succeeded.")
 @click.option("--unhandled", is_flag=True, help="All that no handler was subscribed to.")
-@click.option("--type", "event_type", help="With --unhandled: only this event type.")
+@click.option(
+    "--type",
+    "event_type",
+    shell_complete=completion.event_types,
+    help="With --unhandled: only this event type.",
+)
 def replay(
     event_ids: tuple[str, ...],
     endpoint: str | None,

@@ -10,15 +10,18 @@ from ..formats import visible
 from ..inbox import RunningHandler
 
 
-def echo(text: object = "", mark: str = "", colour: str | None = None) -> None:
+def echo(
+    text: object = "", mark: str = "", colour: str | None = None, *, err: bool = False
+) -> None:
     """Print a text. All that a command prints is printed by this.
 
     What is stored was written by others: control characters and bidirectional overrides in
     it are replaced by their numbers. Line breaks stay.
 
     :param mark: what is printed before it, in a colour.
+    :param err: whether it goes to the standard error output.
     """
-    click.echo(click.style(visible(mark), fg=colour) + visible(str(text)))
+    click.echo(click.style(visible(mark), fg=colour) + visible(str(text)), err=err)
 
 
 def in_line(text: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
 import weakref
@@ -68,6 +69,11 @@ class Database:
     def __str__(self) -> str:
         """Driver, host, port and name of the database, and nothing else of its URL."""
         return shown(self._engine)
+
+    def is_missing(self) -> bool:
+        """Whether it is an SQLite file that does not exist: its first use creates it."""
+        file = self._engine.url.database or ""
+        return self.dialect == "sqlite" and not os.path.exists(file)
 
     def is_in(self, engine: Engine) -> bool:
         """Whether an engine reaches the same tables, as far as its URL tells."""

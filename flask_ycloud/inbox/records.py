@@ -10,6 +10,9 @@ from typing import Literal, NamedTuple
 #: body.
 Arrival = Literal["accepted", "duplicate", "conflict"]
 
+#: A reason among the rejections, by the name of the blueprint whose pages were asked for.
+WRONG_PASSWORD = "wrong password"  # noqa: S105
+
 
 class Identity(NamedTuple):
     """What tells an event from all others. Each endpoint, and each tenant of one, has an id

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from . import queries
-from .records import StoredEvent
+from .records import WRONG_PASSWORD, StoredEvent
 from .rejections import rejected
 from .rows import stored
 from .store import Inbox
@@ -28,8 +28,6 @@ _MOST_WITH_ONE_ID = 50
 #: sender's fault.
 OUR_FAULTS = ("inbox unavailable", "secret unavailable", "dispatch unavailable")
 _CONFLICT = "conflict"  # counted beside them
-#: Counted beside them, too, by the name of the blueprint whose pages were asked for.
-WRONG_PASSWORD = "wrong password"  # noqa: S105
 _BESIDE = (_CONFLICT, WRONG_PASSWORD)
 
 

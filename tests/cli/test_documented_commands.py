@@ -174,7 +174,9 @@ def commands(shell: Shell, command: str, words: list[str]) -> None:
         works(shell, command)
     elif "send" in words:
         with shell.serving("gunicorn app:app"):
-            succeeds(shell, command)
+            succeeds(shell, re.sub(r" --port \d+", "", command))
+    elif "listen" in words:
+        listens(shell, command)
     elif "verify" in words:
         finds_the_fault(shell, command)
     else:
@@ -199,6 +201,16 @@ def works(shell: Shell, command: str) -> None:
     eventually(lambda: shell.inbox.stats().pending == shell.inbox.stats().running == 0)
     process.terminate()
     assert process.wait(60) == 0
+
+
+def listens(shell: Shell, command: str) -> None:
+    """It has an endpoint at YCloud while it runs."""
+    before = set(shell.account.endpoints)
+    process = shell.start(f"{re.sub(r' --port [0-9]+', '', command)} --port {shell.port}")
+    eventually(lambda: set(shell.account.endpoints) - before)
+    process.terminate()
+    assert process.wait(60) == 0
+    assert set(shell.account.endpoints) == before
 
 
 def keep(shell: Shell, dead: str | None = None) -> str:
