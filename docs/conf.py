@@ -32,7 +32,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 suppress_warnings = ["ref.python"]
-# Links to what is ours are checked; types of others, and our private ones, have no page here.
+# Links to our own names are checked. Other types, and private ones, have no page here.
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:class", r"(?!flask_ycloud\.).*"),

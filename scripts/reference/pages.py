@@ -57,9 +57,9 @@ CHANNELS = (
 
 INTRODUCTION = """
 Each event type of this channel: when YCloud sends it, and every field of its data. The
-descriptions of the fields are YCloud's own. ``flask_ycloud.payloads`` has a ``TypedDict`` of the
-same name for each type: :doc:`/event-types`. *Required* means that the field is in every
-sample that we know. YCloud adds fields and values without notice.
+descriptions of the fields are YCloud's own. For each type, ``flask_ycloud.payloads`` has a
+``TypedDict`` of the same name: :doc:`/event-types`. *Required* means that the field is in
+every sample that we know. YCloud adds fields and values without notice.
 """
 
 

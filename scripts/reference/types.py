@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -100,14 +101,9 @@ def _fields(node: ast.ClassDef) -> Iterator[Field]:
 
 
 def _string(node: ast.expr) -> str:
-    return "\n".join(
-        line.removeprefix("    ") for line in _text(node).strip("\n").splitlines()
-    )
-
-
-def _text(node: ast.expr) -> str:
+    """The text of a description, without the indentation of its class."""
     assert isinstance(node, ast.Constant)
-    return str(node.value).rstrip()
+    return textwrap.dedent(str(node.value)).strip()
 
 
 def _name(node: ast.Subscript) -> str:
