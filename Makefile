@@ -60,6 +60,7 @@ QUICK = --ignore=tests/test_crash.py --ignore=tests/cli/test_documented_commands
 	--ignore=tests/test_faults.py \
 	--ignore=tests/inspector/test_browser.py --ignore=tests/test_payloads.py \
 	--ignore=tests/test_promises.py --ignore=tests/dispatch/test_recipes.py \
+	--ignore=tests/test_packaging.py --ignore=tests/test_tutorial.py \
 	--ignore=tests/test_tenants_example.py \
 	--ignore=tests/web/test_rotation.py
 # The folders and files of tests to run, all by default.

@@ -23,7 +23,7 @@ IN_WORDS = {str: "string", int: "integer", float: "number", bool: "boolean"}
 @cache
 def sections() -> dict[str, tuple[str, str]]:
     """The page and the text of each section, by its label."""
-    found = {}
+    found: dict[str, tuple[str, str]] = {}
     for page, text in pages.pages().items():
         labelled = re.split(r"^\.\. _([\w.-]+):$", text, flags=re.M)[1:]
         for label, section in zip(labelled[::2], labelled[1::2], strict=True):
