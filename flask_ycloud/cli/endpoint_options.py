@@ -67,7 +67,7 @@ def field_options(events: str, status: str | None = None) -> Callable[[_Command]
             "--endpoint", help="Whose handlers and path; the first one's if left out."
         ),
         click.option(
-            "--attribute", "attributes", multiple=True, help="A contact's, to be told of."
+            "--attribute", "attributes", multiple=True, help="A contact's, to watch."
         ),
         click.option("--description", help="What it is for."),
         click.option("--status", type=_STATUS, help=status),

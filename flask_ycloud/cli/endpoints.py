@@ -112,7 +112,7 @@ def delete(api: WebhookEndpoints, endpoint_id: str) -> None:
 @endpoints.command("rotate-secret")
 @click.argument("endpoint_id")
 @click.confirmation_option(
-    prompt="From now on YCloud signs with a new secret, and deliveries are refused until"
+    prompt="From now on YCloud signs with a new secret, and deliveries are rejected until"
     " the app has it. Rotate it?"
 )
 @output_options

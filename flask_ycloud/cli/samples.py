@@ -196,7 +196,7 @@ def _sample(
     """A sample with changes.
 
     :raises click.UsageError: if there is no such type, variant or field, or if a value
-        cannot stand there.
+        cannot be there.
     """
     if event_type not in EVENT_TYPES:
         raise click.UsageError(
