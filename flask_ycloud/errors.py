@@ -203,7 +203,7 @@ def type_and_stack(
 ) -> str:
     """An error for the log: its type and where it was, without its message.
 
-    A message may quote what the program was given, which is no business of a log.
+    A message may quote what the program was given, which a log must not keep.
 
     :param of_handler: whether a handler raised it: then the stack begins with the handler.
     :param message: whether the message is shown all the same, in debug mode.

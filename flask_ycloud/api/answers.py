@@ -63,7 +63,7 @@ def read_json(answer: httpx.Response) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise not_understood("it is no JSON object")
+        raise not_understood("it is not a JSON object")
     return found
 
 

@@ -46,7 +46,7 @@ _WORKER_SILENT = 60.0
 @click.option("--endpoint-id", help="What a function secrets= is asked with.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def doctor(tenants: tuple[str, ...], endpoint_id: str | None, as_json: bool) -> None:
-    """Look whether everything is as it should be. The status is 1 if something is bad."""
+    """Check the app, and say what to fix. The status is 1 if something is bad."""
     runtime = runtime_of(current_app)
     if tenants and not any(map(runtime.serves_many, runtime.endpoints)):
         raise click.UsageError("--tenant: no endpoint has <tenant> in its path.")

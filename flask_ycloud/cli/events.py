@@ -93,7 +93,7 @@ def list_events(
 @where_options
 @click.option("--payload", is_flag=True, help="Show the body, and messages of errors.")
 def show(event_id: str, endpoint: str | None, tenant: str | None, payload: bool) -> None:
-    """One event, and how each handler fared."""
+    """One event, and how each handler ended."""
     event = _get(event_id, endpoint, tenant)
     other = event.conflict_id
     lines = {
@@ -145,7 +145,7 @@ def replay(
     unhandled: bool,
     event_type: str | None,
 ) -> None:
-    """Have events handled again: the handlers that have not succeeded."""
+    """Replay events: run again the handlers that have not succeeded."""
     if bool(event_ids) == unhandled:
         raise click.UsageError("Name the events by their ids, or give --unhandled.")
     if event_type is not None and not unhandled:
@@ -164,7 +164,7 @@ def replay(
             endpoint=endpoint,
             tenant=tenant,
         )
-        echo(f"{count} events are due again.")
+        echo(f"{count} events are queued for replay.")
     for event_id in event_ids:
         with _telling_how():
             found = inbox.find(event_id, endpoint=endpoint, tenant=tenant)
@@ -176,7 +176,7 @@ def replay(
             succeeded_too=succeeded_too,
         )
         log_action(os_user(), "replay", [this], succeeded_too=succeeded_too)
-        echo(f"{event_id} is due again.")
+        echo(f"{event_id} is queued for replay.")
 
 
 @ycloud_cli.command()

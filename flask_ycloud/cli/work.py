@@ -1,4 +1,4 @@
-"""Have events handled: ``worker`` and ``sweep``."""
+"""Handle events: ``worker`` and ``sweep``."""
 
 from __future__ import annotations
 

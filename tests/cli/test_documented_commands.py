@@ -38,11 +38,11 @@ def documented(page: Path) -> list[str]:
     return COMMAND.findall(re.sub(r" \\\n +", " ", page.read_text()))
 
 
-#: The pages, but for one whose commands have a test of their own, with an app of its own.
+#: The pages, but for those whose commands have a test of their own, with an app of its own.
 PAGES = [
     page
     for page in (ROOT / "README.rst", *(ROOT / "docs").glob("*.rst"))
-    if documented(page) and page.stem != "flask-sqlalchemy"
+    if documented(page) and page.stem not in {"flask-sqlalchemy", "tutorial"}
 ]
 #: A setting of an indented block, as a shell or a systemd unit has it.
 ENVIRONMENT = re.compile(r"^    (?:Environment=)?(FLASK_YCLOUD_\w+)=(.*)$", re.M)
