@@ -154,7 +154,7 @@ def test_the_actions_of_a_release_are_pinned() -> None:
     uses = re.findall(r"uses: (.*)", text)
     assert len(uses) == 5
     for each in uses:
-        assert re.fullmatch(r"[\w/.-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", each), each
+        assert re.fullmatch(r"[\w/.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each), each
 
 
 def test_updates_are_proposed() -> None:

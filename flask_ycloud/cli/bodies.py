@@ -149,7 +149,7 @@ def _sample(
     """A sample with changes.
 
     :raises click.UsageError: if there is no such type, variant or field, or if a value
-        cannot stand there.
+        is not allowed there.
     """
     if event_type not in EVENT_TYPES:
         raise click.UsageError(_no_type(event_type))

@@ -65,7 +65,7 @@ def serving(server: BaseWSGIServer) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def handling_here(runtime: Runtime) -> Iterator[None]:
-    """Have events handled by threads of this process, until the block ends."""
+    """Handle events in threads of this process, until the block ends."""
     from ..dispatch import WorkerDispatcher
 
     threads = runtime.settings.worker_threads

@@ -99,7 +99,7 @@ def post(target: Target, body: bytes, *, timeout: float = 10) -> Answer:
 def is_loopback(url: str) -> bool:
     """Whether a URL leads to this machine.
 
-    :raises ValueError: if it is no URL.
+    :raises ValueError: if it is not a URL.
     """
     host = urlsplit(url).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):

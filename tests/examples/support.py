@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import shutil
 import subprocess
 import venv
@@ -56,6 +57,13 @@ def offered() -> dict[str, list[Requirement]]:
         name: [Requirement(line) for line in lines.split()]
         for name, lines in extras.items()
     }
+
+
+def tested_with() -> list[Requirement]:
+    """What the tests need besides: the dependency group of pyproject.toml."""
+    text = (ROOT / "pyproject.toml").read_text()
+    (group,) = re.findall(r"^test = \[\n(.*?)^\]", text, re.M | re.S)
+    return [Requirement(line) for line in re.findall(r'"(.*)"', group)]
 
 
 def fresh_environment(folder: Path, file: Path) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from .support import EXAMPLES, offered, required
+from .support import EXAMPLES, offered, required, tested_with
 
 FILES = sorted(EXAMPLES.glob("*/requirements.txt"))
 
@@ -17,10 +17,10 @@ FILES = sorted(EXAMPLES.glob("*/requirements.txt"))
 def test_they_agree_with_setup_cfg(file: Path) -> None:
     """The extras exist, and a lower bound is that with which the tests run."""
     extras = offered()
-    tested = {canonicalize_name(each.name): each for each in extras["dev"]}
+    tested = {canonicalize_name(each.name): each for each in tested_with()}
     for each in required(file):
         if each.name == "flask-ycloud":
-            assert each.extras <= extras.keys() - {"dev", "bench"}
+            assert each.extras <= extras.keys()
             assert not each.specifier
         elif each.specifier:
             assert each.specifier == tested[canonicalize_name(each.name)].specifier
