@@ -59,7 +59,7 @@ def offered() -> dict[str, list[Requirement]]:
     }
 
 
-def tested_with() -> list[Requirement]:
+def needed_by_tests() -> list[Requirement]:
     """What the tests need besides: the dependency group of pyproject.toml."""
     text = (ROOT / "pyproject.toml").read_text()
     (group,) = re.findall(r"^test = \[\n(.*?)^\]", text, re.M | re.S)

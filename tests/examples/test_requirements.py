@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from .support import EXAMPLES, offered, required, tested_with
+from .support import EXAMPLES, needed_by_tests, offered, required
 
 FILES = sorted(EXAMPLES.glob("*/requirements.txt"))
 
@@ -17,7 +17,7 @@ FILES = sorted(EXAMPLES.glob("*/requirements.txt"))
 def test_they_agree_with_setup_cfg(file: Path) -> None:
     """The extras exist, and a lower bound is that with which the tests run."""
     extras = offered()
-    tested = {canonicalize_name(each.name): each for each in tested_with()}
+    tested = {canonicalize_name(each.name): each for each in needed_by_tests()}
     for each in required(file):
         if each.name == "flask-ycloud":
             assert each.extras <= extras.keys()
