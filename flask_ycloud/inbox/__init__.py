@@ -1,15 +1,18 @@
 """Where is an event kept? The store from which everything is accepted and handled."""
 
 from . import heartbeats
+from .causes import DeadCause
 from .commits import NotStorable
 from .database import Database
 from .engine import open_engine
+from .holding import held_until
 from .records import (
     Arrival,
     Attempt,
     Claim,
     HandlerState,
     Identity,
+    Pause,
     Progress,
     RunningHandler,
     Stats,
@@ -17,7 +20,9 @@ from .records import (
     Verdict,
 )
 from .rejections import Rejections, rejected
-from .reports import OUR_FAULTS, Minute, last_day, last_hour, search, with_id
+from .reports import OUR_FAULTS, Minute, last_day, last_hour, search, throughput, with_id
+from .selected import Report, SelectedEvents
+from .selections import Selection
 from .store import Inbox
 from .tables import TABLES
 from .transactions import Transaction
@@ -29,23 +34,30 @@ __all__ = [
     "Attempt",
     "Claim",
     "Database",
+    "DeadCause",
     "HandlerState",
     "Identity",
     "Inbox",
     "Minute",
     "NotStorable",
+    "Pause",
     "Progress",
     "Rejections",
+    "Report",
     "RunningHandler",
+    "SelectedEvents",
+    "Selection",
     "Stats",
     "StoredEvent",
     "Transaction",
     "Verdict",
     "heartbeats",
+    "held_until",
     "last_day",
     "last_hour",
     "open_engine",
     "rejected",
     "search",
+    "throughput",
     "with_id",
 ]
