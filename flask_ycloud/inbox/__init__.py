@@ -5,7 +5,6 @@ from .causes import DeadCause
 from .commits import NotStorable
 from .database import Database
 from .engine import open_engine
-from .holding import held_until
 from .records import (
     Arrival,
     Attempt,
@@ -52,7 +51,6 @@ __all__ = [
     "Transaction",
     "Verdict",
     "heartbeats",
-    "held_until",
     "last_day",
     "last_hour",
     "open_engine",

@@ -40,11 +40,6 @@ _HOLD = (
 )  # fmt: skip
 
 
-def held_until(due_at: float) -> float:
-    """What ``due_at`` becomes while a pause holds the event."""
-    return HELD + due_at
-
-
 class Holding:
     """Holds events and releases them, in batches with commits in between."""
 
@@ -107,12 +102,14 @@ class Holding:
         values = {"parked_due_at": events.c.due_at, "due_at": None}
         self._each(beyond & _free(paused), values)
 
-    def release(self, paused: Paused) -> None:
+    def release(self, paused: Paused, now: float) -> None:
         """Make due what is held for nothing that is paused, the oldest first."""
         self.line_up(paused)
         beyond = events.c.parked_due_at >= _later
+        due_at = events.c.parked_due_at - _later
         values = {
-            "due_at": events.c.parked_due_at - _later,
+            # To the precision that such late times have; and it was due before.
+            "due_at": sa.case((due_at > now, now), else_=due_at),
             "parked_due_at": None,
             "reason": None,
         }
@@ -139,7 +136,7 @@ class Holding:
 
 
 def _hold_values(claim: Claim) -> dict[str, Any]:
-    until = held_until(claim.due_at)
+    until = HELD + claim.due_at
     return {"seq_": claim.seq, "attempt_": claim.attempt, "until_": until}
 
 

@@ -93,7 +93,7 @@ class OperatedQueue(EventQueue):
             self._holding.line_up(after)
         if not self._pauses.remove(kind, name):
             return False
-        self._holding.release(after)
+        self._holding.release(after, self.clock())
         self._tell_due(self.overdue(0.0, limit=_MOST_TOLD))
         return True
 
@@ -104,7 +104,7 @@ class OperatedQueue(EventQueue):
         """
         return self._pauses.now().pauses
 
-    def _seen(self, event: StoredEvent) -> StoredEvent:
+    def seen(self, event: StoredEvent) -> StoredEvent:
         """An event as it is seen while its endpoint is paused."""
         if event.state == "pending" and self._pauses.in_force().stops(event.endpoint):
             return replace(event, waits_for="pause")

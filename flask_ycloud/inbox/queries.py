@@ -14,7 +14,7 @@ from sqlalchemy import bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .driver import Statement
-from .tables import HELD, IDENTITY, attempts, conversations, events, outcomes
+from .tables import ARRIVAL, HELD, IDENTITY, attempts, conversations, events, outcomes
 
 #: An insert that may meet a row that is there, by dialect.
 INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -693,17 +693,24 @@ WAITING = (
 
 #: The event for which a parked one waits: the one of its conversation that runs or is due,
 #: or else the one parked before it.
-_same_key = (events.c.key == bindparam("key_"), events.c.seq != bindparam("seq_"))
-AHEAD = (
-    sa.select(events.c.id)
-    .where(
-        *_same_key,
-        STATES["running"]
-        | (events.c.due_at <= bindparam("now_"))
-        | (events.c.parked_due_at.is_not(None) & (events.c.seq < bindparam("seq_"))),
+_in_conversation = sa.select(events.c.id).where(events.c.key == bindparam("key_"))
+
+
+def _ahead(*which: Any, by: tuple[Any, ...]) -> Any:
+    one = _in_conversation.where(*which).order_by(*by).limit(sa.literal_column("1"))
+    return one.scalar_subquery()
+
+
+AHEAD = sa.select(
+    sa.func.coalesce(
+        _ahead(STATES["running"], by=()),
+        _ahead(events.c.due_at <= bindparam("now_"), by=(events.c.due_at, events.c.seq)),
+        _ahead(
+            events.c.parked_due_at.is_not(None),
+            bindparam("seq_") > ARRIVAL,
+            by=(ARRIVAL.desc(),),
+        ),
     )
-    .order_by(~STATES["running"], events.c.due_at.is_(None), events.c.seq.desc())
-    .limit(1)
 )
 
 #: The handlers that have run the longest.

@@ -276,7 +276,7 @@ class EventQueue:
         :raises InboxUnavailable: if the inbox cannot be written.
         """
         if self._holding.any():
-            self._holding.release(self._pauses.now())
+            self._holding.release(self._pauses.now(), self.clock())
 
     def _endpoints(self) -> list[str]:
         """Those whose events may be claimed here now."""

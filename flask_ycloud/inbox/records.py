@@ -220,6 +220,8 @@ class Claim(Found):
 class Verdict:
     """How a claim ends: ``"done"``, ``"dead"``, or ``"pending"`` until ``due_at``.
 
+    :param due_at: of ``"pending"``; without it the event is held for a paused handler, and
+        the reason is its name.
     :param unhandled: of ``"done"``, whether no handler was subscribed to the event.
     """
 

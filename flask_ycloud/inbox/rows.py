@@ -108,9 +108,10 @@ def claim_values(progress: Progress, now: float, lease: float) -> dict[str, Any]
             "state": "running", "due_at": now + lease, "reason": None,
             "settled_at": None, "unhandled": False,
         }  # fmt: skip
+    held = verdict.state == "pending" and verdict.due_at is None
     return values | {
         "state": verdict.state,
-        "due_at": verdict.due_at,
+        "due_at": HELD + now if held else verdict.due_at,
         "reason": storable(verdict.reason),
         "settled_at": now if verdict.state in ("done", "dead") else None,
         "unhandled": verdict.unhandled,

@@ -14,7 +14,7 @@ from .causes import DeadCause, of_cause
 from .changes import Action, Changed, discarding, replaying
 from .records import StoredEvent
 from .rows import handler_states, stored
-from .selections import Selection, between, conditions
+from .selections import Selection, arrived, between, conditions
 from .tables import events
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class SelectedEvents:
                 states.setdefault(seq, []).append(state)
             return [stored(row, tuple(states.get(row.seq, ()))) for row in rows]
 
-        return self._read(work)
+        return [self._inbox.seen(each) for each in self._read(work)]
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         return self._inbox.database.read(work)
@@ -187,10 +187,7 @@ def _bounds(
     which = conditions(selection)
     if selection.cause is not None:
         which.append(of_cause(tx, selection.cause))
-    if selection.since is not None:
-        which.append(events.c.received_at >= selection.since.timestamp())
-    if selection.until is not None:
-        which.append(events.c.received_at <= selection.until.timestamp())
+    which += arrived(selection)
     return sa.and_(sa.true(), *which), *between(tx, selection.since, selection.until)
 
 

@@ -14,6 +14,7 @@ from . import queries
 from .tables import events, outcomes
 
 _IDS_AT_ONCE = 500
+_ROUNDED = 1e-6  # seconds: a datetime has no more digits
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,18 @@ def _has(column: sa.ColumnElement[Any], text: str) -> sa.ColumnElement[bool]:
     return sa.func.lower(column).like(sa.func.lower(f"%{text}%"), escape="\\")
 
 
+def arrived(selection: Selection) -> list[sa.ColumnElement[bool]]:
+    """Whether an event arrived in these times; exactly, whatever the order of arrival."""
+    which = []
+    if selection.since is not None:
+        since = selection.since.timestamp() - _ROUNDED
+        which.append(events.c.received_at >= since)
+    if selection.until is not None:
+        until = selection.until.timestamp() + _ROUNDED
+        which.append(events.c.received_at <= until)
+    return which
+
+
 def newest(selection: Selection, *columns: Any) -> sa.Select[Any]:
     """The newest of these events, with these columns or all; regardless of the times."""
     query = sa.select(*(columns or (events,))).where(*conditions(selection))
@@ -174,9 +187,9 @@ def between(
     """
     first, last = ends(tx)
     if since is not None:
-        first = max(first, position_at(tx, since.timestamp(), last, including=False) + 1)
+        first = max(first, position_at(tx, since.timestamp() - _ROUNDED, last) + 1)
     if until is not None:
-        last = position_at(tx, until.timestamp(), last)
+        last = position_at(tx, until.timestamp() + _ROUNDED, last)
     return first, last
 
 
@@ -187,11 +200,8 @@ def ends(tx: Connection) -> tuple[int, int]:
     return first or 1, last or 0
 
 
-def position_at(tx: Connection, when: float, last: int, *, including: bool = True) -> int:
-    """The last position of those that had arrived by then, found by halving.
-
-    :param including: whether one that arrived just then counts.
-    """
+def position_at(tx: Connection, when: float, last: int) -> int:
+    """The last position of those that had arrived by then, found by halving."""
     low, high = 0, last
     nearest = (
         sa.select(events.c.received_at)
@@ -202,8 +212,7 @@ def position_at(tx: Connection, when: float, last: int, *, including: bool = Tru
     while low < high:
         middle = (low + high + 1) // 2
         received_at = tx.execute(nearest, {"middle": middle}).scalar()
-        before = received_at is None or received_at < when
-        if before or (including and received_at == when):
+        if received_at is None or received_at <= when:
             low = middle
         else:
             high = middle - 1

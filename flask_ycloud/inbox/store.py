@@ -79,11 +79,12 @@ class Inbox(OperatedQueue):
             if event.waits_for == "conversation":
                 ahead = queries.AHEAD, {"key_": row.key, "seq_": row.seq, "now_": now}
                 event = replace(event, behind=tx.execute(*ahead).scalar())
-            return self._seen(event)
+            return event
 
         now = self.clock()
 
-        return self.database.read(work)
+        event = self.database.read(work)
+        return event and self.seen(event)
 
     def find(
         self, event_id: str, *, endpoint: str | None = None, tenant: str | None = None
