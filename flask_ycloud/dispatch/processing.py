@@ -256,7 +256,7 @@ class _Round:
         if waiting:
             return Verdict("pending", due_at=min(waiting))
         if self.paused:  # the others are through
-            return Verdict("pending", reason=min(self.paused))
+            return Verdict("pending", reason="\n".join(sorted(self.paused)))
         failed = next((state for state in states if state.state == "failed"), None)
         if failed is not None:
             error = without_message(failed.error or "")  # a reason is in the log, too

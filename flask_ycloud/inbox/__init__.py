@@ -21,7 +21,7 @@ from .records import (
 from .rejections import Rejections, rejected
 from .reports import OUR_FAULTS, Minute, last_day, last_hour, search, throughput, with_id
 from .selected import Report, SelectedEvents
-from .selections import Selection
+from .selections import Selection, check_pattern
 from .store import Inbox
 from .tables import TABLES
 from .transactions import Transaction
@@ -50,6 +50,7 @@ __all__ = [
     "StoredEvent",
     "Transaction",
     "Verdict",
+    "check_pattern",
     "heartbeats",
     "last_day",
     "last_hour",

@@ -147,7 +147,7 @@ class StoredEvent(Found):
         another event of its conversation is ahead; ``"retry"`` if it was tried or replayed;
         ``"pause"`` if its type, its endpoint or a handler is paused.
     :param behind: the id of the event ahead of it; ``None`` in a list.
-    :param paused_handler: the handler that is paused, if it waits for that.
+    :param paused_handlers: the handlers that are paused, if it waits for these.
     """
 
     id: str
@@ -173,7 +173,7 @@ class StoredEvent(Found):
     conflict_id: str | None = None
     waits_for: WaitsFor | None = None
     behind: str | None = None
-    paused_handler: str | None = None
+    paused_handlers: tuple[str, ...] = ()
 
     @property
     def next_handler(self) -> HandlerState | None:
@@ -220,8 +220,8 @@ class Claim(Found):
 class Verdict:
     """How a claim ends: ``"done"``, ``"dead"``, or ``"pending"`` until ``due_at``.
 
-    :param due_at: of ``"pending"``; without it the event is held for a paused handler, and
-        the reason is its name.
+    :param due_at: of ``"pending"``; without it the event is held for paused handlers, and
+        the reason is their names, one a line.
     :param unhandled: of ``"done"``, whether no handler was subscribed to the event.
     """
 

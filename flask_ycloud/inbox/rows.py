@@ -41,7 +41,7 @@ def stored(
 ) -> StoredEvent:
     """A row of the events."""
     due_at, waits_for = _waiting(row)
-    held_for = row.reason if waits_for == "pause" else None
+    held_for = (row.reason or "").split("\n") if waits_for == "pause" else ()
     return StoredEvent(
         id=row.id,
         type=row.type,
@@ -65,7 +65,7 @@ def stored(
         endpoint_id=row.endpoint_id,
         conflict_id=row.conflict_id,
         waits_for=waits_for,
-        paused_handler=held_for,
+        paused_handlers=tuple(filter(None, held_for)),
     )
 
 

@@ -35,8 +35,8 @@ class Selection:
     :param since: aware; when they arrived at the earliest.
     :param until: aware; and at the latest.
     :param ids: their ids.
-    :raises ValueError: if there is no such state or pattern, if a time is not aware, or if
-        a cause goes with another state.
+    :raises ValueError: if there is no such state, if a time is not aware, or if a cause
+        goes with another state.
     """
 
     state: str | None = None
@@ -55,8 +55,6 @@ class Selection:
         if self.state is not None and self.state not in queries.STATES:
             states = ", ".join(queries.STATES)
             raise ValueError(f"No state {self.state!r}; there is {states}.")
-        if self.type is not None:
-            check_pattern(self.type)
         for name in ("since", "until"):
             time = getattr(self, name)
             if time is not None and time.tzinfo is None:
@@ -103,7 +101,7 @@ def fits(pattern: str) -> sa.ColumnElement[bool]:
     """Whether an event's type is that one, or fits that pattern."""
     if pattern == "*":
         return events.c.type.is_not(None)
-    if not pattern.endswith("*"):
+    if not pattern.endswith(".*"):
         return events.c.type == pattern
     start = pattern[:-1]
     return sa.func.substr(events.c.type, 1, len(start)) == start

@@ -164,8 +164,8 @@ def test_a_paused_handler_is_named_and_holds_no_conversation(
         inbox.save(held, SUCCEEDED, paused)
     event = inbox.get("evt_1")
     assert event is not None
-    assert (event.waits_for, event.paused_handler, event.reason) == (
-        "pause", "app:mail", None,
+    assert (event.waits_for, event.paused_handlers, event.reason) == (
+        "pause", ("app:mail",), None,
     )  # fmt: skip
     assert event.due_at is not None
     clock.now += 86_400

@@ -65,7 +65,8 @@ def stocked(inbox: Inbox, clock: Clock) -> Inbox:
         ({"type": "whatsapp.*"}, "unhandled dead"),
         ({"type": "whatsapp.message.*"}, "dead"),
         ({"type": "Whatsapp.*"}, ""),
-        ({"type": "whatsapp_*", "state": None}, ValueError),
+        ({"type": "whatsapp*"}, ""),
+        ({"type": "*.updated"}, ""),
         ({"type": "*", "state": "dead"}, "dead"),
         ({"endpoint": "eu"}, "unhandled"),
         ({"tenant": "acme"}, "dead"),
@@ -87,11 +88,7 @@ def stocked(inbox: Inbox, clock: Clock) -> Inbox:
         ({"ids": ()}, ""),
     ],
 )
-def test_what_a_selection_finds(stocked: Inbox, narrow: Any, found: Any) -> None:
-    if found is ValueError:
-        with pytest.raises(ValueError, match="is not a pattern"):
-            stocked.select(**narrow)
-        return
+def test_what_a_selection_finds(stocked: Inbox, narrow: Any, found: str) -> None:
     selected = stocked.select(**narrow)
     assert [each.id for each in selected] == found.split()
     assert selected.count() == len(found.split())
@@ -134,8 +131,6 @@ def test_times(inbox: Inbox, clock: Clock) -> None:
         ({"state": "lost"}, "No state 'lost'; there is pending, running, done, dead, disc"),
         ({"since": datetime(2026, 1, 1)}, "since has no time zone"),
         ({"until": datetime(2026, 1, 1)}, "until has no time zone"),
-        ({"type": "*.updated"}, "is not a pattern"),
-        ({"type": "sms.*.*"}, "is not a pattern"),
         ({"cause": "12345678", "state": "done"}, "A cause is one of dead letters"),
     ],
 )
