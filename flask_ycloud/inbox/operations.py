@@ -117,7 +117,9 @@ def _what(
     given: dict[PauseKind, str | None] = {
         "endpoint": endpoint, "type": type, "handler": handler,
     }  # fmt: skip
-    named = [(kind, name) for kind, name in given.items() if name is not None]
+    named: list[tuple[PauseKind, str]] = [
+        (kind, name) for kind, name in given.items() if name is not None
+    ]
     if len(named) > 1:
         raise ValueError("Give one of endpoint, type and handler, or none for everything.")
     if type is not None:

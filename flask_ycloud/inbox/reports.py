@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -19,6 +19,11 @@ from .rows import stored
 from .selections import Selection, between, ends, newest, position_at
 from .store import Inbox
 from .tables import attempts, events
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .selections import Filters
 
 _LOOKED_AT = 20_000  # events, for one page
 _CHARTED = 100_000  # events, for one chart
@@ -88,7 +93,7 @@ class Minute:
 
 
 def search(
-    inbox: Inbox, *, before: int | None = None, limit: int = 50, **narrow: Any
+    inbox: Inbox, *, before: int | None = None, limit: int = 50, **narrow: Unpack[Filters]
 ) -> Page:
     """A page of the events that fit.
 

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from . import queries
 from .tables import events, outcomes
+
+if TYPE_CHECKING:
+    from typing_extensions import TypedDict
+
+    class Filters(TypedDict, total=False):
+        """What a selection takes, for type checkers."""
+
+        state: str | None
+        type: str | None
+        endpoint: str | None
+        tenant: str | None
+        handler: str | None
+        error: str | None
+        cause: str | None
+        unhandled: bool | None
+        since: datetime | None
+        until: datetime | None
+        ids: Sequence[str] | None
+
 
 _IDS_AT_ONCE = 500
 _ROUNDED = 1e-6  # seconds: a datetime has no more digits
@@ -49,7 +68,7 @@ class Selection:
     unhandled: bool | None = None
     since: datetime | None = None
     until: datetime | None = None
-    ids: tuple[str, ...] | None = None
+    ids: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         if self.state is not None and self.state not in queries.STATES:

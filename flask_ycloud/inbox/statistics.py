@@ -55,6 +55,7 @@ def _running(tx: Connection, now: float) -> tuple[RunningHandler, ...]:
 def _waiting(tx: Connection, paused: Paused) -> dict[WaitsFor, int]:
     waiting = Counter[WaitsFor]()
     for query in queries.WAITING:
-        for endpoint, waits_for, count in tx.execute(query):
-            waiting["pause" if paused.stops(endpoint) else waits_for] += count
+        for row in tx.execute(query):
+            waits_for: WaitsFor = "pause" if paused.stops(row[0]) else row[1]
+            waiting[waits_for] += row[2]
     return dict(waiting)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -22,7 +22,13 @@ from .selections import Selection
 from .statistics import stats_of
 from .tables import IDENTITY, attempts, events, outcomes
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .selections import Filters
+
 _DAY = 86_400.0
+_TRIES, _TRY_AGAIN_AFTER = 20, 0.05
 _MOST_NAMED = 10
 _EVERY = Selection()
 
@@ -110,7 +116,9 @@ class Inbox(OperatedQueue):
             )
         return found[0] if found else None
 
-    def select(self, selection: Selection = _EVERY, **narrow: Any) -> SelectedEvents:
+    def select(
+        self, selection: Selection = _EVERY, **narrow: Unpack[Filters]
+    ) -> SelectedEvents:
         """Events by what they have in common: to count, to go through, to act on.
 
         ::
@@ -124,7 +132,7 @@ class Inbox(OperatedQueue):
         return SelectedEvents(self, replace(selection, **narrow))
 
     def list(
-        self, *, before: int | None = None, limit: int = 50, **narrow: Any
+        self, *, before: int | None = None, limit: int = 50, **narrow: Unpack[Filters]
     ) -> Sequence[StoredEvent]:
         """Events, the newest first.
 
@@ -138,7 +146,7 @@ class Inbox(OperatedQueue):
         return [replace(each, handlers=()) for each in some]
 
     def dead_by_cause(
-        self, selection: Selection = _EVERY, **narrow: Any
+        self, selection: Selection = _EVERY, **narrow: Unpack[Filters]
     ) -> Sequence[causes.DeadCause]:
         """Why events are dead letters, the most frequent cause first.
 
@@ -147,7 +155,7 @@ class Inbox(OperatedQueue):
         :raises ValueError: as :class:`Selection` does.
         :raises InboxUnavailable: if the inbox cannot be read.
         """
-        chosen = replace(selection, **{**narrow, "state": "dead"})
+        chosen = replace(replace(selection, **narrow), state="dead")
         return self.database.read(lambda tx: causes.dead_by_cause(tx, chosen))
 
     def replay(
@@ -207,9 +215,14 @@ class Inbox(OperatedQueue):
         if identity is None:
             raise EventNotFound(f"The inbox has no event {event_id!r}.")
         changed = self.change(_is(identity), action)
+        for _ in range(_TRIES):
+            if changed.done or changed.skipped:
+                break
+            time.sleep(_TRY_AGAIN_AFTER)  # it is locked: saved or redelivered just now
+            changed = self.change(_is(identity), action)
         if changed.done:
             return
-        why = next(iter(changed.skipped), RUNNING)  # else it is locked: it is being saved
+        why = next(iter(changed.skipped), RUNNING)
         if why == RUNNING:
             raise EventRunning(f"Event {event_id!r} is being handled now; try again later.")
         raise EventSettled(
