@@ -1,6 +1,7 @@
 """Where is an event kept? The store from which everything is accepted and handled."""
 
 from . import heartbeats
+from .causes import DeadCause
 from .commits import NotStorable
 from .database import Database
 from .engine import open_engine
@@ -10,6 +11,7 @@ from .records import (
     Claim,
     HandlerState,
     Identity,
+    Pause,
     Progress,
     RunningHandler,
     Stats,
@@ -24,8 +26,11 @@ from .reports import (
     last_day,
     last_hour,
     search,
+    throughput,
     with_id,
 )
+from .selected import Report, SelectedEvents
+from .selections import Selection, check_pattern
 from .store import Inbox
 from .tables import TABLES
 from .transactions import Transaction
@@ -38,23 +43,30 @@ __all__ = [
     "Attempt",
     "Claim",
     "Database",
+    "DeadCause",
     "HandlerState",
     "Identity",
     "Inbox",
     "Minute",
     "NotStorable",
+    "Pause",
     "Progress",
     "Rejections",
+    "Report",
     "RunningHandler",
+    "SelectedEvents",
+    "Selection",
     "Stats",
     "StoredEvent",
     "Transaction",
     "Verdict",
+    "check_pattern",
     "heartbeats",
     "last_day",
     "last_hour",
     "open_engine",
     "rejected",
     "search",
+    "throughput",
     "with_id",
 ]
