@@ -130,6 +130,12 @@ class Backlog:
             "Events that are done because no handler was subscribed to them.",
             value=stats.unhandled,
         )
+        paused = GaugeMetricFamily(
+            "ycloud_paused", "1 for each pause that is in force.", labels=["kind", "name"]
+        )
+        for each in stats.pauses:
+            paused.add_metric([each.kind, each.name], 1)
+        yield paused
         running = stats.running_handlers
         yield GaugeMetricFamily(
             "ycloud_inbox_longest_running_seconds",

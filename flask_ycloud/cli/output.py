@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 
 import click
@@ -19,9 +20,17 @@ def echo(
     it are replaced by their numbers. Line breaks stay.
 
     :param mark: what is printed before it, in a colour.
-    :param err: whether it goes to the standard error output.
+    :param err: whether it is printed to stderr.
     """
     click.echo(click.style(visible(mark), fg=colour) + visible(str(text)), err=err)
+
+
+def echo_body(body: bytes) -> None:
+    """Print a body byte for byte, for a file or a pipe; on a terminal nothing in it acts."""
+    if sys.stdout.isatty():
+        echo(body.decode("utf-8", "backslashreplace"))
+    else:
+        click.echo(body, nl=False)
 
 
 def in_line(text: object) -> str:

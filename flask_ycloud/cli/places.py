@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 import click
 
+from ..errors import AmbiguousEvent
 from ..runtime import Runtime
 from . import completion
 
@@ -71,3 +73,12 @@ def where_options(command: _Command) -> _Command:
         help="Where it arrived, if it did at several.",
     )
     return endpoint(tenant(command))
+
+
+@contextmanager
+def telling_how() -> Iterator[None]:
+    """Where an id is not enough, say which options are missing."""
+    try:
+        yield
+    except AmbiguousEvent as error:
+        raise click.ClickException(f"{error} Use --endpoint and --tenant.") from None

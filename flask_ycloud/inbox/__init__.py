@@ -10,6 +10,7 @@ from .records import (
     Claim,
     HandlerState,
     Identity,
+    Pause,
     Progress,
     RunningHandler,
     Stats,
@@ -19,6 +20,7 @@ from .records import (
 
 if TYPE_CHECKING:
     from . import heartbeats
+    from .causes import DeadCause
     from .commits import NotStorable
     from .database import Database
     from .engine import open_engine
@@ -29,8 +31,11 @@ if TYPE_CHECKING:
         last_day,
         last_hour,
         search,
+        throughput,
         with_id,
     )
+    from .selected import Report, SelectedEvents
+    from .selections import Selection, check_pattern
     from .store import Inbox
     from .tables import TABLES
     from .transactions import Transaction
@@ -38,6 +43,7 @@ else:  # to a type checker it would give every name
     __getattr__ = imported_on_use(
         __name__,
         {
+            "DeadCause": "causes",
             "NotStorable": "commits",
             "Database": "database",
             "open_engine": "engine",
@@ -48,7 +54,12 @@ else:  # to a type checker it would give every name
             "last_day": "reports",
             "last_hour": "reports",
             "search": "reports",
+            "throughput": "reports",
             "with_id": "reports",
+            "Report": "selected",
+            "SelectedEvents": "selected",
+            "Selection": "selections",
+            "check_pattern": "selections",
             "Inbox": "store",
             "TABLES": "tables",
             "Transaction": "transactions",
@@ -63,23 +74,30 @@ __all__ = [
     "Attempt",
     "Claim",
     "Database",
+    "DeadCause",
     "HandlerState",
     "Identity",
     "Inbox",
     "Minute",
     "NotStorable",
+    "Pause",
     "Progress",
     "Rejections",
+    "Report",
     "RunningHandler",
+    "SelectedEvents",
+    "Selection",
     "Stats",
     "StoredEvent",
     "Transaction",
     "Verdict",
+    "check_pattern",
     "heartbeats",
     "last_day",
     "last_hour",
     "open_engine",
     "rejected",
     "search",
+    "throughput",
     "with_id",
 ]
