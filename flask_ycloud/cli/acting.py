@@ -67,7 +67,7 @@ def replay(
         return selected.replay(succeeded_too=succeeded_too, progress=progress)
 
     how = {"succeeded_too": succeeded_too}
-    acting = _Acting("Replay", "due again", sure, json_too, how)
+    acting = _Acting("Replay", "queued for replay", sure, json_too, how)
     acting.on(inbox, event_ids, selection, one, some)
 
 

@@ -27,6 +27,9 @@ T = TypeVar("T")
 
 _CHANGED = "changed meanwhile"
 
+# So many positions one statement goes through where no index helps.
+_LOOKED_AT = 50_000
+
 
 @dataclass(frozen=True)
 class Report:
@@ -132,14 +135,17 @@ class SelectedEvents:
     def _batches(self) -> Iterator[tuple[sa.ColumnElement[bool], list[int]]]:
         """The positions, some at a time, each with what selects those that still fit."""
         for part in self.selection.parts():
-            which, first, last = self._read(lambda tx, part=part: _bounds(tx, part))  # type: ignore[misc]
-            after = first - 1
-            while seqs := self._read_seqs(which, after, last):
-                yield which, seqs
-                after = seqs[-1]
+            which, first, last = self._bounds(part)
+            for low, high in _windows(part, first, last):
+                while seqs := self._read_seqs(which, low, high):
+                    yield which, seqs
+                    low = seqs[-1] + 1
 
-    def _read_seqs(self, which: Any, after: int, last: int) -> list[int]:
-        query = sa.select(events.c.seq).where(which, _within(after + 1, last))
+    def _bounds(self, part: Selection) -> tuple[sa.ColumnElement[bool], int, int]:
+        return self._read(lambda tx: _bounds(tx, part))
+
+    def _read_seqs(self, which: Any, low: int, high: int) -> list[int]:
+        query = sa.select(events.c.seq).where(which, _within(low, high))
         query = query.order_by(events.c.seq).limit(AT_ONCE)
         return self._read(lambda tx: list(tx.execute(query).scalars()))
 
@@ -151,29 +157,29 @@ class SelectedEvents:
             )
 
     def _count(self, part: Selection) -> int:
-        def work(tx: Connection) -> int:
-            which, first, last = _bounds(tx, part)
-            query = sa.select(sa.func.count(events.c.seq)).where(which)
-            if part.since is not None or part.until is not None:
-                query = query.where(_within(first, last))
-            return tx.execute(query).scalar() or 0
-
-        return self._read(work)
+        which, first, last = self._bounds(part)
+        count = sa.select(sa.func.count(events.c.seq)).where(which)
+        queries = [count.where(_within(*each)) for each in _windows(part, first, last)]
+        if part.few and part.since is None and part.until is None:
+            queries = [count]  # by the index only
+        return sum(
+            self._read(lambda tx, q=each: tx.execute(q).scalar() or 0)  # type: ignore[misc]
+            for each in queries
+        )
 
     def _newest(
         self, part: Selection, limit: int, before: int | None, columns: tuple[Any, ...]
     ) -> list[StoredEvent]:
-        def work(tx: Connection) -> list[StoredEvent]:
-            which, first, last = _bounds(tx, part)
-            last = last if before is None else min(last, before - 1)
-            query = sa.select(*columns).where(which, _within(first, last))
-            rows = tx.execute(query.order_by(events.c.seq.desc()).limit(limit)).all()
-            states: dict[int, list[Any]] = {}
-            for seq, state in handler_states(tx, [row.seq for row in rows]):
-                states.setdefault(seq, []).append(state)
-            return [stored(row, tuple(states.get(row.seq, ()))) for row in rows]
-
-        return [self._inbox.seen(each) for each in self._read(work)]
+        which, first, last = self._bounds(part)
+        last = last if before is None else min(last, before - 1)
+        query = sa.select(*columns).where(which).order_by(events.c.seq.desc())
+        found: list[StoredEvent] = []
+        for low, high in reversed(list(_windows(part, first, last))):
+            some = query.where(_within(low, high)).limit(limit - len(found))
+            found += self._read(lambda tx, q=some: _with_handlers(tx, q))  # type: ignore[misc]
+            if len(found) == limit:
+                break
+        return [self._inbox.seen(each) for each in found]
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         return self._inbox.database.read(work)
@@ -188,6 +194,21 @@ def _bounds(
         which.append(of_cause(tx, selection.cause))
     which += arrived(selection)
     return sa.and_(sa.true(), *which), *between(tx, selection.since, selection.until)
+
+
+def _windows(part: Selection, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """The positions in parts, so that no statement goes through too many events."""
+    step = last - first + 1 if part.few else _LOOKED_AT
+    for low in range(first, last + 1, max(step, 1)):
+        yield low, min(low + step - 1, last)
+
+
+def _with_handlers(tx: Connection, query: sa.Select[Any]) -> list[StoredEvent]:
+    rows = tx.execute(query).all()
+    states: dict[int, list[Any]] = {}
+    for seq, state in handler_states(tx, [row.seq for row in rows]):
+        states.setdefault(seq, []).append(state)
+    return [stored(row, tuple(states.get(row.seq, ()))) for row in rows]
 
 
 def _within(first: int, last: int) -> sa.ColumnElement[bool]:
