@@ -38,14 +38,10 @@ from .handlers import (
 )
 from .inbox import (
     Attempt,
-    DeadCause,
     HandlerState,
     Identity,
     Pause,
-    Report,
     RunningHandler,
-    SelectedEvents,
-    Selection,
     Stats,
     StoredEvent,
 )
@@ -54,9 +50,18 @@ from .protocol import EVENT_TYPES, Event, EventType, Signature, parse_event, sig
 from .web import WebhookBlueprint, current_inbox, ycloud_bp
 
 if TYPE_CHECKING:
-    from .inbox import Inbox
+    from .inbox import DeadCause, Inbox, Report, SelectedEvents, Selection
 else:  # to a type checker it would give every name
-    __getattr__ = imported_on_use(__name__, {"Inbox": "inbox"})
+    __getattr__ = imported_on_use(
+        __name__,
+        {
+            "DeadCause": "inbox",
+            "Inbox": "inbox",
+            "Report": "inbox",
+            "SelectedEvents": "inbox",
+            "Selection": "inbox",
+        },
+    )
 
 __all__ = [
     "EVENT_TYPES",

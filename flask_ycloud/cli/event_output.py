@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..formats import without_message
-from ..inbox import DeadCause, StoredEvent
 from ..runtime import Runtime
 from ..waiting import waits_for
+
+if TYPE_CHECKING:
+    from ..inbox import DeadCause, StoredEvent
 
 
 def as_json(
