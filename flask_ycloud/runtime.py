@@ -16,7 +16,7 @@ from werkzeug.routing import Rule
 from .environment import Unread, overridden, unread, warn
 from .errors import ConfigurationError
 from .handlers import Handlers, everywhere, note_app
-from .inbox import Database, Identity, Inbox, Rejections, open_engine
+from .inbox import Cipher, Database, Identity, Inbox, Rejections, open_engine
 from .settings import KEYS, Settings
 from .signing_secrets import Secrets
 
@@ -190,6 +190,10 @@ class Runtime:
             Database(engine, owned=engine is not where),
             lease=self.settings.lease_seconds,
             retention_days=self.settings.retention_days,
+            dead_retention_days=self.settings.dead_retention_days,
+            body_retention_days=self.settings.body_retention_days,
+            known_seconds=self.settings.known_seconds,
+            cipher=Cipher(self.settings.body_keys),
             on_due=lambda event: self.dispatcher.wake(event),
             endpoints=lambda: list(self.endpoints),
             serves_many=self.serves_many,

@@ -1,6 +1,16 @@
 """The commands: ``flask ycloud …``."""
 
-from . import doctor, endpoints, events, samples, signatures, work
+from . import doctor, endpoints, events, keeping, person, samples, signatures, work
 from .group import ycloud_cli
 
-__all__ = ["doctor", "endpoints", "events", "samples", "signatures", "work", "ycloud_cli"]
+__all__ = [
+    "doctor",
+    "endpoints",
+    "events",
+    "keeping",
+    "person",
+    "samples",
+    "signatures",
+    "work",
+    "ycloud_cli",
+]

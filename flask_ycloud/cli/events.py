@@ -1,4 +1,4 @@
-"""The inbox: ``list``, ``show``, ``replay``, ``stats``, ``prune`` and ``init-db``."""
+"""The inbox: ``list``, ``show``, ``replay``, ``stats`` and ``init-db``."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from .group import ycloud_cli
 from .output import event_of, fields, table
 from .places import where_options
 
+_STATES = ("pending", "running", "done", "dead", "deleted")
+
 
 @ycloud_cli.command("list")
-@click.option("--state", type=click.Choice(["pending", "running", "done", "dead"]))
+@click.option("--state", type=click.Choice(_STATES))
 @click.option("--type", "event_type", help="An exact event type.")
 @click.option("--endpoint", help="The name of a WebhookBlueprint.")
 @click.option("--tenant", help="Of an endpoint that serves many accounts.")
@@ -88,6 +90,8 @@ def show(event_id: str, endpoint: str | None, tenant: str | None, payload: bool)
         "received": event.received_at.isoformat(timespec="milliseconds"),
         "next look": event.due_at and ahead(event.due_at),
         "settled": event.settled_at and event.settled_at.isoformat(timespec="milliseconds"),
+        "origin": event.origin,
+        "emptied": event.emptied_at and event.emptied_at.isoformat(timespec="milliseconds"),
     }
     fields(lines, 13)
     if event.handlers:
@@ -101,7 +105,7 @@ def show(event_id: str, endpoint: str | None, tenant: str | None, payload: bool)
         )
     if payload:
         click.echo()
-        click.echo(event.body.decode("utf-8", "backslashreplace"))
+        click.echo(_body(event))
 
 
 @ycloud_cli.command()
@@ -164,13 +168,6 @@ def stats(as_json: bool) -> None:
         table(("TYPE", "PENDING", "RUNNING", "DEAD"), rows)
 
 
-@ycloud_cli.command()
-@click.option("--days", type=click.FloatRange(0), help="Default: YCLOUD_RETENTION_DAYS.")
-def prune(days: float | None) -> None:
-    """Delete events that were done long ago; dead letters stay."""
-    click.echo(f"Deleted {runtime_of(current_app).inbox.prune(days=days)} events.")
-
-
 @ycloud_cli.command("init-db")
 def init_db() -> None:
     """Make the inbox's tables, or bring them up to date.
@@ -184,6 +181,12 @@ def init_db() -> None:
 
 def _state(event: StoredEvent) -> str:
     return f"{event.state} (unhandled)" if event.unhandled else event.state
+
+
+def _body(event: StoredEvent) -> str:
+    if event.emptied_at is not None:
+        return "It has no body any more."
+    return event.body.decode("utf-8", "backslashreplace")
 
 
 def _error(run: HandlerState, message: bool) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -22,6 +24,20 @@ def fields(values: Mapping[str, object], width: int) -> None:
     for name, value in values.items():
         if value:
             click.echo(f"{name:<{width}}{value}")
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on a terminal, for what is told how much is done, and of how much."""
+    stderr = click.get_text_stream("stderr")
+    shown: Any = click.progressbar(length=1, label=label, file=stderr)
+    with shown as bar:
+
+        def on_progress(done: int, total: int) -> None:
+            bar.length = max(1, total)
+            bar.update(max(0, done - bar.pos))
+
+        yield on_progress
 
 
 def event_of(run: RunningHandler) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import threading
 import weakref
@@ -18,7 +19,7 @@ from . import postgresql, sqlite
 from .commits import LostConnection, NotStorable, SharedCommits
 from .engine import same_database
 from .notifications import notifier_for
-from .tables import are_current, make_tables, schema
+from .tables import are_current, make_tables, schema, secret_of
 from .transactions import Transaction, refuse_early_commits
 
 T = TypeVar("T")
@@ -64,6 +65,7 @@ class Database:
 
     def _start_afresh(self) -> None:
         self._ready = False
+        self._secret = b""
         self._making_tables = threading.Lock()
         self._shared = SharedCommits(self._begin)
         # One statement for all who wait, which needs no transaction around it.
@@ -132,6 +134,30 @@ class Database:
         """
         with self._ready_to_use():
             return self._make_tables()
+
+    def hashed(self, value: str | bytes) -> str:
+        """The HMAC of a value under the random key of this database: 32 hex digits.
+
+        For what must be found again and not be read, such as the name of a conversation.
+
+        :raises InboxUnavailable: if the database cannot be read.
+        """
+        if not self._ready:
+            with self._ready_to_use():
+                pass
+        data = value.encode() if isinstance(value, str) else value
+        return hmac.digest(self._secret, data, "sha256")[:16].hex()
+
+    def truncate_log(self) -> None:
+        """On SQLite, write the log into the file and empty it: it may hold what was erased.
+
+        Where readers keep it from that, it is left for the next time.
+
+        :raises InboxUnavailable: if the database cannot be written.
+        """
+        if self.dialect == "sqlite":
+            pragma = "PRAGMA wal_checkpoint(TRUNCATE)"
+            self.read(lambda tx: tx.exec_driver_sql(pragma).all())
 
     def probe(self) -> None:
         """Make a durable write that changes nothing, to see that it can be done.
@@ -255,6 +281,8 @@ class Database:
             # To ask first takes no lock: a process that was stopped while it held that of
             # the tables would keep all others from starting.
             current = are_current(connection)
+            if current:
+                self._secret = secret_of(connection)
         with self._making_tables:
             if not (current or self._ready):
                 self._make_tables()
@@ -262,7 +290,9 @@ class Database:
 
     def _make_tables(self) -> int:
         with self._writing.begin() as connection:
-            return make_tables(connection)
+            version = make_tables(connection)
+            self._secret = secret_of(connection)
+            return version
 
 
 def _cause(error: Exception) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -112,14 +113,15 @@ class StoredEvent(Found):
     :param type: its type; ``None`` if it was not understood.
     :param received_at: when it was accepted; aware, in UTC, as all times here.
     :param signed_at: when YCloud signed it, by YCloud's clock.
-    :param state: ``"pending"``, ``"running"``, ``"done"`` or ``"dead"``.
+    :param state: ``"pending"``, ``"running"``, ``"done"``, ``"dead"``; or ``"deleted"``:
+        only the id is left, until no copy of the delivery could pass any more.
     :param due_at: when it is looked at next; ``None`` if it is settled.
     :param settled_at: when it became done or dead.
     :param reason: why it is a dead letter.
     :param unhandled: whether it is done because no handler was subscribed to it.
     :param running_handler: the handler that runs, once it has run for a second.
     :param running_since: since when it runs.
-    :param body: the raw bytes as they arrived.
+    :param opens: gives :attr:`body`.
     :param redeliveries: how often it was redelivered.
     :param redelivered_at: when it was redelivered the last time.
     :param handlers: the outcomes so far; empty in a list.
@@ -129,6 +131,9 @@ class StoredEvent(Found):
     :param endpoint_id: YCloud's id of the endpoint it was sent to, if the delivery said so.
     :param conflict_id: the id of a dead letter that has the other body under which the same
         id came; ``None`` if none did.
+    :param origin: where the delivery came from: empty for YCloud, ``"inspector"`` for a
+        sample that was sent from its page.
+    :param emptied_at: since when it has no body; ``None`` if it has one.
     """
 
     id: str
@@ -141,7 +146,7 @@ class StoredEvent(Found):
     settled_at: datetime | None
     reason: str | None
     position: int
-    body: bytes = field(repr=False)
+    opens: Callable[[], bytes] = field(repr=False, compare=False)
     redeliveries: int = 0
     redelivered_at: datetime | None = None
     unhandled: bool = False
@@ -152,6 +157,16 @@ class StoredEvent(Found):
     tenant: str | None = None
     endpoint_id: str | None = None
     conflict_id: str | None = None
+    origin: str = ""
+    emptied_at: datetime | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The raw bytes as they arrived; none if it was emptied.
+
+        :raises BodyUnreadable: if it is encrypted with a key that is missing.
+        """
+        return self.opens()
 
 
 @dataclass(frozen=True)
@@ -163,6 +178,8 @@ class Claim(Found):
 
     :param due_at: what it was due at before it was claimed; 0 if it was never tried.
     :param crashes: how many processes died while they handled it.
+    :param body: as it is stored; ``Inbox.body_of`` decrypts it.
+    :param body_key: which key encrypted it.
     :param taken_over: whether the lease of another claim has run out.
     """
 
@@ -177,6 +194,7 @@ class Claim(Found):
     crashes: int
     traceparent: str | None
     body: bytes = field(repr=False)
+    body_key: str | None = None
     due_at: float = 0.0
     taken_over: bool = False
     handlers: dict[str, HandlerState] = field(default_factory=dict)

@@ -119,7 +119,7 @@ def search(
         few = unhandled or state in ("pending", "running", "dead")
         lowest = first if few else max(first, last - _LOOKED_AT + 1)
         rows = tx.execute(query.where(events.c.seq.between(lowest, last)))
-        found = [stored(row) for row in rows]
+        found = [stored(row, cipher=inbox.cipher) for row in rows]
         if len(found) == limit:
             return Page(found, found[-1].position)
         return Page(found, lowest if lowest > first else None)
@@ -138,7 +138,9 @@ def with_id(
     """
     query = queries.newest(None, endpoint=endpoint, tenant=tenant)
     some = query.where(events.c.id == event_id).limit(_MOST_WITH_ONE_ID)
-    return inbox.database.read(lambda tx: [stored(row) for row in tx.execute(some)])
+    return inbox.database.read(
+        lambda tx: [stored(row, cipher=inbox.cipher) for row in tx.execute(some)]
+    )
 
 
 def last_day(inbox: Inbox) -> Troubles:

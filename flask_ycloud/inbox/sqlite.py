@@ -89,6 +89,7 @@ def _make_durable(connection: Any, _: Any) -> None:
     _use_wal(connection)
     for pragma in (
         "synchronous = FULL",
+        "secure_delete = ON",  # what is erased is overwritten in the file
         "fullfsync = ON",  # macOS: its fsync alone stops at the drive's cache
         f"busy_timeout = {_BUSY_SECONDS * 1000}",
     ):

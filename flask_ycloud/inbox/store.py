@@ -1,54 +1,38 @@
-"""The inbox, for apps and people: get, list, replay, stats, prune."""
+"""The inbox, for apps and people: get, list, replay, stats."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ..errors import AmbiguousEvent, EventNotFound, EventRunning
+from ..errors import EventEmptied, EventNotFound, EventRunning
 from . import queries
-from .database import Database
-from .queue import EventQueue
+from .keeping import is_event
+from .persons import Persons
 from .records import Identity, RunningHandler, Stats, StoredEvent
 from .rows import attempts_of, handler_states, stored
-from .tables import IDENTITY, attempts, events, outcomes
+from .tables import IDENTITY, events, outcomes
 
-_DAY = 86_400.0
 _REPLAYED_AT_ONCE = 500
-_MOST_NAMED = 10
 
 
-class Inbox(EventQueue):
+class Inbox(Persons):
     """The inbox of one app. ``current_inbox`` is the one of the current app.
 
-    :param database: where it is kept.
-    :param lease: seconds that a claim holds if nobody renews it.
-    :param retention_days: how long done events are kept; 0 keeps all.
     :param on_due: called with an event's identity when a replay makes it due.
-    :param clock: unix seconds.
-    :param endpoints: gives the endpoints whose events may be claimed here.
-    :param serves_many: whether an endpoint has tenants, each with a lane of its own.
+    :param others: what :class:`Keeping` takes.
     """
 
     def __init__(
         self,
-        database: Database,
-        *,
-        lease: float = 60,
-        retention_days: float = 30,
+        *args: Any,
         on_due: Callable[[Identity], None] = lambda identity: None,
-        clock: Callable[[], float] = time.time,
-        endpoints: Callable[[], Sequence[str]] | None = None,
-        serves_many: Callable[[str], bool] = lambda endpoint: True,
+        **others: Any,
     ) -> None:
-        super().__init__(
-            database, lease=lease, clock=clock, endpoints=endpoints, serves_many=serves_many
-        )
-        self._retention_days = retention_days
+        super().__init__(*args, **others)
         self._on_due = on_due
 
     def get(
@@ -66,37 +50,14 @@ class Inbox(EventQueue):
             return None
 
         def work(tx: Connection) -> StoredEvent | None:
-            row = tx.execute(events.select().where(_is(identity))).first()
+            row = tx.execute(events.select().where(is_event(identity))).first()
             if row is None:
                 return None  # it was deleted in between
-            states = tuple(state for _, state in handler_states(tx, [row.seq]))
-            return stored(row, states, attempts_of(tx, row.seq))
+            found = handler_states(tx, [row.seq], self.cipher)
+            states = tuple(state for _, state in found)
+            return stored(row, states, attempts_of(tx, row.seq, self.cipher), self.cipher)
 
         return self.database.read(work)
-
-    def find(
-        self, event_id: str, *, endpoint: str | None = None, tenant: str | None = None
-    ) -> Identity | None:
-        """What tells the event of that id from all others; ``None`` if there is none.
-
-        :raises AmbiguousEvent: if there are several.
-        :raises InboxUnavailable: if the inbox cannot be read.
-        """
-        query = sa.select(*(events.c[name] for name in IDENTITY))
-        query = query.where(events.c.id == event_id).order_by(*query.selected_columns)
-        if endpoint is not None:
-            query = query.where(events.c.endpoint == endpoint)
-        if tenant is not None:
-            query = query.where(events.c.tenant == tenant)
-        some = query.limit(_MOST_NAMED)
-        found = self.database.read(lambda tx: [Identity(*row) for row in tx.execute(some)])
-        if len(found) > 1:
-            places = "; ".join(str(each) for each in found)
-            raise AmbiguousEvent(
-                f"The inbox has several events {event_id!r}: {places}. Say which one by"
-                " its endpoint and its tenant."
-            )
-        return found[0] if found else None
 
     def list(
         self,
@@ -111,7 +72,8 @@ class Inbox(EventQueue):
     ) -> Sequence[StoredEvent]:
         """Events, the newest first.
 
-        :param state: ``"pending"``, ``"running"``, ``"done"`` or ``"dead"``.
+        :param state: ``"pending"``, ``"running"``, ``"done"``, ``"dead"`` or
+            ``"deleted"``; without it, all but those that were deleted.
         :param unhandled: only those that no handler was subscribed to, or only others.
         :param before: the ``position`` of the last one seen, for the next page.
         :raises ValueError: if there is no such state.
@@ -120,7 +82,9 @@ class Inbox(EventQueue):
         query = queries.newest(state, type, endpoint, unhandled, tenant).limit(limit)
         if before is not None:
             query = query.where(events.c.seq < before)
-        return self.database.read(lambda tx: [stored(row) for row in tx.execute(query)])
+        return self.database.read(
+            lambda tx: [stored(row, cipher=self.cipher) for row in tx.execute(query)]
+        )
 
     def replay(
         self,
@@ -140,15 +104,27 @@ class Inbox(EventQueue):
         :raises EventNotFound: if the inbox has no such event.
         :raises AmbiguousEvent: if the id is known at several endpoints or tenants.
         :raises EventRunning: if it is being handled at this moment.
+        :raises EventEmptied: if it has no body any more.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
         identity = self.find(event_id, endpoint=endpoint, tenant=tenant)
         if identity is None:
             raise EventNotFound(f"The inbox has no event {event_id!r}.")
-        this = _is(identity)
+        this = is_event(identity)
         if not self.database.write(lambda tx: self._replay(tx, this, succeeded_too)):
+            self._check_body(this, event_id)
             raise EventRunning(f"Event {event_id!r} is being handled now; try again later.")
         self._on_due(identity)
+
+    def _check_body(self, which: sa.ColumnElement[bool], event_id: str) -> None:
+        emptied = sa.select(events.c.state).where(which, events.c.emptied_at.is_not(None))
+        state = self.database.read(lambda tx: tx.execute(emptied).scalar())
+        if state is not None:
+            why = "was deleted" if state == "deleted" else "ended with its retention"
+            raise EventEmptied(
+                f"Event {event_id!r} cannot be handled again: its body {why}. Only its id"
+                " is known."
+            )
 
     def replay_unhandled(
         self,
@@ -158,6 +134,8 @@ class Inbox(EventQueue):
         tenant: str | None = None,
     ) -> int:
         """Make due again what no handler was subscribed to, now that there is one.
+
+        Events whose bodies were emptied since stay as they are.
 
         It commits in small batches, so that accepts come in between.
 
@@ -193,7 +171,7 @@ class Inbox(EventQueue):
         now = self.clock()
         again = (
             events.update()
-            .where(which, ~queries.STATES["running"])
+            .where(which, ~queries.STATES["running"], events.c.emptied_at.is_(None))
             .values(
                 state="pending", due_at=now, parked_due_at=None, crashes=0,
                 settled_at=None, reason=None, unhandled=False,
@@ -247,44 +225,3 @@ class Inbox(EventQueue):
             unhandled=unhandled,
             running_handlers=tuple(running),
         )
-
-    def prune(self, *, days: float | None = None) -> int:
-        """Delete done events that were settled long ago; dead letters stay.
-
-        It commits in small batches, so that accepts come in between.
-
-        :param days: how long ago; ``YCLOUD_RETENTION_DAYS`` if left out. 0 keeps all.
-        :returns: how many were deleted.
-        :raises InboxUnavailable: if the inbox cannot be written.
-        """
-        deleted = 0
-        while batch := self.prune_some(days=days):
-            deleted += batch
-        return deleted
-
-    def prune_some(self, *, days: float | None = None) -> int:
-        """Like :meth:`prune`, for one small batch.
-
-        :returns: how many were deleted; 0 if there are no more.
-        :raises InboxUnavailable: if the inbox cannot be written.
-        """
-        days = self._retention_days if days is None else days
-        then = {"then_": self.clock() - days * _DAY}
-
-        def work(tx: Connection) -> int:
-            self._conversations.forget(tx)
-            if not days:
-                return 0
-            old = tx.execute(queries.OLD, then).scalars().all()
-            # One may have been replayed since.
-            still = events.delete().where(events.c.seq.in_(old), queries.STATES["done"])
-            gone = tx.execute(still.returning(events.c.seq)).scalars().all()
-            for table in (outcomes, attempts):
-                tx.execute(table.delete().where(table.c.event_seq.in_(gone)))
-            return len(gone)
-
-        return self.database.write(work)
-
-
-def _is(identity: Identity) -> sa.ColumnElement[bool]:
-    return sa.and_(*(events.c[name] == value for name, value in identity._asdict().items()))

@@ -11,7 +11,7 @@ from flask import Response, abort, g, request
 
 _COOKIE = "ycloud_csrf"
 _TOKEN_LENGTH = 43  # of 32 bytes in base64
-_STATES = ("pending", "running", "done", "dead")
+_STATES = ("pending", "running", "done", "dead", "deleted")
 _UNHANDLED = "unhandled"  # in the filter, a choice beside the states
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from flask import current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ..errors import EventNotFound, EventRunning
+from ..errors import EventEmptied, EventNotFound, EventRunning
 from ..inbox import Identity, Inbox
 from ..runtime import runtime_of
 from .links import event_url, from_form
@@ -60,6 +60,6 @@ def replay_all(
                 event_id, endpoint=endpoint, tenant=tenant, succeeded_too=succeeded_too
             )
             done += 1
-        except (EventNotFound, EventRunning):
+        except (EventEmptied, EventNotFound, EventRunning):
             left += 1
     return done, left

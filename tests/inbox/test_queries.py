@@ -20,7 +20,10 @@ PLANS = {
     "unhandled": (queries.UNHANDLED_COUNT, "ix_ycloud_events_unhandled"),
     "running": (queries.LONGEST_RUNNING, "x_ycloud_events_"),
     "keys": (queries.PARKED_KEYS, "ix_ycloud_events_parked"),
-    "old": (queries.OLD, "ix_ycloud_events_done"),
+    "old": (queries.OLD_WITH_BODY, "ix_ycloud_events_done"),
+    "old without a body": (queries.OLD_EMPTIED, "ix_ycloud_events_emptied"),
+    "old dead letters": (queries.OLD_DEAD, "ix_ycloud_events_dead_since"),
+    "old deleted": (queries.OLD_DELETED, "ix_ycloud_events_deleted"),
     "overdue": (queries.OVERDUE, "ix_ycloud_events_due"),
     "follower": (queries.FOLLOWER, "ix_ycloud_events_"),
     "list of dead": (queries.newest("dead").limit(9), "ix_ycloud_events_dead"),
@@ -51,7 +54,14 @@ def test_no_look_meets_the_events_that_are_done(inbox: Inbox, query: str) -> Non
     inbox.database.write(lambda tx: tx.exec_driver_sql("ANALYZE"))
     accept(inbox, "evt_pending")
     statement, index = PLANS[query]
-    values = {"now_": 1e9, "then_": 5.0, "key_": "k", "after_": "", "endpoint_": "e"}
+    values = {
+        "now_": 1e9,
+        "then_": 5.0,
+        "known_": 5.0,
+        "key_": "k",
+        "after_": "",
+        "endpoint_": "e",
+    }
     names = statement.compile().params
     statement = statement.params({each: values[each] for each in names if each in values})
 
