@@ -30,8 +30,8 @@ def fields(values: Mapping[str, object], width: int) -> None:
 def progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on a terminal, for what is told how much is done, and of how much."""
     stderr = click.get_text_stream("stderr")
-    shown: Any = click.progressbar(length=1, label=label, file=stderr)
-    with shown as bar:
+    shown: Any = click.progressbar  # its overloads take sequences only
+    with shown(length=1, label=label, file=stderr) as bar:
 
         def on_progress(done: int, total: int) -> None:
             bar.length = max(1, total)

@@ -29,11 +29,12 @@ class Person:
 
     def __init__(self, who: str) -> None:
         plain = " ".join(who.split())
-        digits = "".join(_DIGITS.findall(plain)) if _AS_ARGUMENT.fullmatch(plain) else ""
-        self._digits = digits.removeprefix("00")
+        is_number = _AS_ARGUMENT.fullmatch(plain) is not None
+        digits = "".join(_DIGITS.findall(plain)).removeprefix("00")
+        self._digits = digits if is_number else ""
         #: The same for every way to write a number.
-        self.name = self._digits or plain.casefold()
-        if len(self.name) < (_SHORTEST_NUMBER if digits else _SHORTEST):
+        self.name = self._digits if is_number else plain.casefold()
+        if len(self.name) < (_SHORTEST_NUMBER if is_number else _SHORTEST):
             raise ValueError(
                 f"A person is a telephone number of {_SHORTEST_NUMBER} digits or more, or a"
                 f" user id or an e-mail address of {_SHORTEST} characters or more."
