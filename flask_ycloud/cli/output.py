@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -29,9 +30,8 @@ def fields(values: Mapping[str, object], width: int) -> None:
 @contextmanager
 def progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on a terminal, for what is told how much is done, and of how much."""
-    stderr = click.get_text_stream("stderr")
     shown: Any = click.progressbar  # its overloads take sequences only
-    with shown(length=1, label=label, file=stderr) as bar:
+    with shown(length=1, label=label, file=sys.stderr) as bar:
 
         def on_progress(done: int, total: int) -> None:
             bar.length = max(1, total)

@@ -795,15 +795,19 @@ def newest(
     endpoint: str | None = None,
     unhandled: bool | None = None,
     tenant: str | None = None,
+    *,
+    deleted: bool = False,
 ) -> sa.Select[Any]:
     """The newest events, of one state, type, endpoint or tenant if it is given.
+
+    :param deleted: whether those that were deleted are among those of all states.
 
     :raises ValueError: if there is no such state.
     """
     if state is not None and state not in STATES:
         raise ValueError(f"No state {state!r}; there is {', '.join(STATES)}.")
     query = events.select()
-    if state is None:
+    if state is None and not deleted:
         query = query.where(~STATES["deleted"])
     if state in ("pending", "running"):
         # They are few: find them by their indexes, and not by going through all events.

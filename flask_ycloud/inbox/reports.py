@@ -136,7 +136,7 @@ def with_id(
     :param tenant: only the one of that tenant.
     :raises InboxUnavailable: if the inbox cannot be read.
     """
-    query = queries.newest(None, endpoint=endpoint, tenant=tenant)
+    query = queries.newest(None, endpoint=endpoint, tenant=tenant, deleted=True)
     some = query.where(events.c.id == event_id).limit(_MOST_WITH_ONE_ID)
     return inbox.database.read(
         lambda tx: [stored(row, cipher=inbox.cipher) for row in tx.execute(some)]
