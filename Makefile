@@ -59,6 +59,7 @@ bench: $(INSTALLED)  ## everything side by side, into docs/performance.rst; an h
 	$(BIN)/python -m benchmarks.starting
 	$(BIN)/python -m benchmarks.tenants
 	$(BIN)/python -m benchmarks.sharing
+	$(BIN)/python -m benchmarks.encryption
 	$(BIN)/python -m benchmarks.celery
 	$(BIN)/python -m benchmarks.report
 

@@ -65,6 +65,8 @@ def begin_immediate(connection: Connection) -> None:
     if before is None:
         ((before,),) = driver.execute("PRAGMA busy_timeout").fetchall()
         connection.info[_BUSY] = before
+        # What is erased is overwritten in the file, whoever made the engine.
+        driver.execute("PRAGMA secure_delete = ON").close()
     until = time.monotonic() + LOCK_SECONDS
     driver.execute("PRAGMA busy_timeout = 0").close()
     try:
@@ -89,7 +91,6 @@ def _make_durable(connection: Any, _: Any) -> None:
     _use_wal(connection)
     for pragma in (
         "synchronous = FULL",
-        "secure_delete = ON",  # what is erased is overwritten in the file
         "fullfsync = ON",  # macOS: its fsync alone stops at the drive's cache
         f"busy_timeout = {_BUSY_SECONDS * 1000}",
     ):

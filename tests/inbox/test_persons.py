@@ -32,7 +32,7 @@ def message(
     """A message of WhatsApp, as the receiver understands it."""
     event = sample_event("whatsapp.inbound_message.received")
     event |= {"id": event_id, "createTime": "2025-01-01T00:00:00Z"}
-    inbound = {"from": f"+{number}", "to": "+15550109999", "type": "text"}
+    inbound: dict[str, Any] = {"from": f"+{number}", "to": "+15550109999", "type": "text"}
     inbound |= {"id": event_id, "wamid": "wamid.AAAA", "text": {"body": text}}
     event["whatsappInboundMessage"] = inbound | ({"fromUserId": user} if user else {})
     return event
@@ -171,7 +171,8 @@ def test_what_was_pruned_while_it_was_waited_for(
 ) -> None:
     arrive(inbox, "evt_1")
     inbox.save(claim(inbox), SUCCEEDED, DONE)
-    really, first = inbox.delete_some, []
+    really = inbox.delete_some
+    first: list[Any] = []
 
     def delete_some(which: Any) -> Any:
         if not first:
