@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import os
 import threading
 import weakref
@@ -18,6 +17,7 @@ from ..errors import InboxUnavailable
 from . import postgresql, sqlite
 from .commits import LostConnection, NotStorable, SharedCommits
 from .engine import same_database
+from .hashes import KeyedHash
 from .notifications import notifier_for
 from .tables import are_current, make_tables, schema, secret_of
 from .transactions import Transaction, refuse_early_commits
@@ -65,7 +65,7 @@ class Database:
 
     def _start_afresh(self) -> None:
         self._ready = False
-        self._secret = b""
+        self._hash = KeyedHash(b"")
         self._making_tables = threading.Lock()
         self._shared = SharedCommits(self._begin)
         # One statement for all who wait, which needs no transaction around it.
@@ -145,8 +145,7 @@ class Database:
         if not self._ready:
             with self._ready_to_use():
                 pass
-        data = value.encode() if isinstance(value, str) else value
-        return hmac.digest(self._secret, data, "sha256")[:16].hex()
+        return self._hash.of(value)
 
     def truncate_log(self) -> None:
         """On SQLite, write the log into the file and empty it: it may hold what was erased.
@@ -282,7 +281,7 @@ class Database:
             # the tables would keep all others from starting.
             current = are_current(connection)
             if current:
-                self._secret = secret_of(connection)
+                self._hash = KeyedHash(secret_of(connection))
         with self._making_tables:
             if not (current or self._ready):
                 self._make_tables()
@@ -291,7 +290,7 @@ class Database:
     def _make_tables(self) -> int:
         with self._writing.begin() as connection:
             version = make_tables(connection)
-            self._secret = secret_of(connection)
+            self._hash = KeyedHash(secret_of(connection))
             return version
 
 

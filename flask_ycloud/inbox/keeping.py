@@ -213,7 +213,9 @@ class Keeping(EventQueue):
         return len(emptied)
 
     def _forget_deleted(self, tx: Connection) -> int:
-        old = tx.execute(queries.OLD_DELETED, self._known()).scalars().all()
+        known = self._known()
+        values = {**known, "then_": known["known_"]}
+        old = tx.execute(queries.OLD_DELETED, values).scalars().all()
         tx.execute(events.delete().where(events.c.seq.in_(old)))
         return len(old)
 

@@ -733,11 +733,14 @@ def _old(*which: Any) -> Any:
     )
 
 
-#: What is old, each found by an index of its own: events that are done, with a body and
-#: without, and dead letters.
+# As the index has it.
+_ENDED: Any = sa.literal_column("state IN ('dead', 'deleted')")
+
+#: What is old, each found by an index: events that are done, with a body and without, and
+#: dead letters.
 OLD_WITH_BODY = _old(STATES["done"], events.c.emptied_at.is_(None))
 OLD_EMPTIED = _old(STATES["done"], events.c.emptied_at.is_not(None))
-OLD_DEAD = _old(STATES["dead"])
+OLD_DEAD = _old(_ENDED, STATES["dead"])
 
 #: Whether the last delivery of an event came before ``known_``: no copy of it passes any
 #: more.
@@ -747,13 +750,7 @@ FORGETTABLE = sa.and_(
 )
 
 #: Some deleted events whose ids need not be known any more.
-OLD_DELETED = (
-    sa.select(events.c.seq)
-    .where(STATES["deleted"], FORGETTABLE)
-    .order_by(events.c.received_at)
-    .limit(PRUNED_AT_ONCE)
-    .with_for_update(skip_locked=True)
-)
+OLD_DELETED = _old(_ENDED, STATES["deleted"], FORGETTABLE)
 
 
 def delete(which: Any) -> Any:

@@ -98,11 +98,10 @@ _partial("parked", "key", ARRIVAL, where="parked_due_at IS NOT NULL")
 # The database itself holds that a conversation has one running event at most.
 _partial("running_key", "key", where="state = 'running'", unique=True)
 _partial("dead", "seq", where="state = 'dead'")
-_partial("dead_since", "settled_at", where="state = 'dead'")
 # Those with a body, and those without: an event is in one of the two.
 _partial("done", "settled_at", where="state = 'done' AND emptied_at IS NULL")
 _partial("emptied", "settled_at", where="state = 'done' AND emptied_at IS NOT NULL")
-_partial("deleted", "received_at", where="state = 'deleted'")
+_partial("ended", "state", "settled_at", where="state IN ('dead', 'deleted')")
 _partial("body_key", "body_key", where="body_key IS NOT NULL")
 _partial("unhandled", "seq", where="unhandled")
 

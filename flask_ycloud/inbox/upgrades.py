@@ -5,13 +5,14 @@ The statements are written out: what a version had does not change with what we 
 
 from __future__ import annotations
 
-import hmac
 import os
 from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+
+from .hashes import KeyedHash
 
 #: A statement; or a function, where a statement cannot say it.
 Step = str | Callable[[Connection], None]
@@ -94,21 +95,18 @@ def _make_secret(connection: Connection) -> None:
     if connection.dialect.name != "sqlite":
         return
 
-    def hashed(value: str | bytes | None) -> str | None:
-        if not value:
-            return None
-        data = value.encode() if isinstance(value, str) else value
-        return hmac.digest(secret, data, "sha256")[:16].hex()
-
+    keyed = KeyedHash(secret)
     driver: Any = connection.connection.driver_connection
-    driver.create_function("ycloud_hash", 1, hashed)
+    driver.create_function(
+        "ycloud_hash", 1, lambda value: keyed.of(value) if value else None
+    )
 
 
 def _hash_on_postgresql(connection: Connection) -> None:
     """HMAC-SHA256 (RFC 2104) of what is there, with what PostgreSQL has."""
     secret = connection.exec_driver_sql("SELECT secret FROM ycloud_schema").scalar_one()
-    inner, outer = (bytes(b ^ pad for b in secret.ljust(64, b"\0")) for pad in (0x36, 0x5C))
-    pads = {"inner": inner, "outer": outer}
+    keyed = KeyedHash(secret)
+    pads = {"inner": keyed.inner, "outer": keyed.outer}
 
     def hashed(value: str) -> str:
         inside = f"sha256(CAST(:inner AS bytea) || {value})"
@@ -125,14 +123,12 @@ def _hash_on_postgresql(connection: Connection) -> None:
 
 
 _KEEPING_INDEXES = (
-    "CREATE INDEX ix_ycloud_events_dead_since ON ycloud_events (settled_at)"
-    " WHERE state = 'dead'",
     "CREATE INDEX ix_ycloud_events_done ON ycloud_events (settled_at)"
     " WHERE state = 'done' AND emptied_at IS NULL",
     "CREATE INDEX ix_ycloud_events_emptied ON ycloud_events (settled_at)"
     " WHERE state = 'done' AND emptied_at IS NOT NULL",
-    "CREATE INDEX ix_ycloud_events_deleted ON ycloud_events (received_at)"
-    " WHERE state = 'deleted'",
+    "CREATE INDEX ix_ycloud_events_ended ON ycloud_events (state, settled_at)"
+    " WHERE state IN ('dead', 'deleted')",
     "CREATE INDEX ix_ycloud_events_body_key ON ycloud_events (body_key)"
     " WHERE body_key IS NOT NULL",
 )
