@@ -5,7 +5,7 @@ from .cipher import Cipher
 from .commits import NotStorable
 from .database import Database
 from .engine import open_engine
-from .persons import Erasure, PersonEvents
+from .receipts import Erasure, PersonEvents
 from .records import (
     Arrival,
     Attempt,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from ..protocol import conversation_names, conversation_values, parse_event
 from . import queries
 from .keeping import Keeping
 from .mentions import Person
+from .receipts import Erasure, PersonEvents
 from .records import Identity, StoredEvent
 from .rows import attempts_of, handler_states, stored
 from .tables import IDENTITY, events
@@ -28,51 +28,6 @@ _READ_AT_ONCE = 100
 _LOOK_AGAIN_SECONDS = 0.1
 # On PostgreSQL an event may be committed after others that arrived later.
 _LATE = 1_000
-
-
-@dataclass(frozen=True)
-class PersonEvents:
-    """The events that name a person, in order of arrival.
-
-    :param unreadable: events that could not be searched, since they are encrypted with a
-        key that is missing.
-    """
-
-    events: tuple[StoredEvent, ...]
-    unreadable: tuple[Identity, ...] = ()
-
-    def __iter__(self) -> Iterator[StoredEvent]:
-        return iter(self.events)
-
-    def __len__(self) -> int:
-        return len(self.events)
-
-
-@dataclass(frozen=True)
-class Erasure:
-    """The receipt of an erasure. It does not say who was erased.
-
-    :param person: a keyed hash of the number, user id or e-mail address: the same one if
-        the same person is erased again.
-    :param at: when it was done; aware, in UTC.
-    :param erased: the events whose bodies are gone.
-    :param running: events that were being handled all the time, and were left.
-    :param new: events that arrived during the erasure, and were left.
-    :param unreadable: events that could not be searched, since they are encrypted with a
-        key that is missing.
-    """
-
-    person: str
-    at: datetime
-    erased: tuple[Identity, ...]
-    running: tuple[Identity, ...] = ()
-    new: tuple[Identity, ...] = ()
-    unreadable: tuple[Identity, ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing of the person was left."""
-        return not (self.running or self.new or self.unreadable)
 
 
 class _Row(NamedTuple):
@@ -153,8 +108,7 @@ class Persons(Keeping):
             erased.update(self.delete_some(_these(row.seq for row in rows)))
             self._forget_names(person, rows)
         running = self._wait_for(identities.keys() - erased, wait_seconds, erased)
-        late = self._naming(person, [], _nothing, after=max(0, last - _LATE))
-        new = {row.seq: row.identity for rows in late for row in rows}
+        new = self._arrived_since(person, last)
         self.truncate_log()
         return Erasure(
             person=self.database.hashed(f"person {person.name}"),
@@ -164,6 +118,10 @@ class Persons(Keeping):
             new=tuple(new[seq] for seq in sorted(new.keys() - running)),
             unreadable=tuple(unreadable),
         )
+
+    def _arrived_since(self, person: Person, last: int) -> dict[int, Identity]:
+        late = self._naming(person, [], _nothing, after=max(0, last - _LATE))
+        return {row.seq: row.identity for rows in late for row in rows}
 
     def _naming(
         self,
@@ -193,20 +151,23 @@ class Persons(Keeping):
         )
         while rows := self._read(query, after):
             after = rows[-1].seq
-            found = []
-            for row in rows:
-                identity = Identity(row.id, row.endpoint, row.tenant)
-                try:
-                    body = self.cipher.open(row.body, row.body_key)
-                except BodyUnreadable:
-                    unreadable.append(identity)
-                    continue
-                if person.is_in(body):
-                    found.append(_Row(row.seq, identity, row.type, body))
+            found = [
+                row for row in self._opened(rows, unreadable) if person.is_in(row.body)
+            ]
             if found:
                 yield found
             on_progress(after - first, last - first)
         on_progress(last - first, last - first)
+
+    def _opened(self, rows: Sequence[Any], unreadable: list[Identity]) -> Iterator[_Row]:
+        for row in rows:
+            identity = Identity(row.id, row.endpoint, row.tenant)
+            try:
+                body = self.cipher.open(row.body, row.body_key)
+            except BodyUnreadable:
+                unreadable.append(identity)
+            else:
+                yield _Row(row.seq, identity, row.type, body)
 
     def _read(self, query: sa.Select[Any], after: int) -> Sequence[Any]:
         return self.database.read(lambda tx: tx.execute(query, {"after_": after}).all())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,28 +53,7 @@ def encrypt(
     """
     target = Cipher() if decrypt else inbox.cipher
     target.seal(b"")  # or say at once what is missing
-    other = (
-        events.c.body_key.is_not(None)
-        if target.key_id is None
-        else events.c.body_key.is_distinct_from(target.key_id)
-    )
-    columns = (events.c.seq, events.c.body_key, events.c.body, events.c.reason)
-    wanted = (other, events.c.emptied_at.is_(None))
-    last = inbox.database.read(
-        lambda tx: tx.execute(sa.select(sa.func.max(events.c.seq))).scalar() or 0
-    )
-    after = bodies = unreadable = 0
-    while True:
-        some = sa.select(*columns).where(*wanted, events.c.seq > after)
-        some = some.order_by(events.c.seq).limit(_AT_ONCE)
-        rows = inbox.database.read(lambda tx, q=some: tx.execute(q).all())  # type: ignore[misc]
-        if not rows:
-            break
-        after = rows[-1].seq
-        sealed = list(_sealed(inbox.cipher, target, rows))
-        unreadable += len(rows) - len(sealed)
-        bodies += inbox.database.write(lambda tx, s=sealed: _write_bodies(tx, s))  # type: ignore[misc]
-        on_progress(after, max(last, after))
+    bodies, unreadable = _rotate_bodies(inbox, target, on_progress)
     texts = sum(_rotate_texts(inbox, target, table) for table in (outcomes, attempts))
     inbox.truncate_log()
     return Rotation(bodies, texts, unreadable)
@@ -117,6 +96,34 @@ def has_plain(inbox: Inbox) -> bool:
     return inbox.database.read(lambda tx: tx.execute(plain).first()) is not None
 
 
+def _rotate_bodies(
+    inbox: Inbox, target: Cipher, on_progress: OnProgress
+) -> tuple[int, int]:
+    """How many bodies were written again, and how many could not be read."""
+    other = (
+        events.c.body_key.is_not(None)
+        if target.key_id is None
+        else events.c.body_key.is_distinct_from(target.key_id)
+    )
+    columns = (events.c.seq, events.c.body_key, events.c.body, events.c.reason)
+    query = sa.select(*columns).where(other, events.c.emptied_at.is_(None))
+    query = query.order_by(events.c.seq).limit(_AT_ONCE)
+    newest = sa.select(sa.func.max(events.c.seq))
+    last = inbox.database.read(lambda tx: tx.execute(newest).scalar() or 0)
+    after = bodies = unreadable = 0
+    while rows := _read(inbox, query.where(events.c.seq > after)):
+        after = rows[-1].seq
+        sealed = list(_sealed(inbox.cipher, target, rows))
+        unreadable += len(rows) - len(sealed)
+        bodies += inbox.database.write(lambda tx, s=sealed: _write_bodies(tx, s))  # type: ignore[misc]
+        on_progress(after, max(last, after))
+    return bodies, unreadable
+
+
+def _read(inbox: Inbox, query: sa.Select[Any]) -> Sequence[Any]:
+    return inbox.database.read(lambda tx: tx.execute(query).all())
+
+
 def _sealed(cipher: Cipher, target: Cipher, rows: Iterable[Any]) -> Any:
     for row in rows:
         try:
@@ -142,31 +149,27 @@ def _write_bodies(tx: Connection, sealed: Iterable[tuple[Any, ...]]) -> int:
 def _rotate_texts(inbox: Inbox, target: Cipher, table: sa.Table) -> int:
     """The same for the errors in a table of runs."""
     primary = list(table.primary_key.columns)
+    with_error = table.c.error.is_not(None)
+    seqs = sa.select(table.c.event_seq).where(with_error).distinct()
+    seqs = seqs.order_by(table.c.event_seq).limit(_AT_ONCE)
+    columns = (*primary, table.c.state, table.c.error)
     after = written = 0
-    while True:
-        seqs = sa.select(table.c.event_seq).where(
-            table.c.error.is_not(None), table.c.event_seq > after
-        )
-        seqs = seqs.distinct().order_by(table.c.event_seq).limit(_AT_ONCE)
-        some = sa.select(*primary, table.c.state, table.c.error).where(
-            table.c.event_seq.in_(seqs), table.c.error.is_not(None)
-        )
-        rows = inbox.database.read(lambda tx, q=some: tx.execute(q).all())  # type: ignore[misc]
-        if not rows:
-            return written
-        after = max(row.event_seq for row in rows)
 
-        def work(tx: Connection, rows: Any = rows) -> int:
-            changed = 0
-            for row in rows:
-                error = inbox.cipher.resealed_error(row.state, row.error, target)
-                if error == row.error:
-                    continue
+    def some(after: int) -> sa.Select[Any]:
+        these = table.c.event_seq.in_(seqs.where(table.c.event_seq > after))
+        return sa.select(*columns).where(these, with_error)
+
+    def write(tx: Connection, rows: Sequence[Any]) -> int:
+        changed = 0
+        for row in rows:
+            error = inbox.cipher.resealed_error(row.state, row.error, target)
+            if error != row.error:
                 this = [column == getattr(row, column.name) for column in primary]
-                this.append(table.c.error == row.error)
-                changed += tx.execute(
-                    table.update().where(*this).values(error=error)
-                ).rowcount
-            return changed
+                same = table.update().where(*this, table.c.error == row.error)
+                changed += tx.execute(same.values(error=error)).rowcount
+        return changed
 
-        written += inbox.database.write(work)
+    while rows := _read(inbox, some(after)):
+        after = max(row.event_seq for row in rows)
+        written += inbox.database.write(lambda tx, r=rows: write(tx, r))  # type: ignore[misc]
+    return written
