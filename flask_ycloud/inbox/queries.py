@@ -733,7 +733,7 @@ def _old(*which: Any) -> Any:
     )
 
 
-# As the index has it.
+# A part of what the index has.
 _ENDED: Any = sa.literal_column("state IN ('dead', 'deleted')")
 
 #: What is old, each found by an index: events that are done, with a body and without, and

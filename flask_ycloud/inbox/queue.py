@@ -575,7 +575,10 @@ def _with_outcomes(tx: Connection, rows: list[Row]) -> list[Claim]:
     known: dict[int, dict[str, HandlerState]] = {}
     for seq, state in handler_states(tx, again):
         known.setdefault(seq, {})[state.handler] = state
-    return [replace(each, handlers=known.get(each.seq, {})) for each in claims]
+    return [
+        replace(each, handlers=known[each.seq]) if each.seq in known else each
+        for each in claims
+    ]
 
 
 def _freed(ended: Iterable[Progress]) -> Iterator[str]:

@@ -98,10 +98,10 @@ _partial("parked", "key", ARRIVAL, where="parked_due_at IS NOT NULL")
 # The database itself holds that a conversation has one running event at most.
 _partial("running_key", "key", where="state = 'running'", unique=True)
 _partial("dead", "seq", where="state = 'dead'")
-# Those with a body, and those without: an event is in one of the two.
+# Each of these is in one index alone: what is done and has a body, and what else ends.
 _partial("done", "settled_at", where="state = 'done' AND emptied_at IS NULL")
-_partial("emptied", "settled_at", where="state = 'done' AND emptied_at IS NOT NULL")
-_partial("ended", "state", "settled_at", where="state IN ('dead', 'deleted')")
+_ENDED = "state IN ('dead', 'deleted') OR emptied_at IS NOT NULL"
+_partial("ended", "state", "settled_at", where=_ENDED)
 _partial("body_key", "body_key", where="body_key IS NOT NULL")
 _partial("unhandled", "seq", where="unhandled")
 

@@ -125,10 +125,8 @@ def _hash_on_postgresql(connection: Connection) -> None:
 _KEEPING_INDEXES = (
     "CREATE INDEX ix_ycloud_events_done ON ycloud_events (settled_at)"
     " WHERE state = 'done' AND emptied_at IS NULL",
-    "CREATE INDEX ix_ycloud_events_emptied ON ycloud_events (settled_at)"
-    " WHERE state = 'done' AND emptied_at IS NOT NULL",
     "CREATE INDEX ix_ycloud_events_ended ON ycloud_events (state, settled_at)"
-    " WHERE state IN ('dead', 'deleted')",
+    " WHERE state IN ('dead', 'deleted') OR emptied_at IS NOT NULL",
     "CREATE INDEX ix_ycloud_events_body_key ON ycloud_events (body_key)"
     " WHERE body_key IS NOT NULL",
 )

@@ -267,3 +267,20 @@ def test_a_reader_in_the_way_does_no_harm(tmp_path: Path) -> None:
     inbox.delete("evt_1")
     reader.close()
     assert state_of(inbox) == "deleted"
+
+
+def test_the_log_is_emptied_with_the_last_batch(
+    inbox: Inbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not after each of many, since that keeps other writers waiting."""
+    emptied: list[int] = []
+    monkeypatch.setattr(inbox.database, "truncate_log", lambda: emptied.append(1))
+    accept(inbox)
+    inbox.save(claim(inbox), SUCCEEDED, DONE)
+    clock.now += 31 * DAY
+    monkeypatch.setattr(queries, "PRUNED_AT_ONCE", 1)
+    assert (inbox.prune_some(), emptied) == (1, []), "there may be more"
+    assert (inbox.prune_some(), emptied) == (0, []), "it has freed nothing"
+    accept(inbox)
+    inbox.delete("evt_1")
+    assert emptied == [1]

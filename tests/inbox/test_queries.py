@@ -21,7 +21,7 @@ PLANS = {
     "running": (queries.LONGEST_RUNNING, "x_ycloud_events_"),
     "keys": (queries.PARKED_KEYS, "ix_ycloud_events_parked"),
     "old": (queries.OLD_WITH_BODY, "ix_ycloud_events_done"),
-    "old without a body": (queries.OLD_EMPTIED, "ix_ycloud_events_emptied"),
+    "old without a body": (queries.OLD_EMPTIED, "ix_ycloud_events_ended"),
     "old dead letters": (queries.OLD_DEAD, "ix_ycloud_events_"),
     "old deleted": (queries.OLD_DELETED, "ix_ycloud_events_ended"),
     "overdue": (queries.OVERDUE, "ix_ycloud_events_due"),
