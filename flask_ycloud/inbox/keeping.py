@@ -91,8 +91,9 @@ class Keeping(EventQueue):
             raise EventNotFound(f"The inbox has no event {event_id!r}.")
         this = is_event(identity)
         self.delete_some(this)
-        running = sa.select(events.c.seq).where(this, queries.STATES["running"])
-        if self.database.read(lambda tx: tx.execute(running).first()):
+        # It ran, and may have ended since.
+        left = sa.select(events.c.seq).where(this, ~queries.STATES["deleted"])
+        if self.database.read(lambda tx: tx.execute(left).first()):
             raise EventRunning(
                 f"Event {event_id!r} is being handled now, so it is not deleted; try again"
                 " later."

@@ -200,15 +200,16 @@ class Persons(Keeping):
         until = time.monotonic() + seconds
         while left:
             erased.update(self.delete_some(_these(left)))
-            left = self._running(left)
+            # One may have ended in between: then it is deleted the next time.
+            left = self._left(left)
             if time.monotonic() >= until:
                 break
             time.sleep(_LOOK_AGAIN_SECONDS if left else 0)
         return left
 
-    def _running(self, seqs: set[int]) -> set[int]:
-        running = sa.select(events.c.seq).where(queries.STATES["running"], _these(seqs))
-        return set(self.database.read(lambda tx: tx.execute(running).scalars().all()))
+    def _left(self, seqs: set[int]) -> set[int]:
+        left = sa.select(events.c.seq).where(~queries.STATES["deleted"], _these(seqs))
+        return set(self.database.read(lambda tx: tx.execute(left).scalars().all()))
 
     def _forget_names(self, person: Person, rows: Sequence[_Row]) -> None:
         """Forget which names are of one customer, where this person is that customer."""

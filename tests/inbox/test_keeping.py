@@ -142,6 +142,23 @@ def test_what_runs_is_not_deleted(inbox: Inbox) -> None:
     assert the(inbox).body == b'{"a": 1}'
 
 
+def test_what_ends_in_the_same_instant_is_not_taken_for_deleted(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(inbox)
+    held = claim(inbox)
+    really = inbox.delete_some
+
+    def delete_some(which: Any) -> Any:
+        gone = really(which)
+        inbox.save(held, SUCCEEDED, DONE)
+        return gone
+
+    monkeypatch.setattr(inbox, "delete_some", delete_some)
+    with pytest.raises(EventRunning):
+        inbox.delete("evt_1")
+
+
 def test_what_is_not_there_is_not_deleted(inbox: Inbox) -> None:
     with pytest.raises(EventNotFound):
         inbox.delete("evt_1")

@@ -155,6 +155,23 @@ def test_what_runs_is_waited_for(inbox: Inbox, verdict: Verdict) -> None:
     assert len(inbox.person(NUMBER)) == 0
 
 
+def test_what_ends_between_two_looks_is_erased(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind the try to delete it, and before the look whether it still runs."""
+    arrive(inbox, "evt_1")
+    held = claim(inbox)
+    really = inbox._left
+
+    def left(seqs: set[int]) -> set[int]:
+        inbox.save(held, None, DONE)
+        return really(seqs)
+
+    monkeypatch.setattr(inbox, "_left", left)
+    erasure = inbox.erase_person(NUMBER)
+    assert (erasure.erased, erasure.complete) == ((identity("evt_1"),), True)
+
+
 def test_what_goes_on_running_is_reported(inbox: Inbox) -> None:
     arrive(inbox, "evt_1")
     held = claim(inbox)
