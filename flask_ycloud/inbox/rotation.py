@@ -120,7 +120,7 @@ def _rotate_bodies(
     return bodies, unreadable
 
 
-def _read(inbox: Inbox, query: sa.Select[Any]) -> Sequence[Any]:
+def _read(inbox: Inbox, query: Any) -> Sequence[Any]:
     return inbox.database.read(lambda tx: tx.execute(query).all())
 
 
@@ -155,7 +155,7 @@ def _rotate_texts(inbox: Inbox, target: Cipher, table: sa.Table) -> int:
     columns = (*primary, table.c.state, table.c.error)
     after = written = 0
 
-    def some(after: int) -> sa.Select[Any]:
+    def some(after: int) -> Any:
         these = table.c.event_seq.in_(seqs.where(table.c.event_seq > after))
         return sa.select(*columns).where(these, with_error)
 
