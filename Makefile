@@ -16,7 +16,7 @@ help:  ## this list
 
 PIP_INSTALL = python -m pip install -qq --disable-pip-version-check
 # What users may install, and what developing needs besides.
-DEVELOPING = -e '.[api,celery,metrics,otel,postgresql]' --group dev
+DEVELOPING = -e '.[api,celery,encryption,metrics,otel,postgresql]' --group dev
 
 # Older pips do not know --group.
 $(INSTALLED): setup.cfg pyproject.toml
@@ -104,6 +104,7 @@ bench: $(INSTALLED)  ## all benchmarks side by side, into docs/performance.rst; 
 	$(BIN)/python -m benchmarks.starting
 	$(BIN)/python -m benchmarks.tenants
 	$(BIN)/python -m benchmarks.sharing
+	$(BIN)/python -m benchmarks.encryption
 	$(BIN)/python -m benchmarks.celery
 	$(BIN)/python -m benchmarks.commands
 	$(BIN)/python -m benchmarks.report
@@ -152,7 +153,7 @@ release: $(INSTALLED)  ## build and check dist/: demo from the wheel, tests from
 	.venv-release/bin/$(PIP_INSTALL) dist/*.whl gunicorn rich
 	cp -r example_app.py scripts .venv-release/
 	cd .venv-release && bin/python scripts/demo.py
-	.venv-release/bin/$(PIP_INSTALL) "$$(ls dist/*.whl)[api,celery,metrics,otel,postgresql]" --group dev
+	.venv-release/bin/$(PIP_INSTALL) "$$(ls dist/*.whl)[api,celery,encryption,metrics,otel,postgresql]" --group dev
 	mkdir .venv-release/sdist
 	tar -xzf dist/*.tar.gz -C .venv-release/sdist --strip-components 1
 	cd .venv-release/sdist && ../bin/python -m pytest -q $(RELEASE_TESTS)

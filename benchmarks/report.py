@@ -19,6 +19,8 @@ ORDER = (
     "blocked-sqlite", "blocked-postgresql", "retries", "idle-statements",
     "idle-connections", "lone-time", "lone-trips", "starting", "tenants-sqlite",
     "tenants-postgresql", "sharing-rate", "sharing-tail",
+    "encryption-accept-sqlite", "encryption-drain-sqlite",
+    "encryption-accept-postgresql", "encryption-drain-postgresql",
     "celery-1", "celery-2", "celery-3", "commands",
 )  # fmt: skip
 

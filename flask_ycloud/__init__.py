@@ -7,8 +7,10 @@ from .errors import (
     AmbiguousEvent,
     APIError,
     APIUnreachable,
+    BodyUnreadable,
     ConfigurationError,
     Discard,
+    EventEmptied,
     EventNotFound,
     EventNotUnderstood,
     EventRunning,
@@ -50,13 +52,23 @@ from .protocol import EVENT_TYPES, Event, EventType, Signature, parse_event, sig
 from .web import WebhookBlueprint, current_inbox, ycloud_bp
 
 if TYPE_CHECKING:
-    from .inbox import DeadCause, Inbox, Report, SelectedEvents, Selection
+    from .inbox import (
+        DeadCause,
+        Erasure,
+        Inbox,
+        PersonEvents,
+        Report,
+        SelectedEvents,
+        Selection,
+    )
 else:  # to a type checker it would give every name
     __getattr__ = imported_on_use(
         __name__,
         {
             "DeadCause": "inbox",
+            "Erasure": "inbox",
             "Inbox": "inbox",
+            "PersonEvents": "inbox",
             "Report": "inbox",
             "SelectedEvents": "inbox",
             "Selection": "inbox",
@@ -69,10 +81,13 @@ __all__ = [
     "APIUnreachable",
     "AmbiguousEvent",
     "Attempt",
+    "BodyUnreadable",
     "ConfigurationError",
     "DeadCause",
     "Discard",
+    "Erasure",
     "Event",
+    "EventEmptied",
     "EventNotFound",
     "EventNotUnderstood",
     "EventRunning",
@@ -85,6 +100,7 @@ __all__ = [
     "MalformedSignature",
     "MissingSignature",
     "Pause",
+    "PersonEvents",
     "Report",
     "Retry",
     "RunningHandler",

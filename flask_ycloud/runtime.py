@@ -208,7 +208,7 @@ class Runtime:
             return first
 
     def _open_inbox(self) -> Inbox:
-        from .inbox import Database, Inbox, open_engine
+        from .inbox import Cipher, Database, Inbox, open_engine
 
         if self.once("unread"):  # by now all endpoints are registered
             warn(self.unread())
@@ -221,6 +221,10 @@ class Runtime:
             Database(engine, owned=engine is not where),
             lease=self.settings.lease_seconds,
             retention_days=self.settings.retention_days,
+            dead_retention_days=self.settings.dead_retention_days,
+            body_retention_days=self.settings.body_retention_days,
+            known_seconds=self.settings.known_seconds,
+            cipher=Cipher(self.settings.body_keys),
             on_due=lambda event: self.dispatcher.wake(event),
             endpoints=lambda: list(self.endpoints),
             serves_many=self.serves_many,

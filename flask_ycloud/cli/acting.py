@@ -108,7 +108,35 @@ def discard(
     def some(selected: SelectedEvents, progress: Callable[[int], None]) -> Report:
         return selected.discard(reason, progress=progress)
 
-    acting = _Acting("Discard", "discarded", sure, json_too, {"reason": reason})
+    acting = _Acting("Discard", "discarded", sure, json_too, {})
+    acting.on(inbox, event_ids, selection, one, some)
+
+
+@ycloud_cli.command()
+@_acting_options
+def delete(
+    event_ids: tuple[str, ...], selection: Selection, sure: bool, json_too: bool
+) -> None:
+    """Delete events for good, with their bodies and all that became of them.
+
+    Name the events by their ids, or select them by the options. Only their ids stay for a
+    while, so that a copy of a delivery runs no handler.
+
+    \b
+    Example:
+      flask ycloud delete evt_0f2ae3c2
+    """
+    inbox = runtime_of(current_app).inbox
+    if event_ids and not sure:
+        click.confirm(f"Delete {_events(len(event_ids))} for good?", abort=True, err=True)
+
+    def one(event_id: str, **where: Any) -> None:
+        inbox.delete(event_id, **where)
+
+    def some(selected: SelectedEvents, progress: Callable[[int], None]) -> Report:
+        return selected.delete(progress=progress)
+
+    acting = _Acting("Delete", "deleted", sure, json_too, {})
     acting.on(inbox, event_ids, selection, one, some)
 
 
@@ -163,7 +191,7 @@ class _Acting:
             return Report(0)
         if not self._sure:
             click.confirm(f"{self._verb} {_events(count)}?", abort=True, err=True)
-        with _progress(f"{self._verb}ing", count) as progress:
+        with _progress(self._verb, count) as progress:
             return act(selected, progress)
 
     def _on_each(

@@ -20,7 +20,7 @@ _SECONDS = 1.0  # for the inbox: whoever has pressed TAB waits
 
 _Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
-STATES = ("pending", "running", "done", "dead", "discarded")
+STATES = ("pending", "running", "done", "dead", "discarded", "deleted")
 
 
 def event_types(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -21,6 +21,7 @@ from . import completion
 from .account import account
 from .arrivals import clock, signing_secrets, troubles
 from .configuration import password, without_effect
+from .encryption import body_keys
 from .finding import Finding
 from .group import ycloud_cli
 from .migrations import migrations
@@ -74,7 +75,7 @@ def examine(
     yield from signing_secrets(runtime, tenants, endpoint_id)
     yield from _handlers(runtime)
     try:
-        for look in (_inbox, migrations, _backlog, troubles, clock, _workers):
+        for look in (_inbox, body_keys, migrations, _backlog, troubles, clock, _workers):
             yield from look(runtime)
     except InboxUnavailable as error:
         remedy = "Is the database there, and may this app write to it?"

@@ -1,4 +1,4 @@
-"""The inbox as a whole: ``stats``, ``prune`` and ``init-db``."""
+"""The inbox as a whole: ``stats`` and ``init-db``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 from flask import current_app
 
-from ..actions import log_action, os_user
 from ..formats import short
 from ..runtime import runtime_of
 from .event_output import plain
@@ -84,22 +83,6 @@ def _print_counts(found: Stats) -> None:
     for run in found.running_handlers:
         time = short(run.seconds)
         echo(f"{run.handler} has been running for {time} with {event_of(run)}.")
-
-
-@ycloud_cli.command()
-@click.option(
-    "--days", type=click.FloatRange(0), help="How long ago. Default: YCLOUD_RETENTION_DAYS."
-)
-def prune(days: float | None) -> None:
-    """Delete events that were done long ago; dead letters stay.
-
-    \b
-    Example:
-      flask ycloud prune --days 30
-    """
-    count = runtime_of(current_app).inbox.prune(days=days)
-    log_action(os_user(), "prune", count=count, days=days)
-    echo(f"Deleted {count} events.")
 
 
 @ycloud_cli.command("init-db")

@@ -21,9 +21,11 @@ from .records import (
 if TYPE_CHECKING:
     from . import heartbeats
     from .causes import DeadCause
+    from .cipher import Cipher
     from .commits import NotStorable
     from .database import Database
     from .engine import open_engine
+    from .receipts import Erasure, PersonEvents
     from .rejections import Rejections, rejected
     from .reports import (
         OUR_FAULTS,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
         throughput,
         with_id,
     )
+    from .rotation import Rotation, encrypt, has_plain, keys_in_use
     from .selected import Report, SelectedEvents
     from .selections import Selection, check_pattern
     from .store import Inbox
@@ -44,6 +47,13 @@ else:  # to a type checker it would give every name
         __name__,
         {
             "DeadCause": "causes",
+            "Cipher": "cipher",
+            "Erasure": "receipts",
+            "PersonEvents": "receipts",
+            "Rotation": "rotation",
+            "encrypt": "rotation",
+            "has_plain": "rotation",
+            "keys_in_use": "rotation",
             "NotStorable": "commits",
             "Database": "database",
             "open_engine": "engine",
@@ -72,18 +82,22 @@ __all__ = [
     "WRONG_PASSWORD",
     "Arrival",
     "Attempt",
+    "Cipher",
     "Claim",
     "Database",
     "DeadCause",
+    "Erasure",
     "HandlerState",
     "Identity",
     "Inbox",
     "Minute",
     "NotStorable",
     "Pause",
+    "PersonEvents",
     "Progress",
     "Rejections",
     "Report",
+    "Rotation",
     "RunningHandler",
     "SelectedEvents",
     "Selection",
@@ -92,7 +106,10 @@ __all__ = [
     "Transaction",
     "Verdict",
     "check_pattern",
+    "encrypt",
+    "has_plain",
     "heartbeats",
+    "keys_in_use",
     "last_day",
     "last_hour",
     "open_engine",

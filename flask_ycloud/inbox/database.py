@@ -23,8 +23,9 @@ from . import files, forking, postgresql, sqlite
 from .backups import back_up
 from .commits import Locked, LostConnection, NotStorable, SharedCommits
 from .engine import same_database, shown
+from .hashes import KeyedHash
 from .notifications import notifier_for
-from .tables import are_current, make_tables, schema
+from .tables import are_current, make_tables, schema, secret_of
 from .transactions import Transaction, refuse_early_commits
 
 _logger = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ class Database:
 
     def _start_afresh(self) -> None:
         self._ready = False
+        self._hash = KeyedHash(b"")
         self._making_tables = threading.Lock()
         self._shared = SharedCommits(self._begin)
         # One statement for all who wait, which needs no transaction around it.
@@ -149,6 +151,18 @@ class Database:
         """
         with self._ready_to_use():
             return self._make_tables()
+
+    def hashed(self, value: str | bytes) -> str:
+        """The HMAC of a value under the random key of this database: 32 hex digits.
+
+        For what must be found again and not be read, such as the name of a conversation.
+
+        :raises InboxUnavailable: if the database cannot be read.
+        """
+        if not self._ready:
+            with self._ready_to_use():
+                pass
+        return self._hash.of(value)
 
     def probe(self) -> None:
         """Make a durable write that changes nothing, to see that it can be done.
@@ -325,6 +339,8 @@ class Database:
             # To ask first takes no lock: a process that was stopped while it held that of
             # the tables would keep all others from starting.
             current = are_current(connection)
+            if current:
+                self._hash = KeyedHash(secret_of(connection))
         with self._making_tables:
             if not (current or self._ready):
                 self._make_tables()
@@ -332,7 +348,9 @@ class Database:
 
     def _make_tables(self) -> int:
         with self._writing.begin() as connection:
-            return make_tables(connection)
+            version = make_tables(connection)
+            self._hash = KeyedHash(secret_of(connection))
+            return version
 
 
 _USER = re.compile(r'\b(user|role) "[^"]*"')

@@ -119,7 +119,7 @@ def search(
             last = min(last, before - 1)
         lowest = first if selection.few else max(first, last - _LOOKED_AT + 1)
         rows = tx.execute(query.where(events.c.seq.between(lowest, last)))
-        found = [stored(row) for row in rows]
+        found = [stored(row, cipher=inbox.cipher) for row in rows]
         if len(found) == limit:
             return Page(found, found[-1].position)
         return Page(found, lowest if lowest > first else None)
@@ -140,7 +140,9 @@ def with_id(
     """
     only = Selection(endpoint=endpoint, tenant=tenant, ids=(event_id,))
     some = newest(only, *HEAD).limit(_MOST_WITH_ONE_ID)
-    return inbox.database.read(lambda tx: [stored(row) for row in tx.execute(some)])
+    return inbox.database.read(
+        lambda tx: [stored(row, cipher=inbox.cipher) for row in tx.execute(some)]
+    )
 
 
 def last_day(inbox: Inbox) -> Troubles:

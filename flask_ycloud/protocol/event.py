@@ -207,17 +207,26 @@ def conversation_names(event: Event[Any]) -> tuple[str, ...]:
     Each endpoint and each tenant has names of its own: no event waits for one of an app
     that is not there. They are hashed, since they are made of telephone numbers.
     """
+    place = (event.endpoint, event.tenant or "")
+    return tuple(dict.fromkeys(_hash(*place, *each) for each in _alike(event)))
+
+
+def conversation_values(event: Event[Any]) -> tuple[str, ...]:
+    """What the names are made of, such as the telephone numbers of both sides."""
+    return tuple(value for _, *values in _alike(event) for value in values)
+
+
+def _alike(event: Event[Any]) -> list[tuple[str, ...]]:
+    """The names before they are hashed: of the best kind that the event has."""
     known = EVENT_TYPES.get(event.type)
     if known is None or not isinstance(event.data, dict):
-        return ()
+        return []
     found: list[tuple[str, list[str]]] = []
     for kind, fields in known.keys:
         values = [_text_at(event.data, path) for path in fields]
         if all(values):
             found.append((kind, values))
-    alike = [(kind, *values) for kind, values in found if kind == found[0][0]]
-    place = (event.endpoint, event.tenant or "")
-    return tuple(dict.fromkeys(_hash(*place, *each) for each in alike))
+    return [(kind, *values) for kind, values in found if kind == found[0][0]]
 
 
 def _text_at(data: Any, path: str) -> str:

@@ -65,7 +65,7 @@ def offered(folder: Path, words: str) -> list[str]:
         ("send --endpoint ", ["ycloud", "other"]),
         ("handlers --endpoint y", ["ycloud"]),
         ("listen x --event sms.message.", ["sms.message.*", TYPE]),
-        ("list --state d", ["done", "dead", "discarded"]),
+        ("list --state d", ["done", "dead", "discarded", "deleted"]),
         ("show ", []),
         ("hand", ["handlers"]),
     ],
