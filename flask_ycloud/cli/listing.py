@@ -16,7 +16,7 @@ from ..formats import ago, ahead, in_one_line, without_message
 from ..runtime import Runtime, runtime_of
 from ..waiting import waits_for
 from . import completion
-from .event_output import as_json, cause_as_json, reason_of, state_of
+from .event_output import as_json, cause_as_json, reason_of, state_of, text_of
 from .group import ycloud_cli
 from .output import echo, echo_body, fields, table
 from .places import telling_how, where_options
@@ -190,6 +190,8 @@ def show(
         event = runtime.inbox.get(event_id, endpoint=endpoint, tenant=tenant)
     if event is None:
         raise click.ClickException(f"The inbox has no event {event_id!r}.")
+    if only_body and event.emptied_at is not None:
+        raise click.ClickException(text_of(event))
     if only_body:
         echo_body(event.body)
         return
@@ -214,7 +216,7 @@ def show(
         )
     if payload:
         echo()
-        echo(event.body.decode("utf-8", "backslashreplace"))
+        echo(text_of(event))
 
 
 def _print_event(runtime: Runtime, event: StoredEvent) -> None:
@@ -233,6 +235,8 @@ def _print_event(runtime: Runtime, event: StoredEvent) -> None:
         "running": event.running_since and f"since {ago(event.running_since)}",
         "received": event.received_at.isoformat(timespec="milliseconds"),
         "next look": event.due_at and ahead(event.due_at),
+        "origin": event.origin,
+        "emptied": event.emptied_at and event.emptied_at.isoformat(timespec="milliseconds"),
         "settled": event.settled_at and event.settled_at.isoformat(timespec="milliseconds"),
     }
     fields(lines, 13)

@@ -174,7 +174,7 @@ def test_a_bar_on_a_terminal(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(acting, "_is_a_terminal", lambda: True)
     result = call(app, "replay", "--state", "dead", "--yes")
-    assert "Replaying" in result.stderr
+    assert "Replay" in result.stderr
     assert result.stdout == "3 events are queued for replay.\n"
 
 

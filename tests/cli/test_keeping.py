@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -46,7 +47,8 @@ def test_deleting(app: Flask) -> None:
         deliver(app, body)
     ids = [id_of(body) for body in bodies]
     told = call(app, "delete", *ids[:2], "--yes")
-    assert (told.output, told.exit_code) == ("Deleted 2 of 2 events.\n", 0)
+    assert told.output == f"{ids[0]} is deleted.\n{ids[1]} is deleted.\n"
+    assert told.exit_code == 0
     assert deliver(app, bodies[0]).json == {"status": "duplicate"}
     assert [each.id for each in runtime_of(app).inbox.list()] == ids[2:]
     assert ids[0] in call(app, "list", "--state", "deleted").output
@@ -63,7 +65,7 @@ def test_it_asks(app: Flask) -> None:
     deliver(app, body)
     run = app.test_cli_runner().invoke
     told = run(args=["ycloud", "delete", id_of(body)], input="n\n")
-    assert "Delete 1 events for good? [y/N]" in told.output
+    assert "Delete 1 event for good? [y/N]" in told.output
     assert runtime_of(app).inbox.list() != []
     run(args=["ycloud", "delete", id_of(body)], input="y\n")
     assert runtime_of(app).inbox.list() == []
@@ -75,5 +77,36 @@ def test_it_goes_on_after_an_error(app: Flask, where: tuple[str, ...]) -> None:
     deliver(app, body)
     told = call(app, "delete", "evt_unknown", id_of(body), *where, "--yes")
     assert "The inbox has no event 'evt_unknown'." in told.output
-    assert "Deleted 1 of 2 events." in told.output
+    assert f"{id_of(body)} is deleted." in told.output
     assert told.exit_code == 1
+
+
+def test_a_selection_is_deleted(make_app: MakeApp, inbox_url: str) -> None:
+    app = make_app(YCLOUD_DISPATCH="manual", YCLOUD_INBOX_URL=inbox_url)
+    sent = [body_of(), body_of("contact.created"), body_of()]
+    for body in sent:
+        deliver(app, body)
+    inbox = runtime_of(app).inbox
+    claim = inbox.claim()
+    assert claim is not None
+    told = call(app, "delete", "--type", "sms.*", "--yes", "--json")
+    assert json.loads(told.stdout) == {
+        "done": 1,
+        "skipped": {"being handled now, or changed meanwhile": 1},
+    }
+    assert told.exit_code == 1
+    assert {each.id for each in inbox.list()} == {id_of(sent[0]), id_of(sent[1])}
+    told = call(app, "delete", "--type", "contact.created", "--yes")
+    assert told.stdout == "1 event is deleted.\n"
+    deleted = inbox.select(state="deleted")
+    assert (deleted.count(), deleted.delete().done) == (2, 0)
+
+
+def test_the_body_of_a_deleted_event_is_not_printed(app: Flask) -> None:
+    body = body_of()
+    deliver(app, body)
+    call(app, "delete", id_of(body), "--yes")
+    told = call(app, "show", id_of(body), "--body")
+    assert (told.exit_code, told.output) == (1, "Error: It has no body any more.\n")
+    shown = json.loads(call(app, "show", id_of(body), "--payload", "--json").output)
+    assert (shown["state"], shown["body"]) == ("deleted", None)

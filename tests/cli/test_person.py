@@ -55,7 +55,7 @@ def test_exporting(app: Flask, bodies: list[bytes], tmp_path: Path) -> None:
     assert second["payload"] == bodies[2].decode()
     again = call(app, "person", NUMBER, "--export", str(file))
     assert again.exit_code == 1
-    assert f"{file} cannot be made: File exists. Name a new file." in again.output
+    assert f"{file} cannot be created: File exists. Name a new file." in again.output
 
 
 def test_erasing(app: Flask, bodies: list[bytes]) -> None:
