@@ -1,4 +1,4 @@
-"""Bodies encrypted at rest: ``encrypt``, and the doctor's look at the keys."""
+"""Bodies encrypted at rest: ``encrypt``, and the doctor's check of the keys."""
 
 from __future__ import annotations
 
