@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import click
 
+from ..actions import log_action, os_user
 from ..protocol import Answer, post, post_all, signed_headers
 from .bodies import Sendable, body_options, id_of
 from .group import ycloud_cli
@@ -67,6 +68,8 @@ def send(
       flask ycloud send sms.message.updated --count 500 --port 8000
     """
     many = count > 1 or duplicate_share > 0
+    if not only_print:
+        log_action(os_user(), "send of a sample", count=count, type=what.type)
     if many and (only_print or what.event is None):
         raise click.UsageError("--print and --file are for one event, not for many.")
     seconds = wait_seconds if wait else None

@@ -74,5 +74,9 @@ def replay_all(
 
 
 def _told(done: int, left: int) -> str:
-    others = f"; {left:,} could not be: gone, without a body, or being handled now" if left else ""
+    others = (
+        f"; {left:,} could not be: gone, without a body, or being handled now"
+        if left
+        else ""
+    )
     return f"{done:,} due again{others}."
