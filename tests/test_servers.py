@@ -122,8 +122,12 @@ class Served(Server):
         return [command, *(each.format(app="served_app:app", **places) for each in others)]
 
     def _write_apache(self) -> None:
-        for each in (self.folder, *self.folder.parents[:3]):
-            each.chmod(0o777)
+        self.folder.chmod(0o777)
+        for each in self.folder.parents:
+            if each.owner() == "root" and each.name.startswith(
+                ("pytest-", "popen-", "test_")
+            ):
+                each.chmod(0o755)  # Apache's processes run as another user
         ours = {each: self.environ[each] for each in self.environ if each not in os.environ}
         text = WSGI.format(folder=str(self.folder), environ=ours)
         (self.folder / "site.wsgi").write_text(text)

@@ -70,8 +70,7 @@ def when_it_serves(start: Callable[[], object]) -> None:
         if "gunicorn.workers.ggevent" in sys.modules:
             return  # a thread that starts before gevent patches the process is none of its
         os.register_at_fork(after_in_child=lambda: _start_when_booted(start))
-    elif "uwsgi" in sys.modules:
-        uwsgi = sys.modules["uwsgi"]
+    elif (uwsgi := _uwsgi()) is not None:
         if {"lazy-apps", "lazy"} & set(map(_text, uwsgi.opt)):
             return  # it has forked already, and does not say when the app is loaded
         _add_hook(uwsgi, "post_fork_hook", start)
@@ -79,8 +78,8 @@ def when_it_serves(start: Callable[[], object]) -> None:
 
 def when_it_ends(end: Callable[[], object]) -> None:
     """Have ``end`` called when the server ends this process, if it has a hook for that."""
-    if "uwsgi" in sys.modules:
-        _add_hook(sys.modules["uwsgi"], "atexit", end)
+    if (uwsgi := _uwsgi()) is not None:
+        _add_hook(uwsgi, "atexit", end)
     subscribe = getattr(sys.modules.get("mod_wsgi"), "subscribe_shutdown", None)
     if subscribe is not None:
         subscribe(lambda *_, **__: end())
@@ -111,7 +110,7 @@ def trouble(driver: str) -> Trouble | None:
 
 
 def _uwsgi_without_threads() -> Trouble | None:
-    uwsgi = sys.modules.get("uwsgi")
+    uwsgi = _uwsgi()
     if uwsgi is None or tuple(uwsgi.version_info[:3]) >= _RUNS_THREADS:
         return None
     if {"enable-threads", "threads"} & set(map(_text, uwsgi.opt)):
@@ -121,6 +120,12 @@ def _uwsgi_without_threads() -> Trouble | None:
         " request, so none is started. Start uWSGI with --enable-threads.",
         threads_run=False,
     )
+
+
+def _uwsgi() -> Any | None:
+    """uWSGI's own module, which is there only inside of uWSGI."""
+    uwsgi = sys.modules.get("uwsgi")
+    return uwsgi if hasattr(uwsgi, "opt") else None
 
 
 def _sub_interpreter() -> Trouble | None:

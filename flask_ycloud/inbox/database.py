@@ -30,6 +30,9 @@ from .transactions import Transaction, refuse_early_commits
 
 _logger = logging.getLogger(__name__)
 
+#: Seconds that other threads wait for the first one to open the database.
+_FIRST_USE_SECONDS = 0.5
+
 T = TypeVar("T")
 A = TypeVar("A")
 
@@ -84,6 +87,7 @@ class Database:
         self._ready = False
         self._hash = KeyedHash(b"")
         self._making_tables = threading.Lock()
+        self._first_use = threading.Lock()
         self._shared = SharedCommits(self._begin)
         # One statement for all who wait, which needs no transaction around it.
         self._single_shared = SharedCommits(self._unpinged, again=self._pinged)
@@ -160,9 +164,19 @@ class Database:
         :raises InboxUnavailable: if the database cannot be read.
         """
         if not self._ready:
-            with self._ready_to_use():
-                pass
+            self._wait_until_ready()
         return self._hash.of(value)
+
+    def _wait_until_ready(self) -> None:
+        """One connection for all threads that come at once, unless it takes long."""
+        alone = self._first_use.acquire(timeout=_FIRST_USE_SECONDS)
+        try:
+            if not self._ready:
+                with self._ready_to_use():
+                    pass
+        finally:
+            if alone:
+                self._first_use.release()
 
     def probe(self) -> None:
         """Make a durable write that changes nothing, to see that it can be done.

@@ -57,7 +57,7 @@ def test_deep_json_is_not_understood(
     account: YCloudAPI, endpoints: WebhookEndpoints
 ) -> None:
     account.failures = [Response(b"[" * 100_000), Response(b"[" * 60_000, 400)]
-    with pytest.raises(APIError, match="no JSON object"):
+    with pytest.raises(APIError, match="not a JSON object"):
         list(endpoints.list())
     with pytest.raises(APIError) as caught:
         list(endpoints.list())

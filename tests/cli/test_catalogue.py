@@ -14,7 +14,8 @@ from ..support import call
 TYPE = "sms.message.updated"
 
 
-def test_the_types(app: Flask) -> None:
+def test_the_types(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     lines = call(app, "types").output.splitlines()
     assert [line.split()[0] for line in lines] == ["TYPE", *EVENT_TYPES]
     found = call(app, "types", "SMS.").output
@@ -55,7 +56,10 @@ def test_the_list_is_as_wide_as_the_terminal(
     assert "Variants:" in words
 
 
-def test_in_a_pipe_each_type_has_one_line(app: Flask) -> None:
+def test_in_a_pipe_each_type_has_one_line(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     assert len(call(app, "types").output.splitlines()) == len(EVENT_TYPES) + 1
 
 
