@@ -1,6 +1,7 @@
 """Where is an event kept? The store from which everything is accepted and handled."""
 
 from . import heartbeats
+from .arrivals import Silence, newest_arrivals, silence
 from .commits import NotStorable
 from .database import Database
 from .engine import open_engine
@@ -18,12 +19,17 @@ from .records import (
 )
 from .rejections import Rejections, rejected
 from .reports import (
+    CUT_SHORT,
     OUR_FAULTS,
+    TAKEN_OVER,
     WRONG_PASSWORD,
     Minute,
     last_day,
     last_hour,
+    lately,
+    recently,
     search,
+    unhandled_types,
     with_id,
 )
 from .store import Inbox
@@ -31,8 +37,10 @@ from .tables import TABLES
 from .transactions import Transaction
 
 __all__ = [
+    "CUT_SHORT",
     "OUR_FAULTS",
     "TABLES",
+    "TAKEN_OVER",
     "WRONG_PASSWORD",
     "Arrival",
     "Attempt",
@@ -46,6 +54,7 @@ __all__ = [
     "Progress",
     "Rejections",
     "RunningHandler",
+    "Silence",
     "Stats",
     "StoredEvent",
     "Transaction",
@@ -53,8 +62,13 @@ __all__ = [
     "heartbeats",
     "last_day",
     "last_hour",
+    "lately",
+    "newest_arrivals",
     "open_engine",
+    "recently",
     "rejected",
     "search",
+    "silence",
+    "unhandled_types",
     "with_id",
 ]

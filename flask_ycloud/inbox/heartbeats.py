@@ -8,6 +8,9 @@ from .queries import INSERTS
 from .store import Inbox
 from .tables import workers as processes
 
+#: A process without a heartbeat for so long handles nothing any more.
+SILENT_SECONDS = 60.0
+
 _DAY = 86_400.0
 _TROUBLE = "! "  # no host has such a name
 

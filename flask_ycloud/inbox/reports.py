@@ -23,6 +23,7 @@ _LOOKED_AT = 20_000  # events, for one page
 _CHARTED = 100_000  # events, for one chart
 _MINUTE = 60
 _MOST_WITH_ONE_ID = 50
+_RECENT_HOURS = 2
 
 #: Why a delivery is answered 503, so that YCloud sends it again. Other reasons are the
 #: sender's fault.
@@ -30,7 +31,25 @@ OUR_FAULTS = ("inbox unavailable", "secret unavailable", "dispatch unavailable")
 _CONFLICT = "conflict"  # counted beside them
 #: Counted beside them, too, by the name of the blueprint whose pages were asked for.
 WRONG_PASSWORD = "wrong password"  # noqa: S105
-_BESIDE = (_CONFLICT, WRONG_PASSWORD)
+#: And events that were taken over from a process that had lost its lease; and those that
+#: were given back because their process ended before their handlers.
+TAKEN_OVER, CUT_SHORT = "taken over", "cut short"
+_BESIDE = (_CONFLICT, WRONG_PASSWORD, TAKEN_OVER, CUT_SHORT)
+
+_newest_unhandled = (
+    sa.select(events.c.endpoint, events.c.type)
+    .where(queries.UNHANDLED)
+    .order_by(events.c.seq.desc())
+    .limit(_CHARTED)
+    .subquery()
+)
+#: How many events are unhandled, by endpoint and type.
+UNHANDLED_TYPES = (
+    sa.select(_newest_unhandled, sa.func.count().label("count"))
+    .group_by(_newest_unhandled.c.endpoint, _newest_unhandled.c.type)
+    .order_by(sa.text("count DESC"), _newest_unhandled.c.endpoint, _newest_unhandled.c.type)
+    .limit(10)
+)
 
 
 @dataclass(frozen=True)
@@ -54,11 +73,17 @@ class Troubles:
         are verified, and were answered 200.
     :param passwords: how many wrong passwords were given for the pages, by blueprint; and
         how many were not looked at, since too many had been wrong.
+    :param taken_over: how many events were taken over after their lease had run out, by
+        endpoint.
+    :param cut_short: how many events were given back at the end of their process, while
+        their handlers ran, by endpoint.
     """
 
     rejected: dict[tuple[str, str], int]
     conflicts: dict[str, int]
     passwords: dict[str, int] = field(default_factory=dict)
+    taken_over: dict[str, int] = field(default_factory=dict)
+    cut_short: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -156,11 +181,38 @@ def last_day(inbox: Inbox) -> Troubles:
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
-    counts = rejected(inbox)
+    return _troubles(rejected(inbox))
+
+
+def lately(inbox: Inbox) -> Troubles:
+    """What became no event since :func:`recently`: in the last hour, or in up to two.
+
+    :raises InboxUnavailable: if the inbox cannot be read.
+    """
+    return _troubles(rejected(inbox, hours=_RECENT_HOURS))
+
+
+def recently(inbox: Inbox) -> float:
+    """When the hour before this one began, in unix seconds: the counts are by the hour."""
+    return float((inbox.clock() // 3600 - _RECENT_HOURS + 1) * 3600)
+
+
+def _troubles(counts: dict[tuple[str, str], int]) -> Troubles:
     return Troubles(
         {key: count for key, count in counts.items() if key[1] not in _BESIDE},
         *({key[0]: n for key, n in counts.items() if key[1] == each} for each in _BESIDE),
     )
+
+
+def unhandled_types(inbox: Inbox) -> Sequence[tuple[str, str, int]]:
+    """How many events are unhandled, by endpoint and type, the most frequent first.
+
+    Of very many events it counts the newest, and it gives ten lines at most.
+
+    :raises InboxUnavailable: if the inbox cannot be read.
+    """
+    rows = inbox.database.read(lambda tx: tx.execute(UNHANDLED_TYPES).all())
+    return [(row.endpoint, row.type, row.count) for row in rows]
 
 
 def last_hour(inbox: Inbox) -> list[Minute]:
