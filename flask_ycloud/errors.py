@@ -111,6 +111,10 @@ class EventRunning(YCloudError):
     """The event is being handled at this moment, so it cannot be replayed."""
 
 
+class EventSettled(YCloudError):
+    """The event is done, or discarded already."""
+
+
 class APIError(YCloudError):
     """YCloud's API refused a call, or its answer is not as documented.
 

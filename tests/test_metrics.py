@@ -152,6 +152,22 @@ def test_a_scrape_while_the_inbox_is_away(make_app: MakeApp) -> None:
     assert list(Backlog(app).collect()) == []
 
 
+def test_pauses_are_shown(metered: Flask) -> None:
+    count = Numbers(metered)
+    runtime_of(metered).inbox.pause(type="sms.*")
+    assert count.labels("ycloud_paused") == [{"kind": "type", "name": "sms.*"}]
+    runtime_of(metered).inbox.resume(type="sms.*")
+    assert count.labels("ycloud_paused") == []
+
+
+def test_discarded_dead_letters_leave_the_count(metered: Flask) -> None:
+    count = Numbers(metered)
+    deliver(metered, b"hello")
+    assert count("ycloud_inbox_events", state="dead") == 1
+    runtime_of(metered).inbox.select(state="dead").discard("over")
+    assert count("ycloud_inbox_events", state="dead") == 0
+
+
 def test_labels_do_not_grow_with_what_arrives(metered: Flask) -> None:
     count = Numbers(metered)
     for number in range(20):

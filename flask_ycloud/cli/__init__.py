@@ -1,6 +1,27 @@
 """The commands: ``flask ycloud …``."""
 
-from . import doctor, endpoints, events, samples, signatures, work
+from . import (
+    acting,
+    doctor,
+    endpoints,
+    events,
+    listing,
+    pausing,
+    samples,
+    signatures,
+    work,
+)
 from .group import ycloud_cli
 
-__all__ = ["doctor", "endpoints", "events", "samples", "signatures", "work", "ycloud_cli"]
+__all__ = [
+    "acting",
+    "doctor",
+    "endpoints",
+    "events",
+    "listing",
+    "pausing",
+    "samples",
+    "signatures",
+    "work",
+    "ycloud_cli",
+]

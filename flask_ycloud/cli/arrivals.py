@@ -34,8 +34,8 @@ _SILENT = (
     "Is the endpoint at YCloud active, and can its URL be reached? See: flask ycloud"
     " endpoints list"
 )
-# Whoever finds the URL can cause these, so they say nothing of YCloud's deliveries.
-_OF_STRANGERS = ("missing", "malformed")
+# What may be wrong with all deliveries of YCloud's; other reasons are a stranger's.
+_MAY_BE_ALL = ("mismatch", "stale", *OUR_FAULTS)
 
 
 def rejections(subject: Subject) -> Iterator[Finding]:
@@ -49,7 +49,7 @@ def rejections(subject: Subject) -> Iterator[Finding]:
         earlier = day.get((endpoint, reason), 0) - count
         text = f"{endpoint}: {_rejected(count, reason)} since {_time(runtime)}"
         text += f"; {earlier:,} in the day before."
-        if reason not in _OF_STRANGERS and _accepts_nothing(runtime, endpoint):
+        if reason in _MAY_BE_ALL and _accepts_nothing(runtime, endpoint):
             text += " No delivery was accepted since then."
             yield error("rejected", text, _REMEDIES.get(reason, _SEE_THE_LOG))
         else:
@@ -116,7 +116,7 @@ def conflicts(subject: Subject) -> Iterator[Finding]:
         text += " had a known event id and another body"
         example = _example(inbox, endpoint)
         if example is None:
-            yield warning("conflicts", f"{text}.", "None of them is a dead letter any more.")
+            yield warning("conflicts", f"{text}.", "They are no dead letters any more.")
         else:
             remedy = "Compare its body with that of the event which it names: flask ycloud"
             remedy += f" show {example} --payload"

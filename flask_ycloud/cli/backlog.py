@@ -70,8 +70,8 @@ def paused(subject: Subject) -> Iterator[Finding]:
     for each in stats.pauses:
         age = short(inbox.clock() - each.since.timestamp())
         text = f"Paused for {age}: {each}. Because of pauses, {waiting} wait."
-        option = "--all" if each.kind == "all" else f"--{each.kind} {shlex.quote(each.name)}"
-        yield warning("paused", text, f"flask ycloud resume {option}")
+        what = f" --{each.kind} {shlex.quote(each.name)}" if each.name else ""
+        yield warning("paused", text, f"flask ycloud resume{what}")
 
 
 def unhandled(subject: Subject) -> Iterator[Finding]:

@@ -1,183 +1,42 @@
-"""The inbox: ``list``, ``show``, ``replay``, ``stats``, ``prune`` and ``init-db``."""
+"""The inbox as a whole: ``stats``, ``prune`` and ``init-db``."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
 from flask import current_app
 
 from ..actions import log_action, os_user
-from ..errors import AmbiguousEvent
-from ..formats import ago, ahead, in_one_line, short, without_message
-from ..inbox import HandlerState, Identity, StoredEvent
+from ..formats import short
+from ..inbox import Stats, throughput
 from ..runtime import runtime_of
+from .event_output import plain
 from .group import ycloud_cli
-from .output import echo, event_of, fields, table
-from .places import where_options
+from .output import echo, event_of, table
+from .pausing import paused_line
 
-_MOST = 2**63 - 1  # that a database can count to
-
-
-@ycloud_cli.command("list")
-@click.option("--state", type=click.Choice(["pending", "running", "done", "dead"]))
-@click.option("--type", "event_type", help="An exact event type.")
-@click.option("--endpoint", help="The name of a WebhookBlueprint.")
-@click.option("--tenant", help="Of an endpoint that serves many accounts.")
-@click.option("--unhandled", is_flag=True, help="That no handler was subscribed to.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, _MOST))
-@click.option(
-    "--before",
-    type=click.IntRange(1, _MOST),
-    help="For the next page: the last # of this one.",
-)
-def list_events(
-    state: str | None,
-    event_type: str | None,
-    endpoint: str | None,
-    tenant: str | None,
-    unhandled: bool,
-    limit: int,
-    before: int,
-) -> None:
-    """Events, the newest first."""
-    found = runtime_of(current_app).inbox.list(
-        state=state,
-        type=event_type,
-        endpoint=endpoint,
-        tenant=tenant,
-        unhandled=unhandled or None,
-        limit=limit,
-        before=before,
-        bodies=False,
-    )
-    if not found:
-        echo("No events.")
-        return
-    rows = [
-        (
-            str(each.position),
-            each.id,
-            each.type or "(not understood)",
-            _state(each),
-            ago(each.received_at),
-            each.endpoint,
-            each.tenant or "",
-        )
-        for each in found
-    ]
-    head = ("#", "ID", "TYPE", "STATE", "RECEIVED", "ENDPOINT", "TENANT")
-    shown = len(head) if any(each.tenant for each in found) else len(head) - 1
-    table(head[:shown], [row[:shown] for row in rows])
-
-
-@ycloud_cli.command()
-@click.argument("event_id")
-@where_options
-@click.option("--payload", is_flag=True, help="Show the body, and messages of errors.")
-def show(event_id: str, endpoint: str | None, tenant: str | None, payload: bool) -> None:
-    """One event, and how each handler fared."""
-    event = _get(event_id, endpoint, tenant)
-    other = event.conflict_id
-    lines = {
-        "id": event.id,
-        "type": event.type or "(not understood)",
-        "endpoint": event.endpoint,
-        "tenant": event.tenant,
-        "endpoint id": event.endpoint_id,
-        "state": _state(event),
-        "reason": event.reason,
-        "conflict": other and f"another body came under this id: {other}",
-        "handler": event.running_handler,
-        "running": event.running_since and f"since {ago(event.running_since)}",
-        "received": event.received_at.isoformat(timespec="milliseconds"),
-        "next look": event.due_at and ahead(event.due_at),
-        "settled": event.settled_at and event.settled_at.isoformat(timespec="milliseconds"),
-    }
-    fields(lines, 13)
-    if event.handlers:
-        echo()
-        table(
-            ("HANDLER", "STATE", "ATTEMPTS", "ERROR"),
-            [
-                (each.handler, each.state, str(each.attempts), _error(each, payload))
-                for each in event.handlers
-            ],
-        )
-    if payload:
-        echo()
-        echo(event.body.decode("utf-8", "backslashreplace"))
-
-
-@ycloud_cli.command()
-@click.argument("event_ids", nargs=-1)
-@where_options
-@click.option("--all", "succeeded_too", is_flag=True, help="Also run those that succeeded.")
-@click.option("--unhandled", is_flag=True, help="All that no handler was subscribed to.")
-@click.option("--type", "event_type", help="With --unhandled: only this event type.")
-def replay(
-    event_ids: tuple[str, ...],
-    endpoint: str | None,
-    tenant: str | None,
-    succeeded_too: bool,
-    unhandled: bool,
-    event_type: str | None,
-) -> None:
-    """Have events handled again: the handlers that have not succeeded."""
-    if bool(event_ids) == unhandled:
-        raise click.UsageError("Name the events by their ids, or give --unhandled.")
-    if event_type is not None and not unhandled:
-        raise click.UsageError("--type goes with --unhandled.")
-    if succeeded_too and unhandled:
-        raise click.UsageError("--all is for events that some handler succeeded with.")
-    inbox = runtime_of(current_app).inbox
-    if unhandled:
-        count = inbox.replay_unhandled(type=event_type, endpoint=endpoint, tenant=tenant)
-        log_action(
-            os_user(),
-            "replay",
-            count=count,
-            unhandled=True,
-            type=event_type,
-            endpoint=endpoint,
-            tenant=tenant,
-        )
-        echo(f"{count} events are due again.")
-    for event_id in event_ids:
-        with _telling_how():
-            found = inbox.find(event_id, endpoint=endpoint, tenant=tenant)
-        this = found or Identity(event_id, endpoint or "", tenant or "")
-        inbox.replay(
-            event_id,
-            endpoint=this.endpoint,
-            tenant=this.tenant,
-            succeeded_too=succeeded_too,
-        )
-        log_action(os_user(), "replay", [this], succeeded_too=succeeded_too)
-        echo(f"{event_id} is due again.")
+_WAITING = {
+    "worker": "for a worker",
+    "conversation": "behind another event of their conversation",
+    "retry": "for a retry",
+    "pause": "paused",
+}
 
 
 @ycloud_cli.command()
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def stats(as_json: bool) -> None:
-    """How many events wait, run, or are dead letters."""
-    found = runtime_of(current_app).inbox.stats()
+    """How many events wait and for what, run, or are dead letters; and the last hour."""
+    inbox = runtime_of(current_app).inbox
+    found, last_hour = inbox.stats(), throughput(inbox)
     if as_json:
-        echo(json.dumps(dataclasses.asdict(found)))
+        every = dataclasses.asdict(found) | {"last_hour": dataclasses.asdict(last_hour)}
+        echo(json.dumps(plain(every)))
         return
-    age = found.oldest_pending_seconds
-    oldest = "" if age is None else f" (the oldest for {short(age)})"
-    unhandled = f", {found.unhandled} unhandled" if found.unhandled else ""
-    echo(
-        f"{found.pending} pending{oldest}, {found.running} running, {found.dead} dead"
-        f"{unhandled}."
-    )
-    for run in found.running_handlers:
-        time = short(run.seconds)
-        echo(f"{run.handler} has been running for {time} with {event_of(run)}.")
+    _print_counts(found)
+    echo(f"Last hour: {last_hour.arrived:,} arrived, {last_hour.done:,} done.")
     rows = [
         (name or "(not understood)", *(str(counts[each]) for each in counts))
         for name, counts in sorted(found.by_type.items(), key=lambda item: item[0] or "")
@@ -185,6 +44,36 @@ def stats(as_json: bool) -> None:
     if rows:
         echo()
         table(("TYPE", "PENDING", "RUNNING", "DEAD"), rows)
+    ends = ("succeeded", "failed", "discarded")
+    runs = [
+        (handler, *(str(counts.get(each, 0)) for each in ends))
+        for handler, counts in sorted(last_hour.by_handler.items())
+    ]
+    if runs:
+        echo()
+        table(("RUNS OF", "SUCCEEDED", "FAILED", "DISCARDED"), runs)
+
+
+def _print_counts(found: Stats) -> None:
+    age = found.oldest_pending_seconds
+    oldest = "" if age is None else f" (the oldest for {short(age)})"
+    more = "".join(
+        f", {count} {name}"
+        for name in ("unhandled", "discarded")
+        if (count := getattr(found, name))
+    )
+    echo(
+        f"{found.pending} pending{oldest}, {found.running} running, {found.dead} dead"
+        f"{more}."
+    )
+    if found.waiting:
+        waiting = (f"{count} {_WAITING[why]}" for why, count in found.waiting.items())
+        echo(f"Pending: {', '.join(waiting)}.")
+    for each in found.pauses:
+        echo(paused_line(each))
+    for run in found.running_handlers:
+        time = short(run.seconds)
+        echo(f"{run.handler} has been running for {time} with {event_of(run)}.")
 
 
 @ycloud_cli.command()
@@ -205,32 +94,3 @@ def init_db() -> None:
     """
     version = runtime_of(current_app).inbox.database.init()
     echo(f"The inbox's tables are there, version {version}.")
-
-
-def _state(event: StoredEvent) -> str:
-    return f"{event.state} (unhandled)" if event.unhandled else event.state
-
-
-def _error(run: HandlerState, message: bool) -> str:
-    """Its error; with its message, if that is kept, where the payload is shown, too."""
-    if run.error is None or run.state != "failed":
-        return run.error or ""
-    return in_one_line(run.error if message else without_message(run.error))
-
-
-def _get(event_id: str, endpoint: str | None, tenant: str | None) -> StoredEvent:
-    with _telling_how():
-        inbox = runtime_of(current_app).inbox
-        event = inbox.get(event_id, endpoint=endpoint, tenant=tenant)
-    if event is None:
-        raise click.ClickException(f"The inbox has no event {event_id!r}.")
-    return event
-
-
-@contextmanager
-def _telling_how() -> Iterator[None]:
-    """Where an id is not enough, say which options are missing."""
-    try:
-        yield
-    except AmbiguousEvent as error:
-        raise click.ClickException(f"{error} Use --endpoint and --tenant.") from None

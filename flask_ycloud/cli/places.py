@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 import click
 
+from ..errors import AmbiguousEvent
 from ..runtime import Runtime
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -62,3 +64,12 @@ def where_options(command: _Command) -> _Command:
     tenant = click.option("--tenant", help="Whose it is, if several have that id.")
     endpoint = click.option("--endpoint", help="Where it arrived, if it did at several.")
     return endpoint(tenant(command))
+
+
+@contextmanager
+def telling_how() -> Iterator[None]:
+    """Where an id is not enough, say which options are missing."""
+    try:
+        yield
+    except AmbiguousEvent as error:
+        raise click.ClickException(f"{error} Use --endpoint and --tenant.") from None

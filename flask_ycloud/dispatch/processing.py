@@ -24,7 +24,7 @@ from ..handlers import (
     handlers_for,
     run,
 )
-from ..inbox import Claim, HandlerState, Progress, Transaction, Verdict
+from ..inbox import TAKEN_OVER, Claim, HandlerState, Progress, Transaction, Verdict
 from ..logs import log
 from ..protocol import Event, parse_event, read_again
 from ..runtime import Runtime
@@ -82,6 +82,8 @@ def process(
 
 
 def _process(runtime: Runtime, claim: Claim, saver: Saver, keeper: LeaseKeeper) -> Handled:
+    if claim.taken_over:
+        runtime.rejections.count(claim.endpoint, TAKEN_OVER)
     received_at = datetime.fromtimestamp(claim.received_at, timezone.utc)
     try:
         event = parse_event(
@@ -119,11 +121,14 @@ class _Round:
         scopes = runtime.scopes(event.endpoint)
         self.handlers = handlers_for(runtime.app, event.type, *scopes)
         self.states = dict(claim.handlers)
+        self.paused: frozenset[str] = frozenset()  # handlers that are due
         self.handled = Handled()
 
     def run(self) -> Handled:
         now = self.runtime.inbox.clock()
         due = [name for name in self.handlers if _is_due(self.states.get(name), now)]
+        self.paused = self.runtime.inbox.paused_handlers().intersection(due)
+        due = [name for name in due if name not in self.paused]
         kept = bool(due) or self._save((), self._verdict())
         for name in due:
             # The last outcome goes into the commit that settles the event.
@@ -248,10 +253,12 @@ class _Round:
 
     def _verdict(self) -> Verdict:
         now = self.runtime.inbox.clock()
-        states = [self._state(name, now) for name in self.states]
+        states = [self._state(name, now) for name in self.states if name not in self.paused]
         waiting = [state.next_at for state in states if state.next_at is not None]
         if waiting:
             return Verdict("pending", due_at=min(waiting))
+        if self.paused:  # the others are through
+            return Verdict("pending", reason="\n".join(sorted(self.paused)))
         failed = next((state for state in states if state.state == "failed"), None)
         if failed is not None:
             error = without_message(failed.error or "")  # a reason is in the log, too

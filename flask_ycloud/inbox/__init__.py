@@ -2,6 +2,7 @@
 
 from . import heartbeats
 from .arrivals import Silence, newest_arrivals, silence
+from .causes import DeadCause
 from .commits import NotStorable
 from .database import Database
 from .engine import open_engine
@@ -11,30 +12,37 @@ from .records import (
     Claim,
     HandlerState,
     Identity,
+    Pause,
     Progress,
     RunningHandler,
     Stats,
     StoredEvent,
     Verdict,
 )
-from .rejections import Rejections, rejected
+from .rejections import Rejections, count_rejections, rejected
 from .reports import (
+    Minute,
+    last_hour,
+    search,
+    throughput,
+    with_id,
+)
+from .selected import Report, SelectedEvents
+from .selections import Selection, check_pattern
+from .store import Inbox
+from .tables import TABLES
+from .transactions import Transaction
+from .troubles import (
     CUT_SHORT,
     OUR_FAULTS,
     TAKEN_OVER,
     WRONG_PASSWORD,
-    Minute,
+    Troubles,
     last_day,
-    last_hour,
     lately,
     recently,
-    search,
     unhandled_types,
-    with_id,
 )
-from .store import Inbox
-from .tables import TABLES
-from .transactions import Transaction
 
 __all__ = [
     "CUT_SHORT",
@@ -46,19 +54,27 @@ __all__ = [
     "Attempt",
     "Claim",
     "Database",
+    "DeadCause",
     "HandlerState",
     "Identity",
     "Inbox",
     "Minute",
     "NotStorable",
+    "Pause",
     "Progress",
     "Rejections",
+    "Report",
     "RunningHandler",
+    "SelectedEvents",
+    "Selection",
     "Silence",
     "Stats",
     "StoredEvent",
     "Transaction",
+    "Troubles",
     "Verdict",
+    "check_pattern",
+    "count_rejections",
     "heartbeats",
     "last_day",
     "last_hour",
@@ -69,6 +85,7 @@ __all__ = [
     "rejected",
     "search",
     "silence",
+    "throughput",
     "unhandled_types",
     "with_id",
 ]

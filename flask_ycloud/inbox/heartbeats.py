@@ -49,6 +49,17 @@ def workers(inbox: Inbox) -> dict[str, float]:
     }
 
 
+def alive_and_silent(inbox: Inbox) -> dict[str, int]:
+    """How many processes are ``"alive"``, and how many are ``"silent"``: they ended in the
+    last day without signing off.
+
+    :raises InboxUnavailable: if the inbox cannot be read.
+    """
+    ages = workers(inbox).values()
+    alive = sum(age < SILENT_SECONDS for age in ages)
+    return {"alive": alive, "silent": len(ages) - alive}
+
+
 def note_trouble(inbox: Inbox, text: str) -> None:
     """Note why the processes of this machine cannot handle events as they should.
 

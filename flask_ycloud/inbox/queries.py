@@ -14,7 +14,7 @@ from sqlalchemy import bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .driver import Statement
-from .tables import IDENTITY, attempts, conversations, events, outcomes
+from .tables import ARRIVAL, HELD, IDENTITY, attempts, conversations, events, outcomes
 
 #: An insert that may meet a row that is there, by dialect.
 INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -23,7 +23,7 @@ INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.ins
 #: will fit a partial index.
 STATES = {
     name: events.c.state == sa.literal_column(f"'{name}'")
-    for name in ("pending", "running", "done", "dead")
+    for name in ("pending", "running", "done", "dead", "discarded")
 }
 
 #: Whether no handler was subscribed to an event that is done; as its index has it.
@@ -422,6 +422,16 @@ OVERDUE = (
     .order_by(events.c.due_at, events.c.seq)
 )
 
+#: Since when the first event of an endpoint has been due.
+DUE_SINCE = sa.select(
+    sa.func.min(
+        sa.case(
+            (events.c.due_at == sa.literal_column("0"), events.c.received_at),
+            else_=events.c.due_at,
+        )
+    )
+).where(events.c.endpoint == bindparam("endpoint_"), events.c.due_at <= bindparam("now_"))
+
 #: The tenants of an endpoint behind ``after_`` who have unsettled events, up to ``most_``.
 #: Each is found by one look at the index, however many events wait.
 TENANTS = _tenants()
@@ -536,7 +546,13 @@ def _save_all() -> Statement:
 SAVE_ALL = _save_all()
 
 
-_release = events.update().values(due_at=events.c.parked_due_at, parked_due_at=sa.null())
+# What a pause holds is not released by the end of another event.
+_release = (
+    events.update()
+    .where(events.c.parked_due_at < sa.literal_column(f"{HELD:.0f}"))
+    .values(due_at=events.c.parked_due_at, parked_due_at=sa.null())
+)
+_RELEASED = tuple(events.c[name] for name in IDENTITY)
 _parked = events.alias("parked")
 
 
@@ -564,9 +580,9 @@ _one = _release.where(events.c.seq == _next_parked(bindparam("key_")))
 
 #: On SQLite: make the next parked event of a conversation due; and the same where no event
 #: of it runs or is due.
-RELEASE_ONE = Statement(_one.returning(events.c.id))
+RELEASE_ONE = Statement(_one.returning(*_RELEASED))
 RELEASE_ORPHAN = Statement(
-    _one.where(_nobody_is_ahead(bindparam("key_"))).returning(events.c.id)
+    _one.where(_nobody_is_ahead(bindparam("key_"))).returning(*_RELEASED)
 )
 
 
@@ -582,11 +598,7 @@ def _release_all(*, orphans: bool) -> Statement:
     chosen = sa.select(_next_parked(keys.c.key, keys).label("seq")).select_from(keys)
     if orphans:
         chosen = chosen.where(_nobody_is_ahead(keys.c.key, keys))
-    return Statement(
-        _release.where(
-            events.c.seq.in_(chosen), events.c.parked_due_at.is_not(None)
-        ).returning(events.c.id)
-    )
+    return Statement(_release.where(events.c.seq.in_(chosen)).returning(*_RELEASED))
 
 
 #: On PostgreSQL: the same for many conversations.
@@ -670,8 +682,48 @@ COUNTS = (
     counts(STATES["dead"]),
 )
 UNHANDLED_COUNT = sa.select(sa.func.count()).select_from(events).where(UNHANDLED)
+DISCARDED_COUNT = sa.select(sa.func.count(events.c.seq)).where(STATES["discarded"])
 
-#: The handlers that have run the longest.
+
+def _waiting(column: Any, *which: Any, new: str, tried: str) -> Any:
+    """How many events of each endpoint are pending, and what for."""
+    held = column >= sa.literal_column(f"{HELD:.0f}")
+    never = column == sa.literal_column("0")
+    waits_for = sa.case((held, "pause"), (never, new), else_=tried).label("waits_for")
+    query = sa.select(events.c.endpoint, waits_for, sa.func.count(events.c.seq))
+    query = query.where(column.is_not(None), *which)
+    return query.group_by(events.c.endpoint, sa.text("waits_for"))
+
+
+#: What pending events wait for; over the same indexes.
+WAITING = (
+    _waiting(events.c.due_at, STATES["pending"], new="worker", tried="retry"),
+    _waiting(events.c.parked_due_at, new="conversation", tried="conversation"),
+)
+
+#: The event for which a parked one waits: the one of its conversation that runs or is due,
+#: or else the one parked before it.
+_in_conversation = sa.select(events.c.id).where(events.c.key == bindparam("key_"))
+
+
+def _ahead(*which: Any, by: tuple[Any, ...]) -> Any:
+    one = _in_conversation.where(*which).order_by(*by).limit(sa.literal_column("1"))
+    return one.scalar_subquery()
+
+
+AHEAD = sa.select(
+    sa.func.coalesce(
+        _ahead(STATES["running"], by=()),
+        _ahead(events.c.due_at <= bindparam("now_"), by=(events.c.due_at, events.c.seq)),
+        _ahead(
+            events.c.parked_due_at.is_not(None),
+            bindparam("seq_") > ARRIVAL,
+            by=(ARRIVAL.desc(),),
+        ),
+    )
+)
+
+#: The handlers that have run the longest, in processes that are alive.
 LONGEST_RUNNING = (
     sa.select(
         events.c.handler,
@@ -680,7 +732,11 @@ LONGEST_RUNNING = (
         events.c.endpoint,
         events.c.tenant,
     )
-    .where(STATES["running"], events.c.started_at.is_not(None))
+    .where(
+        STATES["running"],
+        events.c.started_at.is_not(None),
+        events.c.due_at > bindparam("now_"),
+    )
     .order_by(events.c.started_at)
     .limit(10)
 )
@@ -694,6 +750,15 @@ OLD = (
     .with_for_update(skip_locked=True)  # another process prunes those
 )
 
+#: The same of events that were discarded.
+OLD_DISCARDED = (
+    sa.select(events.c.seq)
+    .where(STATES["discarded"], events.c.settled_at < bindparam("then_"))
+    .order_by(events.c.seq)
+    .limit(500)
+    .with_for_update(skip_locked=True)
+)
+
 
 #: The id of the other body that came under an event's id.
 CONFLICT = sa.select(events.c.conflict_id).where(*_IDENTIFIED)
@@ -705,44 +770,6 @@ NOTE_CONFLICT = (
     .values(conflict_id=bindparam("conflict_"))
     .returning(events.c.seq)
 )
-
-
-def newest(
-    state: str | None,
-    type: str | None = None,
-    endpoint: str | None = None,
-    unhandled: bool | None = None,
-    tenant: str | None = None,
-) -> sa.Select[Any]:
-    """The newest events, of one state, type, endpoint or tenant if it is given.
-
-    :raises ValueError: if there is no such state.
-    """
-    if state is not None and state not in STATES:
-        raise ValueError(f"No state {state!r}; there is {', '.join(STATES)}.")
-    query = events.select()
-    if state in ("pending", "running"):
-        # They are few: find them by their indexes, and not by going through all events.
-        waiting = sa.union_all(
-            sa.select(events.c.seq).where(events.c.due_at.is_not(None)),
-            sa.select(events.c.seq).where(events.c.parked_due_at.is_not(None)),
-        )
-        query = query.where(events.c.seq.in_(waiting))
-    if state is not None:
-        query = query.where(STATES[state])
-    if unhandled:
-        query = query.where(UNHANDLED)
-    elif unhandled is not None:
-        query = query.where(~UNHANDLED)
-    for column, value in (("type", type), ("endpoint", endpoint), ("tenant", tenant)):
-        if value is not None:
-            query = query.where(same(events.c[column], value))
-    return query.order_by(events.c.seq.desc())
-
-
-def without_bodies(query: sa.Select[Any]) -> sa.Select[Any]:
-    """The same events with all columns but the body."""
-    return query.with_only_columns(*(each for each in events.c if each.name != "body"))
 
 
 def same(column: sa.ColumnElement[Any], text: str) -> sa.ColumnElement[bool]:

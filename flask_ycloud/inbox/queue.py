@@ -22,7 +22,9 @@ from . import queries
 from .conversations import Conversations
 from .database import Database
 from .driver import Row, Statement
+from .holding import Holding
 from .lanes import Lane, Lanes
+from .pauses import Paused, Pauses
 from .records import Arrival, Claim, HandlerState, Identity, Progress, Verdict
 from .rows import claim_values, handler_states, identified, run_values
 from .transactions import Transaction
@@ -57,8 +59,10 @@ class EventQueue:
         self.database = database
         self.lease = lease
         self.clock = clock
-        self._endpoints = endpoints or self._all_endpoints
+        self._claimable = endpoints or self._all_endpoints
         self._lanes = Lanes(self._endpoints, serves_many, lambda: self.clock())
+        self._pauses = Pauses(database)
+        self._holding = Holding(database)
         self._conversations = Conversations(database, lambda: self.clock())
 
     def accept(
@@ -185,19 +189,28 @@ class EventQueue:
             self._release_orphans(tx, waiting)
         return became
 
-    def _release_orphans(self, tx: Connection, keys: Iterable[str]) -> list[str]:
+    def release(self, tx: Connection, keys: Iterable[str]) -> list[Identity]:
+        """Make due what is parked in these conversations behind no event any more."""
+        if self.database.dialect != "sqlite":
+            return self._release_orphans(tx, sorted(keys))
+        values = [{"key_": key, "now_": self.clock()} for key in keys]
+        rows = [row for each in values for row in queries.RELEASE_ORPHAN.run(tx, each)]
+        return [Identity(*row) for row in rows]
+
+    def _release_orphans(self, tx: Connection, keys: Iterable[str]) -> list[Identity]:
         """On PostgreSQL, after events were parked: what they wait for may have just ended.
 
         Who parks looks after that, and who ends one looks after that, so one sees it.
         """
         values = {"keys_": list(keys), "now_": self.clock()}
-        return [row[0] for row in queries.RELEASE_ORPHANS.run(tx, values)] if keys else []
+        released = queries.RELEASE_ORPHANS.run(tx, values) if keys else []
+        return [Identity(*row) for row in released]
 
     def claim(self, identity: Identity | None = None) -> Claim | None:
         """Take the next due event, or that one if it is due.
 
         Events of one key are taken in order of arrival, one at a time. One that waits
-        for its retry holds back none.
+        for its retry holds back none. What is paused is not taken.
         """
         claims = self.fetch(1, identity=identity)
         return claims[0] if claims else None
@@ -212,6 +225,16 @@ class EventQueue:
         :param identity: only that one.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
+        claims: list[Claim] = []
+        for _ in range(_MOST_LOOKS):
+            found = self._fetch(limit - len(claims), identity)
+            ready = self._not_paused(found)
+            claims += ready
+            if len(ready) == len(found) or identity is not None or len(claims) == limit:
+                break
+        return claims
+
+    def _fetch(self, limit: int, identity: Identity | None) -> list[Claim]:
         if identity is not None:
             ours = identity.endpoint in self._endpoints()
             return self._take([Lane(*identity[1:])], 1, 1, identity)[0] if ours else []
@@ -221,6 +244,47 @@ class EventQueue:
             if len(claims) == limit:
                 break
         return claims
+
+    def _not_paused(self, claims: list[Claim]) -> list[Claim]:
+        """Those that may be handled; the others are held, or given back."""
+        paused = self._in_force() if claims else self._pauses.known
+        if not (claims and paused.pauses):
+            return claims
+        ready = [each for each in claims if not paused.stops(each.endpoint)]
+        stopped = [each for each in claims if paused.stops(each.endpoint)]
+        with suppress(InboxUnavailable):  # else their leases run out
+            self.save_all([_given_back(each) for each in stopped])
+            held = self._holding.hold_paused(ready, paused.types, self.clock())
+            ready = [each for each in ready if each.seq not in held]
+        return ready
+
+    def _in_force(self) -> Paused:
+        """What is paused; what was held for a pause that is over is released."""
+        before, paused = self._pauses.known, self._pauses.in_force()
+        if set(before.pauses) - set(paused.pauses):
+            with suppress(InboxUnavailable):  # a heartbeat does so, too
+                self.release_held()
+        return paused
+
+    def paused_handlers(self) -> frozenset[str]:
+        """The names of the handlers that are paused. It asks the inbox now and then."""
+        return self._pauses.in_force().handlers
+
+    def release_held(self) -> None:
+        """Make due what is held for no pause any more.
+
+        :raises InboxUnavailable: if the inbox cannot be written.
+        """
+        if self._holding.any():
+            self._holding.release(self._pauses.now(), self.clock())
+
+    def _endpoints(self) -> list[str]:
+        """Those whose events may be claimed here now."""
+        # While nothing is known to be paused, nobody asks before there are events.
+        paused = self._in_force() if self._pauses.known.pauses else self._pauses.known
+        if paused.everything:
+            return []
+        return [each for each in self._claimable() if not paused.stops(each)]
 
     def _fetch_from(self, lanes: list[Lane], limit: int) -> list[Claim]:
         claims: list[Claim] = []
@@ -421,7 +485,8 @@ class EventQueue:
         self.database.write_single(lambda tx: queries.NOTE_START.run(tx, values))
 
     def release_orphans(self, after: str = "") -> str:
-        """On PostgreSQL, make due what is parked behind an event that has ended.
+        """Make due what nothing holds any more: what a pause held that is over, and on
+        PostgreSQL what is parked behind an event that has ended.
 
         A process that died between two statements leaves it so. On SQLite they are one
         transaction.
@@ -431,6 +496,7 @@ class EventQueue:
         :returns: where the next call goes on; empty to start again.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
+        self.release_held()
         if self.database.dialect == "sqlite":
             return ""
 
@@ -472,6 +538,20 @@ class EventQueue:
 
         return self.database.read(work)
 
+    def overdue_seconds(self) -> float:
+        """For how long the first event in line has been due; 0 if none is.
+
+        :raises InboxUnavailable: if the inbox cannot be read.
+        """
+        now, endpoints = self.clock(), self._endpoints()
+
+        def work(tx: Connection) -> float:
+            values = ({"endpoint_": each, "now_": now} for each in endpoints)
+            since = (tx.execute(queries.DUE_SINCE, each).scalar() for each in values)
+            return max((now - each for each in since if each is not None), default=0.0)
+
+        return max(0.0, self.database.read(work))
+
     def _all_endpoints(self) -> list[str]:
         """Those that have unsettled events, each found by one look at the index."""
 
@@ -485,6 +565,11 @@ class EventQueue:
                 found.append(name)
 
         return self.database.read(work)
+
+
+def _given_back(claim: Claim) -> Progress:
+    """The end of a claim whose event was not handled: it is due as it was before."""
+    return Progress(claim, (), Verdict("pending", due_at=claim.due_at))
 
 
 def _turns(lanes: Sequence[Lane]) -> list[Lane]:

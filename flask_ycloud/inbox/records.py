@@ -10,6 +10,16 @@ from typing import Literal, NamedTuple
 #: body.
 Arrival = Literal["accepted", "duplicate", "conflict"]
 
+#: What can be paused.
+PauseKind = Literal["all", "endpoint", "type", "handler"]
+
+#: What a pending event waits for.
+WaitsFor = Literal["worker", "conversation", "retry", "pause"]
+
+
+#: Why another body under a known id is a dead letter.
+CONFLICTS = "the event id {} is known with another body"
+
 
 class Identity(NamedTuple):
     """What tells an event from all others. Each endpoint, and each tenant of one, has an id
@@ -33,7 +43,7 @@ class Identity(NamedTuple):
     @property
     def conflict(self) -> str:
         """Why another body of the event is a dead letter."""
-        return f"the event id {self.id} is known with another body"
+        return CONFLICTS.format(self.id)
 
     def __str__(self) -> str:
         return f"endpoint {self.endpoint!r}" + (self.tenant and f", tenant {self.tenant!r}")
@@ -84,6 +94,10 @@ class HandlerState:
         """Whether this handler will not run again by itself."""
         return self.next_at is None
 
+    def is_why(self, reason: str | None) -> bool:
+        """Whether a dead letter's reason names this handler."""
+        return self.state == "failed" and (reason or "").startswith(f"{self.handler}: ")
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -112,10 +126,10 @@ class StoredEvent(Found):
     :param type: its type; ``None`` if it was not understood.
     :param received_at: when it was accepted; aware, in UTC, as all times here.
     :param signed_at: when YCloud signed it, by YCloud's clock.
-    :param state: ``"pending"``, ``"running"``, ``"done"`` or ``"dead"``.
+    :param state: ``"pending"``, ``"running"``, ``"done"``, ``"dead"`` or ``"discarded"``.
     :param due_at: when it is looked at next; ``None`` if it is settled.
-    :param settled_at: when it became done or dead.
-    :param reason: why it is a dead letter.
+    :param settled_at: when it became done or dead, or was discarded.
+    :param reason: why it is a dead letter, or why it was discarded.
     :param unhandled: whether it is done because no handler was subscribed to it.
     :param running_handler: the handler that runs, once it has run for a second.
     :param running_since: since when it runs.
@@ -129,6 +143,11 @@ class StoredEvent(Found):
     :param endpoint_id: YCloud's id of the endpoint it was sent to, if the delivery said so.
     :param conflict_id: the id of a dead letter that has the other body under which the same
         id came; ``None`` if none did.
+    :param waits_for: of a pending event: ``"worker"`` if it is new; ``"conversation"`` if
+        another event of its conversation is ahead; ``"retry"`` if it was tried or replayed;
+        ``"pause"`` if its type, its endpoint or a handler is paused.
+    :param behind: the id of the event ahead of it; ``None`` in a list.
+    :param paused_handlers: the handlers that are paused, if it waits for these.
     """
 
     id: str
@@ -152,6 +171,21 @@ class StoredEvent(Found):
     tenant: str | None = None
     endpoint_id: str | None = None
     conflict_id: str | None = None
+    waits_for: WaitsFor | None = None
+    behind: str | None = None
+    paused_handlers: tuple[str, ...] = ()
+
+    @property
+    def next_handler(self) -> HandlerState | None:
+        """The failed handler that is retried first; ``None`` if none is."""
+        waiting = [each for each in self.handlers if each.next_at is not None]
+        return min(waiting, key=lambda each: each.next_at or 0.0, default=None)
+
+    @property
+    def failed_handler(self) -> str | None:
+        """The handler because of which it is a dead letter; ``None`` in a plain list."""
+        why = (each.handler for each in self.handlers if each.is_why(self.reason))
+        return next(why, None)
 
 
 @dataclass(frozen=True)
@@ -186,6 +220,8 @@ class Claim(Found):
 class Verdict:
     """How a claim ends: ``"done"``, ``"dead"``, or ``"pending"`` until ``due_at``.
 
+    :param due_at: of ``"pending"``; without it the event is held for paused handlers, and
+        the reason is their names, one a line.
     :param unhandled: of ``"done"``, whether no handler was subscribed to the event.
     """
 
@@ -206,6 +242,23 @@ class Progress:
     claim: Claim
     runs: tuple[HandlerState, ...] = ()
     verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Something that is not handled for now.
+
+    :param kind: ``"endpoint"``, ``"type"``, ``"handler"``, or ``"all"`` for everything.
+    :param name: of the endpoint or the handler; the event type or pattern; empty for all.
+    :param since: aware, in UTC.
+    """
+
+    kind: PauseKind
+    name: str
+    since: datetime
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}" if self.name else "everything"
 
 
 @dataclass(frozen=True)
@@ -236,6 +289,10 @@ class Stats:
     :param unhandled: events that are done because no handler was subscribed to them.
     :param running_handlers: the handlers that have run for a second or more, the longest
         first; ten at most.
+    :param discarded: events that somebody discarded.
+    :param waiting: the pending events by what they wait for, as
+        :attr:`StoredEvent.waits_for` says it.
+    :param pauses: what is paused.
     """
 
     pending: int
@@ -245,3 +302,6 @@ class Stats:
     by_type: dict[str | None, dict[str, int]]
     unhandled: int = 0
     running_handlers: tuple[RunningHandler, ...] = ()
+    discarded: int = 0
+    waiting: dict[WaitsFor, int] = field(default_factory=dict)
+    pauses: tuple[Pause, ...] = ()

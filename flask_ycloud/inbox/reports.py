@@ -5,51 +5,30 @@ events there are: it looks at so many of the newest, and says where it stopped.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from . import queries
+from .causes import of_cause
+from .queries import STATES
 from .records import StoredEvent
-from .rejections import rejected
 from .rows import stored
+from .selections import Selection, between, ends, newest, position_at
 from .store import Inbox
 from .tables import attempts, events
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .selections import Filters
 
 _LOOKED_AT = 20_000  # events, for one page
 _CHARTED = 100_000  # events, for one chart
 _MINUTE = 60
 _MOST_WITH_ONE_ID = 50
-_RECENT_HOURS = 2
-
-#: Why a delivery is answered 503, so that YCloud sends it again. Other reasons are the
-#: sender's fault.
-OUR_FAULTS = ("inbox unavailable", "secret unavailable", "dispatch unavailable")
-_CONFLICT = "conflict"  # counted beside them
-#: Counted beside them, too, by the name of the blueprint whose pages were asked for.
-WRONG_PASSWORD = "wrong password"  # noqa: S105
-#: And events that were taken over from a process that had lost its lease; and those that
-#: were given back because their process ended before their handlers.
-TAKEN_OVER, CUT_SHORT = "taken over", "cut short"
-_BESIDE = (_CONFLICT, WRONG_PASSWORD, TAKEN_OVER, CUT_SHORT)
-
-_newest_unhandled = (
-    sa.select(events.c.endpoint, events.c.type)
-    .where(queries.UNHANDLED)
-    .order_by(events.c.seq.desc())
-    .limit(_CHARTED)
-    .subquery()
-)
-#: How many events are unhandled, by endpoint and type.
-UNHANDLED_TYPES = (
-    sa.select(_newest_unhandled, sa.func.count().label("count"))
-    .group_by(_newest_unhandled.c.endpoint, _newest_unhandled.c.type)
-    .order_by(sa.text("count DESC"), _newest_unhandled.c.endpoint, _newest_unhandled.c.type)
-    .limit(10)
-)
+_HEAD = tuple(each for each in events.c if each.name != "body")
 
 
 @dataclass(frozen=True)
@@ -62,28 +41,6 @@ class Page:
 
     events: Sequence[StoredEvent]
     older: int | None
-
-
-@dataclass(frozen=True)
-class Troubles:
-    """Deliveries that became no event, and were counted.
-
-    :param rejected: how many got no 2xx, by endpoint and reason.
-    :param conflicts: how many came under a known id with another body, by endpoint. They
-        are verified, and were answered 200.
-    :param passwords: how many wrong passwords were given for the pages, by blueprint; and
-        how many were not looked at, since too many had been wrong.
-    :param taken_over: how many events were taken over after their lease had run out, by
-        endpoint.
-    :param cut_short: how many events were given back at the end of their process, while
-        their handlers ran, by endpoint.
-    """
-
-    rejected: dict[tuple[str, str], int]
-    conflicts: dict[str, int]
-    passwords: dict[str, int] = field(default_factory=dict)
-    taken_over: dict[str, int] = field(default_factory=dict)
-    cut_short: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -118,38 +75,27 @@ class Minute:
 
 
 def search(
-    inbox: Inbox,
-    *,
-    state: str | None = None,
-    type: str | None = None,
-    endpoint: str | None = None,
-    tenant: str | None = None,
-    unhandled: bool | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    before: int | None = None,
-    limit: int = 50,
+    inbox: Inbox, *, before: int | None = None, limit: int = 50, **narrow: Unpack[Filters]
 ) -> Page:
     """A page of the events that fit.
 
     Times are found by the order of arrival, so a clock that stepped back blurs them.
 
-    :param since: aware; when an event arrived at the earliest.
-    :param until: aware; and at the latest.
     :param before: :attr:`Page.older` of the page before.
-    :raises ValueError: if there is no such state.
+    :param narrow: what :class:`Selection` takes.
+    :raises ValueError: as :class:`Selection` does.
     :raises InboxUnavailable: if the inbox cannot be read.
     """
-    newest = queries.newest(state, type, endpoint, unhandled, tenant)
-    query = queries.without_bodies(newest).limit(limit)
+    selection = Selection(**narrow)
 
     def work(tx: Connection) -> Page:
-        first, last = _between(tx, since, until)
+        query = newest(selection, *_HEAD).limit(limit)
+        if selection.cause is not None:
+            query = query.where(of_cause(tx, selection.cause))
+        first, last = between(tx, selection.since, selection.until)
         if before is not None:
             last = min(last, before - 1)
-        # Events that are pending, running, dead or unhandled are found by an index.
-        few = unhandled or state in ("pending", "running", "dead")
-        lowest = first if few else max(first, last - _LOOKED_AT + 1)
+        lowest = first if selection.few else max(first, last - _LOOKED_AT + 1)
         rows = tx.execute(query.where(events.c.seq.between(lowest, last)))
         found = [stored(row) for row in rows]
         if len(found) == limit:
@@ -170,49 +116,9 @@ def with_id(
     :param tenant: only the one of that tenant.
     :raises InboxUnavailable: if the inbox cannot be read.
     """
-    query = queries.newest(None, endpoint=endpoint, tenant=tenant)
-    query = queries.without_bodies(query).where(queries.same(events.c.id, event_id))
-    some = query.limit(_MOST_WITH_ONE_ID)
+    which = Selection(endpoint=endpoint, tenant=tenant, ids=(event_id,))
+    some = newest(which, *_HEAD).limit(_MOST_WITH_ONE_ID)
     return inbox.database.read(lambda tx: [stored(row) for row in tx.execute(some)])
-
-
-def last_day(inbox: Inbox) -> Troubles:
-    """What became no event in the last day.
-
-    :raises InboxUnavailable: if the inbox cannot be read.
-    """
-    return _troubles(rejected(inbox))
-
-
-def lately(inbox: Inbox) -> Troubles:
-    """What became no event since :func:`recently`: in the last hour, or in up to two.
-
-    :raises InboxUnavailable: if the inbox cannot be read.
-    """
-    return _troubles(rejected(inbox, hours=_RECENT_HOURS))
-
-
-def recently(inbox: Inbox) -> float:
-    """When the hour before this one began, in unix seconds: the counts are by the hour."""
-    return float((inbox.clock() // 3600 - _RECENT_HOURS + 1) * 3600)
-
-
-def _troubles(counts: dict[tuple[str, str], int]) -> Troubles:
-    return Troubles(
-        {key: count for key, count in counts.items() if key[1] not in _BESIDE},
-        *({key[0]: n for key, n in counts.items() if key[1] == each} for each in _BESIDE),
-    )
-
-
-def unhandled_types(inbox: Inbox) -> Sequence[tuple[str, str, int]]:
-    """How many events are unhandled, by endpoint and type, the most frequent first.
-
-    Of very many events it counts the newest, and it gives ten lines at most.
-
-    :raises InboxUnavailable: if the inbox cannot be read.
-    """
-    rows = inbox.database.read(lambda tx: tx.execute(UNHANDLED_TYPES).all())
-    return [(row.endpoint, row.type, row.count) for row in rows]
 
 
 def last_hour(inbox: Inbox) -> list[Minute]:
@@ -231,8 +137,8 @@ def last_hour(inbox: Inbox) -> list[Minute]:
     )
 
     def work(tx: Connection) -> None:
-        _, last = _ends(tx)
-        after = max(_position_at(tx, first, last), last - _CHARTED)
+        _, last = ends(tx)
+        after = max(position_at(tx, first, last), last - _CHARTED)
         within = (first, now + _MINUTE - 0.001)
         when = events.c.received_at
         for row in _by_minute(tx, when, events.c.seq > after, when.between(*within)):
@@ -252,42 +158,44 @@ def last_hour(inbox: Inbox) -> list[Minute]:
     return list(minutes.values())
 
 
-def _between(
-    tx: Connection, since: datetime | None, until: datetime | None
-) -> tuple[int, int]:
-    """The positions of the first and last events that arrived then."""
-    first, last = _ends(tx)
-    if since is not None:
-        first = max(first, _position_at(tx, since.timestamp(), last) + 1)
-    if until is not None:
-        last = _position_at(tx, until.timestamp(), last)
-    return first, last
+@dataclass(frozen=True)
+class Throughput:
+    """What happened in the last hour.
+
+    :param arrived: events that were accepted.
+    :param done: events that became done.
+    :param by_handler: how often each handler ``"succeeded"``, ``"failed"`` or
+        ``"discarded"``, of events among the newest.
+    """
+
+    arrived: int
+    done: int
+    by_handler: dict[str, dict[str, int]]
 
 
-def _ends(tx: Connection) -> tuple[int, int]:
-    """The positions of the oldest event and the newest."""
-    query = sa.select(sa.func.min(events.c.seq)), sa.select(sa.func.max(events.c.seq))
-    first, last = (tx.execute(each).scalar() for each in query)
-    return first or 1, last or 0
+def throughput(inbox: Inbox) -> Throughput:
+    """What happened in the last hour; of very many events, among the newest.
 
+    :raises InboxUnavailable: if the inbox cannot be read.
+    """
+    then = inbox.clock() - 3600.0
+    arrived = sa.select(sa.func.count(events.c.seq)).where(events.c.received_at >= then)
+    done = sa.select(sa.func.count()).select_from(events)
+    done = done.where(STATES["done"], events.c.settled_at >= then)
+    runs = sa.select(attempts.c.handler, attempts.c.state, sa.func.count())
+    runs = runs.group_by(attempts.c.handler, attempts.c.state)
 
-def _position_at(tx: Connection, when: float, last: int) -> int:
-    """The last position of those that had arrived by then, found by halving."""
-    low, high = 0, last
-    nearest = (
-        sa.select(events.c.received_at)
-        .where(events.c.seq <= sa.bindparam("middle"))
-        .order_by(events.c.seq.desc())
-        .limit(1)
-    )
-    while low < high:
-        middle = (low + high + 1) // 2
-        received_at = tx.execute(nearest, {"middle": middle}).scalar()
-        if received_at is None or received_at <= when:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    def work(tx: Connection) -> Throughput:
+        _, last = ends(tx)
+        after = max(position_at(tx, then, last), last - _CHARTED)
+        recent = attempts.c.event_seq > after, attempts.c.ended_at >= then
+        by_handler: dict[str, dict[str, int]] = {}
+        for handler, state, count in tx.execute(runs.where(*recent)):
+            by_handler.setdefault(handler, {})[state] = count
+        counted = tx.execute(arrived.where(events.c.seq > after)).scalar() or 0
+        return Throughput(counted, tx.execute(done).scalar() or 0, by_handler)
+
+    return inbox.database.read(work)
 
 
 def _by_minute(

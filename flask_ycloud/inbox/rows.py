@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from . import queries
-from .records import Attempt, HandlerState, Identity, Progress, StoredEvent
+from .records import Attempt, HandlerState, Identity, Progress, StoredEvent, WaitsFor
+from .tables import HELD
 
 _LAST_SECOND = 253_402_300_799.0  # of the year 9999
 _LONGEST_TEXT = 2_000  # characters, of a reason or an error
@@ -39,8 +40,8 @@ def stored(
     attempts: tuple[Attempt, ...] = (),
 ) -> StoredEvent:
     """A row of the events."""
-    due_at = row.parked_due_at if row.due_at is None else row.due_at
-    due_at = None if due_at is None else max(due_at, row.received_at)
+    due_at, waits_for = _waiting(row)
+    held_for = (row.reason or "").split("\n") if waits_for == "pause" else ()
     return StoredEvent(
         id=row.id,
         type=row.type,
@@ -50,7 +51,7 @@ def stored(
         signed_at=_at(row.signed_at),
         due_at=_at(due_at),
         settled_at=_at(row.settled_at),
-        reason=row.reason,
+        reason=None if held_for else row.reason,
         position=row.seq,
         body=getattr(row, "body", b""),  # a list may leave it out
         redeliveries=row.redeliveries,
@@ -63,7 +64,25 @@ def stored(
         tenant=row.tenant or None,
         endpoint_id=row.endpoint_id,
         conflict_id=row.conflict_id,
+        waits_for=waits_for,
+        paused_handlers=tuple(filter(None, held_for)),
     )
+
+
+def _waiting(row: Any) -> tuple[float | None, WaitsFor | None]:
+    """When somebody looks at an event next, and what it waits for if it is pending."""
+    due_at = row.parked_due_at if row.due_at is None else row.due_at
+    if due_at is None:
+        return None, None
+    held = due_at >= HELD
+    due_at -= HELD if held else 0.0
+    waits_for: WaitsFor = "retry" if due_at else "worker"
+    if held:
+        waits_for = "pause"
+    elif row.parked_due_at is not None:
+        waits_for = "conversation"
+    due_at = max(due_at, row.received_at)
+    return due_at, waits_for if row.state == "pending" else None
 
 
 def identified(identity: Identity) -> dict[str, Any]:
@@ -89,9 +108,10 @@ def claim_values(progress: Progress, now: float, lease: float) -> dict[str, Any]
             "state": "running", "due_at": now + lease, "reason": None,
             "settled_at": None, "unhandled": False,
         }  # fmt: skip
+    held = verdict.state == "pending" and verdict.due_at is None
     return values | {
         "state": verdict.state,
-        "due_at": verdict.due_at,
+        "due_at": HELD + now if held else verdict.due_at,
         "reason": storable(verdict.reason),
         "settled_at": now if verdict.state in ("done", "dead") else None,
         "unhandled": verdict.unhandled,

@@ -1,28 +1,39 @@
-"""The inbox, for apps and people: get, list, replay, stats, prune."""
+"""The inbox, for apps and people: get, list, replay, discard, pause, stats, prune."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ..errors import AmbiguousEvent, EventNotFound, EventRunning
-from . import queries
+from ..errors import AmbiguousEvent, EventNotFound, EventRunning, EventSettled
+from . import causes, queries
+from .changes import RUNNING, Action, discarding, replaying
 from .database import Database
-from .queue import EventQueue
-from .records import Identity, RunningHandler, Stats, StoredEvent
+from .operations import OperatedQueue
+from .records import Identity, Stats, StoredEvent
 from .rows import attempts_of, handler_states, stored
+from .selected import SelectedEvents
+from .selections import Selection
+from .statistics import stats_of
 from .tables import IDENTITY, attempts, events, outcomes
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .selections import Filters
+
 _DAY = 86_400.0
-_REPLAYED_AT_ONCE = 500
+_TRIES, _TRY_AGAIN_AFTER = 20, 0.05
 _MOST_NAMED = 10
+_EVERY = Selection()
 
 
-class Inbox(EventQueue):
+class Inbox(OperatedQueue):
     """The inbox of one app. ``current_inbox`` is the one of the current app.
 
     :param database: where it is kept.
@@ -70,9 +81,16 @@ class Inbox(EventQueue):
             if row is None:
                 return None  # it was deleted in between
             states = tuple(state for _, state in handler_states(tx, [row.seq]))
-            return stored(row, states, attempts_of(tx, row.seq))
+            event = stored(row, states, attempts_of(tx, row.seq))
+            if event.waits_for == "conversation":
+                ahead = queries.AHEAD, {"key_": row.key, "seq_": row.seq, "now_": now}
+                event = replace(event, behind=tx.execute(*ahead).scalar())
+            return event
 
-        return self.database.read(work)
+        now = self.clock()
+
+        event = self.database.read(work)
+        return event and self.seen(event)
 
     def find(
         self, event_id: str, *, endpoint: str | None = None, tenant: str | None = None
@@ -97,32 +115,53 @@ class Inbox(EventQueue):
             )
         return found[0] if found else None
 
+    def select(
+        self, selection: Selection = _EVERY, **narrow: Unpack[Filters]
+    ) -> SelectedEvents:
+        """Events by what they have in common: to count, to go through, to act on.
+
+        ::
+
+            current_inbox.select(state="dead", type="sms.*").replay()
+
+        :param selection: which; all if it is left out.
+        :param narrow: what :class:`Selection` takes, instead or beside.
+        :raises ValueError: as :class:`Selection` does.
+        """
+        return SelectedEvents(self, replace(selection, **narrow))
+
     def list(
         self,
         *,
-        state: str | None = None,
-        type: str | None = None,
-        endpoint: str | None = None,
-        tenant: str | None = None,
-        unhandled: bool | None = None,
         before: int | None = None,
         limit: int = 50,
         bodies: bool = True,
+        **narrow: Unpack[Filters],
     ) -> Sequence[StoredEvent]:
         """Events, the newest first.
 
-        :param state: ``"pending"``, ``"running"``, ``"done"`` or ``"dead"``.
-        :param unhandled: only those that no handler was subscribed to, or only others.
+        :param narrow: what :class:`Selection` takes: ``state``, ``type``, ``endpoint``,
+            ``tenant``, ``unhandled`` and others.
         :param before: the ``position`` of the last one seen, for the next page.
         :param bodies: whether the bodies are read, too; if not, they are empty.
-        :raises ValueError: if there is no such state.
+        :raises ValueError: as :class:`Selection` does.
         :raises InboxUnavailable: if the inbox cannot be read.
         """
-        query = queries.newest(state, type, endpoint, unhandled, tenant).limit(limit)
-        query = query if bodies else queries.without_bodies(query)
-        if before is not None:
-            query = query.where(events.c.seq < before)
-        return self.database.read(lambda tx: [stored(row) for row in tx.execute(query)])
+        some = self.select(**narrow).newest(limit, before=before, bodies=bodies)
+        return [replace(each, handlers=()) for each in some]
+
+    def dead_by_cause(
+        self, selection: Selection = _EVERY, **narrow: Unpack[Filters]
+    ) -> Sequence[causes.DeadCause]:
+        """Why events are dead letters, the most frequent cause first.
+
+        :param selection: of which dead letters; of all if it is left out.
+        :param narrow: what :class:`Selection` takes, instead or beside.
+        :raises ValueError: as :class:`Selection` does.
+        :raises InboxUnavailable: if the inbox cannot be read.
+        """
+        chosen = replace(replace(selection, **narrow), state="dead")
+        return self.database.read(lambda tx: causes.dead_by_cause(tx, chosen))
 
     def replay(
         self,
@@ -135,7 +174,8 @@ class Inbox(EventQueue):
         """Make an event due at once, with all its attempts before it.
 
         Handlers that have succeeded stay out, unless ``succeeded_too``. So a dead letter
-        runs what failed, and a done event runs handlers that were added since.
+        runs what failed, and a done event runs handlers that were added since. A discarded
+        event is due again, too.
 
         :param endpoint: where it arrived; needed if the id is known at several.
         :param tenant: whose it is; needed if several have the id.
@@ -144,13 +184,56 @@ class Inbox(EventQueue):
         :raises EventRunning: if it is being handled at this moment.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
+        action = replaying(succeeded_too=succeeded_too)
+        self._change_one(event_id, endpoint, tenant, action)
+
+    def discard(
+        self,
+        event_id: str,
+        reason: str,
+        *,
+        endpoint: str | None = None,
+        tenant: str | None = None,
+    ) -> None:
+        """End a pending event, a dead letter or an unhandled event for good.
+
+        Its state is ``"discarded"``: it is no dead letter any more. It stays in the inbox,
+        with the reason, as long as done events do, and can be replayed. What waits behind
+        it in its conversation goes on.
+
+        :param reason: kept with it, so leave personal data out of it.
+        :param endpoint: where it arrived; needed if the id is known at several.
+        :param tenant: whose it is; needed if several have the id.
+        :raises ValueError: if the reason is empty.
+        :raises EventNotFound: if the inbox has no such event.
+        :raises AmbiguousEvent: if the id is known at several endpoints or tenants.
+        :raises EventRunning: if it is being handled at this moment.
+        :raises EventSettled: if it is done, or discarded already.
+        :raises InboxUnavailable: if the inbox cannot be written.
+        """
+        self._change_one(event_id, endpoint, tenant, discarding(reason))
+
+    def _change_one(
+        self, event_id: str, endpoint: str | None, tenant: str | None, action: Action
+    ) -> None:
         identity = self.find(event_id, endpoint=endpoint, tenant=tenant)
         if identity is None:
             raise EventNotFound(f"The inbox has no event {event_id!r}.")
-        this = _is(identity)
-        if not self.database.write(lambda tx: self._replay(tx, this, succeeded_too)):
+        changed = self.change(_is(identity), action)
+        for _ in range(_TRIES):
+            if changed.done or changed.skipped:
+                break
+            time.sleep(_TRY_AGAIN_AFTER)  # it is locked: saved or redelivered just now
+            changed = self.change(_is(identity), action)
+        if changed.done:
+            return
+        why = next(iter(changed.skipped), RUNNING)
+        if why == RUNNING:
             raise EventRunning(f"Event {event_id!r} is being handled now; try again later.")
-        self._on_due(identity)
+        raise EventSettled(
+            f"Event {event_id!r} is {why}. Pending events, dead letters and unhandled"
+            " events can be discarded."
+        )
 
     def replay_unhandled(
         self,
@@ -169,89 +252,18 @@ class Inbox(EventQueue):
         :returns: how many events are due again.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
-        query = queries.newest("done", type, endpoint, True, tenant).with_only_columns(
-            events.c.seq, *(events.c[name] for name in IDENTITY)
-        )
-        before = 2**62
-        replayed = 0
-        while True:
-            some = query.where(events.c.seq < before).limit(_REPLAYED_AT_ONCE)
-            found = self.database.read(lambda tx, q=some: tx.execute(q).all())  # type: ignore[misc]
-            if not found:
-                return replayed
-            before = found[-1].seq
-            these = events.c.seq.in_([row.seq for row in found])
-            again = self.database.write(
-                lambda tx, t=these: self._replay(tx, t & queries.UNHANDLED, False)  # type: ignore[misc]
-            )
-            replayed += len(again)
-            if again:
-                last = found[-1]
-                self._on_due(Identity(last.id, last.endpoint, last.tenant))
-
-    def _replay(
-        self, tx: Connection, which: sa.ColumnElement[bool], succeeded_too: bool
-    ) -> Sequence[int]:
-        now = self.clock()
-        again = (
-            events.update()
-            .where(which, ~queries.STATES["running"])
-            .values(
-                state="pending", due_at=now, parked_due_at=None, crashes=0,
-                settled_at=None, reason=None, unhandled=False,
-            )
-            .returning(events.c.seq)
-        )  # fmt: skip
-        seqs = tx.execute(again).scalars().all()
-        of_these = outcomes.c.event_seq.in_(seqs)
-        # A failure stays known, for a process that lacks its handler, and is due again.
-        gone = ("succeeded", "discarded") if succeeded_too else ("discarded",)
-        tx.execute(outcomes.delete().where(of_these, outcomes.c.state.in_(gone)))
-        failed = outcomes.update().where(of_these, outcomes.c.state == "failed")
-        tx.execute(failed.values(attempts=0, next_at=now))
-        return seqs
+        unhandled = Selection(type=type, endpoint=endpoint, tenant=tenant, unhandled=True)
+        return self.select(unhandled).replay().done
 
     def stats(self) -> Stats:
         """Counts of what is not done, by state and type, and the oldest that waits.
 
         :raises InboxUnavailable: if the inbox cannot be read.
         """
-        now = self.clock()
-
-        def work(tx: Connection) -> tuple[list[Any], int, list[RunningHandler]]:
-            rows = [row for each in queries.COUNTS for row in tx.execute(each)]
-            unhandled = tx.execute(queries.UNHANDLED_COUNT).scalar() or 0
-            running = [
-                RunningHandler(
-                    row.handler,
-                    row.id,
-                    max(0.0, now - row.started_at),
-                    row.endpoint,
-                    row.tenant or None,
-                )
-                for row in tx.execute(queries.LONGEST_RUNNING)
-            ]
-            return rows, unhandled, running
-
-        rows, unhandled, running = self.database.read(work)
-        totals = {"pending": 0, "running": 0, "dead": 0}
-        by_type: dict[str | None, dict[str, int]] = {}
-        oldest: list[float] = []
-        for event_type, state, count, received_at in rows:
-            totals[state] += count
-            by_type.setdefault(event_type, dict.fromkeys(totals, 0))[state] += count
-            if state == "pending":
-                oldest.append(received_at)
-        return Stats(
-            **totals,
-            oldest_pending_seconds=max(0.0, now - min(oldest)) if oldest else None,
-            by_type=by_type,
-            unhandled=unhandled,
-            running_handlers=tuple(running),
-        )
+        return self.database.read(lambda tx: stats_of(tx, self.clock()))
 
     def prune(self, *, days: float | None = None) -> int:
-        """Delete done events that were settled long ago; dead letters stay.
+        """Delete events that were done or discarded long ago; dead letters stay.
 
         It commits in small batches, so that accepts come in between.
 
@@ -278,8 +290,10 @@ class Inbox(EventQueue):
             if not days > 0:
                 return 0
             old = tx.execute(queries.OLD, then).scalars().all()
+            old = old or tx.execute(queries.OLD_DISCARDED, then).scalars().all()
             # One may have been replayed since.
-            still = events.delete().where(events.c.seq.in_(old), queries.STATES["done"])
+            ended = queries.STATES["done"] | queries.STATES["discarded"]
+            still = events.delete().where(events.c.seq.in_(old), ended)
             gone = tx.execute(still.returning(events.c.seq)).scalars().all()
             for table in (outcomes, attempts):
                 tx.execute(table.delete().where(table.c.event_seq.in_(gone)))

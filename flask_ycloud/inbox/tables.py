@@ -10,9 +10,13 @@ from sqlalchemy.engine import Connection
 from ..errors import InboxUnavailable
 from .upgrades import UPGRADES
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _SCHEMA_LOCK = 0x59436C6F  # an advisory lock of our own in PostgreSQL
+
+#: What ``due_at`` or ``parked_due_at`` has more than it would have, while a pause holds the
+#: event: no clock comes that far.
+HELD = 1e12
 
 metadata = sa.MetaData()
 
@@ -27,7 +31,9 @@ schema = sa.Table(
 #: in order of arrival; the time of the next try; or the end of its lease while it runs.
 #: NULL says nobody: the event is settled, or it is parked behind another one of its
 #: conversation. ``parked_due_at`` is then the ``due_at`` that it gets when that one ends.
-#: The indexes leave those rows out, so no claim meets them.
+#: The indexes leave those rows out, so no claim meets them. Of an event that a pause holds,
+#: one of the two is so much later (``HELD``): ``parked_due_at`` if what follows in its
+#: conversation waits for it, and ``due_at`` if only some handler of it waits.
 events = sa.Table(
     "ycloud_events",
     metadata,
@@ -40,7 +46,7 @@ events = sa.Table(
     sa.Column("key", sa.String(32)),
     sa.Column("received_at", sa.Double, nullable=False),
     sa.Column("signed_at", sa.Double),  # by YCloud's clock
-    sa.Column("state", sa.String(8), nullable=False),
+    sa.Column("state", sa.String(9), nullable=False),
     sa.Column("due_at", sa.Double),
     sa.Column("parked_due_at", sa.Double),
     sa.Column("attempt", sa.Integer, nullable=False),  # claims so far: the fencing token
@@ -51,7 +57,8 @@ events = sa.Table(
     sa.Column("handler", sa.Text),  # its name
     sa.Column("unhandled", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("settled_at", sa.Double),
-    sa.Column("reason", sa.Text),  # why it is a dead letter
+    # Why it is a dead letter, or discarded; or for which paused handler it is held.
+    sa.Column("reason", sa.Text),
     sa.Column("redeliveries", sa.Integer, nullable=False, server_default="0"),
     sa.Column("redelivered_at", sa.Double),
     # Whether the last redelivery had another body, and the id of the first that had.
@@ -81,6 +88,8 @@ def _partial(name: str, *columns: Any, where: str, unique: bool = False) -> None
 #: for it without the others.
 IDENTITY = ("id", "endpoint", "tenant")
 sa.Index("ux_ycloud_events_identity", *(events.c[each] for each in IDENTITY), unique=True)
+# When the newest event of an endpoint arrived, and those before it.
+sa.Index("ix_ycloud_events_arrivals", events.c.endpoint, events.c.received_at)
 _partial("due", "endpoint", "tenant", "due_at", "seq", where="due_at IS NOT NULL")
 _partial("key", "key", "due_at", "seq", where="due_at IS NOT NULL AND key IS NOT NULL")
 _partial("parked", "key", ARRIVAL, where="parked_due_at IS NOT NULL")
@@ -89,6 +98,12 @@ _partial("running_key", "key", where="state = 'running'", unique=True)
 _partial("dead", "seq", where="state = 'dead'")
 _partial("done", "settled_at", where="state = 'done'")
 _partial("unhandled", "seq", where="unhandled")
+_partial("discarded", "seq", "settled_at", where="state = 'discarded'")
+#: Whether a pause holds an event; as its index has it.
+IS_HELD: sa.ColumnElement[bool] = sa.literal_column(
+    f"(ycloud_events.due_at >= {HELD:.0f} OR ycloud_events.parked_due_at >= {HELD:.0f})"
+)
+_partial("held", "seq", where=f"due_at >= {HELD:.0f} OR parked_due_at >= {HELD:.0f}")
 
 outcomes = sa.Table(
     "ycloud_outcomes",
@@ -136,6 +151,15 @@ rejections = sa.Table(
     sa.Column("endpoint", sa.Text, primary_key=True),
     sa.Column("reason", sa.String(32), primary_key=True),
     sa.Column("count", sa.Integer, nullable=False),
+)
+
+#: What is not handled for now: an endpoint, a type or a pattern, a handler, or all.
+pauses = sa.Table(
+    "ycloud_pauses",
+    metadata,
+    sa.Column("kind", sa.String(8), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("since", sa.Double, nullable=False),
 )
 
 #: The processes that handle, and the last heartbeat of each.

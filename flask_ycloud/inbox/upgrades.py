@@ -73,7 +73,31 @@ _SQLITE_2 = (
     *_INDEXES,
 )
 
+# Discarded events, and pauses.
+_OPERATING_3 = (
+    "CREATE INDEX ix_ycloud_events_discarded ON ycloud_events (seq, settled_at)"
+    " WHERE state = 'discarded'",
+    "CREATE INDEX ix_ycloud_events_held ON ycloud_events (seq)"
+    " WHERE due_at >= 1000000000000 OR parked_due_at >= 1000000000000",
+    "CREATE TABLE ycloud_pauses (kind VARCHAR(8) NOT NULL, name TEXT NOT NULL,"
+    " since DOUBLE PRECISION NOT NULL, PRIMARY KEY (kind, name))",
+)
+
+_ARRIVALS_3 = (
+    "CREATE INDEX ix_ycloud_events_arrivals ON ycloud_events (endpoint, received_at)",
+)
+
+_POSTGRESQL_3 = (
+    "ALTER TABLE ycloud_events ALTER COLUMN state TYPE VARCHAR(9)",
+    *_OPERATING_3,
+    *_ARRIVALS_3,
+)
+
+# SQLite does not mind how long a text is.
+_SQLITE_3 = (*_OPERATING_3, *_ARRIVALS_3)
+
 #: The statements that lead from a version to the next, by dialect.
 UPGRADES: dict[int, dict[str, tuple[str, ...]]] = {
     1: {"sqlite": _SQLITE_2, "postgresql": _POSTGRESQL_2},
+    2: {"sqlite": _SQLITE_3, "postgresql": _POSTGRESQL_3},
 }

@@ -28,7 +28,7 @@ def findings(app: Flask, *options: str) -> dict[str, list[tuple[str, str, str]]]
     """What it says, by check."""
     result = call(app, "doctor", "--json", *options)
     found = json.loads(result.output)
-    bad = any(each["level"] == "bad" for each in found)
+    bad = any(each["level"] == "error" for each in found)
     assert result.exit_code == (1 if bad else 0)
     by_check: dict[str, list[tuple[str, str, str]]] = {}
     for each in found:
@@ -60,7 +60,7 @@ def test_all_is_well(healthy: Flask) -> None:
     result = call(healthy, "doctor")
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
-    assert {line.split()[0] for line in lines} == {"good", "skipped"}
+    assert {line.split()[0] for line in lines} == {"ok", "skipped"}
     for text in (
         "settings    Events are handled by 'worker'.",
         "secret      ycloud has one secret.",
@@ -100,14 +100,14 @@ def test_secrets(make_app: MakeApp) -> None:
         THREE=broken,
     )
     found = findings(app)["secret"]
-    assert [level for level, *_ in found] == ["good", "good", "bad"]
+    assert [level for level, *_ in found] == ["ok", "ok", "error"]
     assert found[1][1] == "two has 2 secrets."
     assert found[2][1] == "three: THREE raised OSError."
 
 
 @pytest.mark.filterwarnings("ignore::flask_ycloud.UnknownEventTypeWarning")
 def test_handlers(app: Flask) -> None:
-    assert levels(app, "handlers") == ["bad"]
+    assert levels(app, "handlers") == ["error"]
     on_event("*", name="all")(print)
     assert (
         findings(app)["handlers"][0][1]
@@ -115,14 +115,14 @@ def test_handlers(app: Flask) -> None:
     )
     on_event("sms.mesage.updated", name="mistyped")(print)
     (found,) = findings(app)["handlers"]
-    assert found[0] == "look"
+    assert found[0] == "warning"
     assert found[1].endswith("not documented by YCloud: sms.mesage.updated.")
 
 
 def test_an_inbox_that_is_away(make_app: MakeApp) -> None:
     found = findings(make_app(YCLOUD_INBOX_URL="postgresql+psycopg://x@127.0.0.1:9/x"))
     level, text, _ = found["inbox"][0]
-    assert level == "bad"
+    assert level == "error"
     assert text.startswith("The inbox's database failed: connection ")
     assert text.endswith("(OperationalError).")
     assert "refused" in text
@@ -144,19 +144,19 @@ def test_a_file_that_every_user_of_the_machine_may_read(
     file = tmp_path / "inbox.db"
     app = make_app(YCLOUD_INBOX_URL=f"sqlite:///{file}", YCLOUD_DISPATCH="manual")
     deliver(app, body_of())
-    assert levels(app, "inbox") == ["good", "good"]
+    assert levels(app, "inbox") == ["ok", "ok"]
     file.chmod(0o644)
     for each in ("-wal", "-shm"):
         Path(f"{file}{each}").chmod(0o640)
     (level, text, remedy) = findings(app)["inbox"][1]
-    assert level == "look"
+    assert level == "warning"
     assert text == f"Every user of this machine may read {file}."
     assert remedy == f"chmod o-rwx {file}*"
 
 
 def test_a_slow_write(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flask_ycloud.cli.doctor._SLOW_WRITE", 0.0)
-    assert levels(app, "inbox") == ["good", "look"]
+    assert levels(app, "inbox") == ["ok", "warning"]
 
 
 def test_backlog_and_workers(make_app: MakeApp) -> None:
@@ -164,11 +164,11 @@ def test_backlog_and_workers(make_app: MakeApp) -> None:
     deliver(app, body_of())
     deliver(app, b"hello")
     found = findings(app)
-    assert [level for level, *_ in found["backlog"]] == ["good", "look"]
+    assert [level for level, *_ in found["backlog"]] == ["ok", "warning"]
     assert found["backlog"][1][1] == "1 dead letters."
     assert found["workers"] == [
         (
-            "bad",
+            "error",
             "No process handles events; none has signed on.",
             "Start: flask ycloud worker",
         )
@@ -178,14 +178,14 @@ def test_backlog_and_workers(make_app: MakeApp) -> None:
     inbox.clock = lambda: time.time() + 61
     found = findings(app)
     assert found["backlog"][0][:2] == (
-        "bad", "Events have been due for more than 60 s; 1 wait.",
+        "error", "Events have been due for more than 60 s; 1 wait.",
     )  # fmt: skip
     assert found["workers"][0][1].endswith("the last heartbeat was 1 min ago.")
 
 
 def test_worker_threads_that_have_not_started(make_app: MakeApp) -> None:
     found = findings(make_app(YCLOUD_DISPATCH="worker"))["workers"][0]
-    assert found[0] == "bad"
+    assert found[0] == "error"
     assert "start with the first request" in found[2]
 
 
@@ -196,7 +196,7 @@ def test_a_clock_that_is_wrong(app: Flask, offset: int) -> None:
         timestamp = int(time.time()) - offset - late
         deliver(app, body_of(), timestamp=timestamp)
     ((level, text, _),) = findings(app)["clock"]
-    assert level == "look"
+    assert level == "warning"
     assert f"came {offset} s after" in text or f"came {offset + 1} s after" in text
 
 
@@ -221,26 +221,29 @@ def keyed(make_app: MakeApp, listener: None, account: YCloudAPI) -> Flask:
 
 def test_an_account_that_fits(keyed: Flask, account: YCloudAPI) -> None:
     endpoint(account)
-    assert findings(keyed)["account"] == [("good", "wh1 is active, and ycloud's.", "")]
+    assert findings(keyed)["account"] == [("ok", "wh1 is active, and ycloud's.", "")]
 
 
 def test_nothing_in_the_account_fits(keyed: Flask, account: YCloudAPI) -> None:
     endpoint(account, secret="whsec_another")
     ((level, text, _),) = findings(keyed)["account"]
-    assert (level, text) == ("bad", "No endpoint of the account has the secret of ycloud.")
+    assert (level, text) == (
+        "error",
+        "No endpoint of the account has the secret of ycloud.",
+    )
 
 
 @pytest.mark.parametrize(
     ("changes", "level", "text", "remedy"),
     [
-        ({"status": "pending"}, "bad", "wh1 is pending: YCloud sends nothing",
+        ({"status": "pending"}, "error", "wh1 is pending: YCloud sends nothing",
          "flask ycloud endpoints update wh1 --status active"),
-        ({"url": f"http://example.org{PATH}"}, "bad", "URL without HTTPS", "--url https://"),
-        ({"url": "https://example.org"}, "look",
+        ({"url": f"http://example.org{PATH}"}, "error", "URL without HTTPS", "--url https://"),
+        ({"url": "https://example.org"}, "warning",
          "wh1 sends to /; the app listens at /ycloud/webhook", "--url https://"),
-        ({"enabledEvents": [TYPE, "contact.created"]}, "look",
+        ({"enabledEvents": [TYPE, "contact.created"]}, "warning",
          "Subscribed, but without a handler: contact.created.", "--from-handlers"),
-        ({"enabledEvents": []}, "look", f"Handled, but not subscribed: {TYPE}.",
+        ({"enabledEvents": []}, "warning", f"Handled, but not subscribed: {TYPE}.",
          "flask ycloud endpoints update wh1 --from-handlers"),
     ],
 )  # fmt: skip
@@ -249,7 +252,7 @@ def test_what_is_wrong_with_an_endpoint(
     remedy: str,
 ) -> None:  # fmt: skip
     endpoint(account, **changes)
-    found = [each for each in findings(keyed)["account"] if each[0] != "good"]
+    found = [each for each in findings(keyed)["account"] if each[0] != "ok"]
     assert [each[0] for each in found] == [level]
     assert text in found[0][1]
     assert remedy in found[0][2]
@@ -266,12 +269,12 @@ def test_a_pattern_is_subscribed_by_any_type_that_it_reaches(
 
 def test_a_prefix_of_a_proxy_is_fine(keyed: Flask, account: YCloudAPI) -> None:
     endpoint(account, url=f"https://example.org/api{PATH}")
-    assert levels(keyed, "account") == ["good"]
+    assert levels(keyed, "account") == ["ok"]
 
 
 def test_a_key_that_is_refused(make_app: MakeApp, account: YCloudAPI) -> None:
     ((level, text, remedy),) = findings(make_app(YCLOUD_API_KEY="x"))["account"]
-    assert level == "bad"
+    assert level == "error"
     assert "401 UNAUTHORIZED" in text
     assert remedy == "Is YCLOUD_API_KEY right?"
 
@@ -288,7 +291,7 @@ def test_secrets_that_are_not_text(make_app: MakeApp, account: YCloudAPI) -> Non
         YCLOUD_API_KEY=API_KEY,
     )
     endpoint(account, enabledEvents=[])
-    assert levels(app, "account") == ["good"]
+    assert levels(app, "account") == ["ok"]
 
 
 # Celery.
@@ -297,7 +300,7 @@ def test_secrets_that_are_not_text(make_app: MakeApp, account: YCloudAPI) -> Non
 def test_no_celery_in_the_app(make_app: MakeApp) -> None:
     app = make_app(YCLOUD_DISPATCH="celery")
     ((level, text, _),) = findings(app)["celery"]
-    assert (level, text) == ("bad", "There is no Celery at app.extensions['celery'].")
+    assert (level, text) == ("error", "There is no Celery at app.extensions['celery'].")
     app.extensions["celery"] = Celery(set_as_current=False)  # so that the app can end
 
 
@@ -305,7 +308,7 @@ def test_a_broker_that_is_away(make_app: MakeApp) -> None:
     app = make_app(YCLOUD_DISPATCH="celery")
     app.extensions["celery"] = Celery(broker="redis://127.0.0.1:9/0", set_as_current=False)
     ((level, text, _),) = findings(app)["celery"]
-    assert level == "bad"
+    assert level == "error"
     assert text.startswith("The broker does not answer (")
 
 
@@ -316,7 +319,7 @@ def test_a_broker_without_workers(make_app: MakeApp) -> None:
         broker="redis://127.0.0.1:6379/13", set_as_current=False
     )
     ((level, text, _),) = findings(app)["celery"]
-    assert (level, text) == ("bad", "The broker is there, but no worker answers.")
+    assert (level, text) == ("error", "The broker is there, but no worker answers.")
 
 
 def test_a_celery_worker_answers(make_app: MakeApp, tmp_path: Any) -> None:
@@ -328,7 +331,7 @@ def test_a_celery_worker_answers(make_app: MakeApp, tmp_path: Any) -> None:
     try:
         site.serve(BROKER=broker, QUEUE="doctor", FLASK_YCLOUD_DISPATCH="celery")
         site.work(processes=1)
-        eventually(lambda: levels(app, "celery") == ["good"], seconds=40)
+        eventually(lambda: levels(app, "celery") == ["ok"], seconds=40)
     finally:
         site.close()
 
@@ -343,7 +346,8 @@ def test_a_signature_is_kept_for_the_clock(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("password", "level"), [("12345678", "look"), ("x" * 14, "look"), ("x" * 15, None)]
+    ("password", "level"),
+    [("12345678", "warning"), ("x" * 14, "warning"), ("x" * 15, None)],
 )
 def test_a_short_password(
     make_app: MakeApp, listener: None, password: str, level: str | None

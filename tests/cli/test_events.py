@@ -28,7 +28,8 @@ def test_listing(app: Flask) -> None:
     for body in bodies:
         deliver(app, body)
     lines = call(app, "list").output.splitlines()
-    assert lines[0].split() == ["#", "ID", "TYPE", "STATE", "RECEIVED", "ENDPOINT"]
+    head = ["#", "ID", "TYPE", "STATE", "RECEIVED", "ENDPOINT"]
+    assert lines[0].split() == [*head, "REASON"]
     assert lines[1].split()[1:5] == [body_id(b"hello"), "(not", "understood)", "dead"]
     assert lines[2].split()[1:4] == [id_of(bodies[1]), "contact.created", "done"]
     assert lines[3].split()[:4] == ["1", id_of(bodies[0]), TYPE, "done"]
@@ -47,7 +48,7 @@ def test_listing(app: Flask) -> None:
 def test_a_narrower_list(app: Flask, options: list[str], count: int) -> None:
     for body in (body_of(), body_of(), b"hello"):
         deliver(app, body)
-    output = call(app, "list", *options).output
+    output = call(app, "list", *options).stdout
     assert len(output.splitlines()) == 1 + count or (count == 0 and "No events" in output)
 
 
@@ -111,15 +112,20 @@ def test_replaying(app: Flask) -> None:
 
 def test_stats(make_app: MakeApp) -> None:
     app = make_app(YCLOUD_DISPATCH="manual")
-    assert call(app, "stats").output == "0 pending, 0 running, 0 dead.\n"
+    nothing = "0 pending, 0 running, 0 dead.\nLast hour: 0 arrived, 0 done.\n"
+    assert call(app, "stats").output == nothing
     deliver(app, body_of())
     deliver(app, b"hello")
     lines = call(app, "stats").output.splitlines()
     assert lines[0] == "1 pending (the oldest for 0 s), 0 running, 1 dead."
-    assert lines[3].split() == ["(not", "understood)", "0", "0", "1"]
-    assert lines[4].split() == [TYPE, "1", "0", "0"]
+    assert lines[1] == "Pending: 1 for a worker."
+    assert lines[2] == "Last hour: 2 arrived, 0 done."
+    assert lines[5].split() == ["(not", "understood)", "0", "0", "1"]
+    assert lines[6].split() == [TYPE, "1", "0", "0"]
     shown = json.loads(call(app, "stats", "--json").output)
     assert (shown["pending"], shown["dead"]) == (1, 1)
+    assert shown["last_hour"] == {"arrived": 2, "done": 0, "by_handler": {}}
+    assert shown["waiting"] == {"worker": 1}
 
 
 def test_pruning(app: Flask) -> None:
@@ -131,13 +137,13 @@ def test_pruning(app: Flask) -> None:
 
 
 def test_making_the_tables(app: Flask) -> None:
-    assert call(app, "init-db").output == "The inbox's tables are there, version 2.\n"
+    assert call(app, "init-db").output == "The inbox's tables are there, version 3.\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["evt_1", "--type", TYPE], "--type goes with --unhandled"),
+        (["evt_1", "--type", TYPE], "Give ids or a selection"),
         (["--unhandled", "--all"], "--all is for events"),
     ],
 )

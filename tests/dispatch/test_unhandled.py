@@ -11,6 +11,7 @@ from flask import Flask
 from flask_ycloud import current_inbox, event_done, on_event
 from flask_ycloud.dispatch import announcements
 from flask_ycloud.inbox import Inbox
+from flask_ycloud.inbox.changes import Changed
 from flask_ycloud.inspector import inspector_bp
 from flask_ycloud.metrics import Backlog
 from flask_ycloud.runtime import runtime_of
@@ -101,10 +102,10 @@ def test_a_listener_is_told(app: Flask) -> None:
 def test_the_group_is_replayed_once_the_handler_is_there(
     app: Flask, unhandled: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flask_ycloud.inbox.store._REPLAYED_AT_ONCE", 2)
+    monkeypatch.setattr("flask_ycloud.inbox.selected.AT_ONCE", 2)
     seen: list[str] = []
     on_event("*", name="late")(lambda event: seen.append(event.id))
-    result = call(app, "replay", "--unhandled", "--type", TYPE)
+    result = call(app, "replay", "--unhandled", "--type", TYPE, "--yes")
     assert result.output == "2 events are due again.\n"
     call(app, "worker", "--once")
     assert sorted(seen) == sorted(unhandled[:2])
@@ -119,7 +120,7 @@ def test_the_group_is_replayed_once_the_handler_is_there(
 def test_what_is_handled_just_now_is_not_replayed(
     app: Flask, unhandled: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Inbox, "_replay", lambda *_: [])
+    monkeypatch.setattr(Inbox, "change", lambda *_: Changed())
     assert runtime_of(app).inbox.replay_unhandled() == 0
 
 
@@ -127,7 +128,7 @@ def test_what_is_handled_just_now_is_not_replayed(
 def test_a_replay_is_of_ids_or_of_the_group(app: Flask, arguments: list[str]) -> None:
     result = call(app, "replay", *arguments)
     assert result.exit_code == 2
-    assert "give --unhandled" in result.output
+    assert ("or select some" if not arguments else "Give ids or a") in result.output
 
 
 def test_an_event_whose_handler_is_gone_is_not_unhandled(app: Flask) -> None:

@@ -9,7 +9,15 @@ import pytest
 from sqlalchemy.engine import Connection
 
 from flask_ycloud import InboxUnavailable
-from flask_ycloud.inbox import Claim, Database, Inbox, Verdict, open_engine, queries
+from flask_ycloud.inbox import (
+    Claim,
+    Database,
+    Identity,
+    Inbox,
+    Verdict,
+    open_engine,
+    queries,
+)
 from flask_ycloud.inbox.driver import Statement, _Compiled
 
 from ..conftest import Clock
@@ -411,9 +419,9 @@ def test_one_that_is_released_as_it_is_parked_is_claimed(
 ) -> None:
     """A task claims it by its id, and nobody would come back for it."""
     accept(inbox, "k0", key="k")
-    really_release, answers = inbox._release_orphans, [["k0"]]
+    really_release, answers = inbox._release_orphans, [[identity("k0")]]
 
-    def release(tx: Connection, keys: Any) -> list[str]:
+    def release(tx: Connection, keys: Any) -> list[Identity]:
         return answers.pop() if answers else really_release(tx, keys)
 
     monkeypatch.setattr(inbox, "_release_orphans", release)

@@ -161,9 +161,9 @@ def test_a_sample_of_the_inspector_comes_from_the_same_server(make_app: MakeApp)
 def test_the_doctor_says_so(make_app: MakeApp) -> None:
     text = "its secret is a placeholder of the documentation, which anybody can sign with."
     app = make_app(TESTING=False, YCLOUD_WEBHOOK_SECRET="whsec_...")
-    assert findings(app)["secret"] == [("bad", f"ycloud: {text}", REMEDY)]
+    assert findings(app)["secret"] == [("error", f"ycloud: {text}", REMEDY)]
     app.testing = True
-    assert findings(app)["secret"] == [("look", f"ycloud: {text}", REMEDY)]
+    assert findings(app)["secret"] == [("warning", f"ycloud: {text}", REMEDY)]
 
 
 # Servers.
@@ -231,7 +231,7 @@ def test_the_first_run_of_the_readme(pasted: Path) -> None:
     found = flask(pasted, "ycloud", "doctor", "--json")
     assert found.returncode == 1
     secret = next(each for each in json.loads(found.stdout) if each["check"] == "secret")
-    assert secret["level"] == "bad"
+    assert secret["level"] == "error"
     assert secret["text"].startswith("ycloud: its secret is a placeholder of the")
 
 

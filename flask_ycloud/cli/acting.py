@@ -1,0 +1,208 @@
+"""Acting on events: ``replay`` and ``discard``, by ids or by a selection."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+from flask import current_app
+
+from ..errors import EventNotFound, EventRunning, EventSettled, YCloudError
+from ..inbox import Inbox, Report, SelectedEvents, Selection
+from ..runtime import runtime_of
+from .group import ycloud_cli
+from .places import telling_how
+from .selecting import selection_options
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+#: Acts on selected events, and calls the function after each batch.
+_Act = Callable[[SelectedEvents, Callable[[int], None]], Report]
+
+#: Acts on one event, by its id and where it is.
+_ActOnOne = Callable[..., None]
+
+
+def _acting_options(command: _Command) -> _Command:
+    """The options of a command that acts on events."""
+    for option in (
+        click.option("--json", "json_too", is_flag=True, help="Report for scripts."),
+        click.option("--yes", "-y", "sure", is_flag=True, help="Do not ask."),
+        selection_options,
+        click.argument("event_ids", nargs=-1),
+    ):
+        command = option(command)
+    return command
+
+
+@ycloud_cli.command()
+@_acting_options
+@click.option("--all", "succeeded_too", is_flag=True, help="Also run those that succeeded.")
+def replay(
+    event_ids: tuple[str, ...],
+    selection: Selection,
+    sure: bool,
+    json_too: bool,
+    succeeded_too: bool,
+) -> None:
+    """Have events handled again: the handlers that have not succeeded.
+
+    Name the events by their ids, or select them by the options.
+    """
+    if succeeded_too and selection.unhandled:
+        raise click.UsageError("--all is for events that some handler succeeded with.")
+    inbox = runtime_of(current_app).inbox
+
+    def one(event_id: str, **where: Any) -> None:
+        inbox.replay(event_id, succeeded_too=succeeded_too, **where)
+
+    def some(selected: SelectedEvents, progress: Callable[[int], None]) -> Report:
+        return selected.replay(succeeded_too=succeeded_too, progress=progress)
+
+    acting = _Acting("Replay", "due again", sure, json_too)
+    acting.on(inbox, event_ids, selection, one, some)
+
+
+@ycloud_cli.command()
+@_acting_options
+@click.option("--reason", required=True, help="Kept with each event, and shown.")
+def discard(
+    event_ids: tuple[str, ...],
+    selection: Selection,
+    sure: bool,
+    json_too: bool,
+    reason: str,
+) -> None:
+    """End events for good: pending ones, dead letters and unhandled ones.
+
+    Name the events by their ids, or select them by the options. They stay in the inbox as
+    long as done events do, and can be replayed.
+    """
+    if not reason.strip():
+        raise click.BadParameter("Say why.", param_hint="--reason")
+    inbox = runtime_of(current_app).inbox
+
+    def one(event_id: str, **where: Any) -> None:
+        inbox.discard(event_id, reason, **where)
+
+    def some(selected: SelectedEvents, progress: Callable[[int], None]) -> Report:
+        return selected.discard(reason, progress=progress)
+
+    acting = _Acting("Discard", "discarded", sure, json_too)
+    acting.on(inbox, event_ids, selection, one, some)
+
+
+class _Acting:
+    """An action, from the question to the report.
+
+    :param verb: what it is called in a question.
+    :param outcome: what an event is after it.
+    :param sure: whether nobody is asked.
+    """
+
+    def __init__(self, verb: str, outcome: str, sure: bool, json_too: bool) -> None:
+        self._verb = verb
+        self._outcome = outcome
+        self._sure = sure
+        self._json = json_too
+
+    def on(
+        self,
+        inbox: Inbox,
+        event_ids: Sequence[str],
+        selection: Selection,
+        one: _ActOnOne,
+        some: _Act,
+    ) -> None:
+        """Act on events that are named, or selected; end with 1 if some were skipped."""
+        where = Selection(endpoint=selection.endpoint, tenant=selection.tenant)
+        if not event_ids:
+            report = self._on_selected(inbox.select(_narrowed(selection)), some)
+        elif selection != where:
+            raise click.UsageError(
+                "Give ids or a selection. With ids only --endpoint and --tenant say which"
+                " event is meant."
+            )
+        else:
+            report = self._on_each(event_ids, where, one)
+        self._finish(report, named=bool(event_ids))
+
+    def _on_selected(self, selected: SelectedEvents, act: _Act) -> Report:
+        count = selected.count()
+        if not count:
+            return Report(0)
+        if not self._sure:
+            click.confirm(f"{self._verb} {_events(count)}?", abort=True, err=True)
+        with _progress(f"{self._verb}ing", count) as progress:
+            return act(selected, progress)
+
+    def _on_each(
+        self, event_ids: Sequence[str], where: Selection, act: _ActOnOne
+    ) -> Report:
+        done, skipped = 0, Counter[str]()
+        for event_id in event_ids:
+            try:
+                with telling_how():
+                    act(event_id, endpoint=where.endpoint, tenant=where.tenant)
+            except (YCloudError, click.ClickException) as error:
+                if type(error) not in _WHY:
+                    raise
+                skipped[_WHY[type(error)]] += 1
+                click.echo(f"Error: {error}", err=True)
+                continue
+            done += 1
+            if not self._json:
+                click.echo(f"{event_id} is {self._outcome}.")
+        return Report(done, dict(skipped))
+
+    def _finish(self, report: Report, *, named: bool) -> None:
+        """Say what was done. Each action of these commands ends here, once."""
+        if self._json:
+            skipped = dict(report.skipped)
+            click.echo(json.dumps({"done": report.done, "skipped": skipped}))
+        elif not named:  # what is named is said one by one
+            verb = "is" if report.done == 1 else "are"
+            click.echo(f"{_events(report.done)} {verb} {self._outcome}.")
+            for reason, count in report.skipped.items():
+                click.echo(f"{_events(count)} skipped: {reason}.", err=True)
+        if report.skipped:
+            click.get_current_context().exit(1)
+
+
+_WHY: dict[type[Exception], str] = {
+    EventNotFound: "not in the inbox",
+    EventRunning: "being handled now",
+    EventSettled: "done or discarded already",
+    click.ClickException: "not clear which is meant",
+}
+
+
+def _narrowed(selection: Selection) -> Selection:
+    if selection == Selection():
+        raise click.UsageError(
+            "Name the events by their ids, or select some: for example --state dead."
+        )
+    return selection
+
+
+def _events(count: int) -> str:
+    return f"{count:,} event{'s' if count != 1 else ''}"
+
+
+@contextmanager
+def _progress(label: str, count: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, and nothing elsewhere."""
+    if not _is_a_terminal():
+        yield lambda count: None
+        return
+    with click.progressbar(length=count, label=label, file=sys.stderr) as bar:
+        yield bar.update
+
+
+def _is_a_terminal() -> bool:
+    return sys.stderr.isatty()

@@ -1,0 +1,81 @@
+"""Pauses: ``pause`` and ``resume``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from flask import current_app
+
+from ..formats import ago
+from ..inbox import Inbox, Pause
+from ..runtime import runtime_of
+from .group import ycloud_cli
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _what_options(command: _Command) -> _Command:
+    for option in (
+        click.option("--json", "json_too", is_flag=True, help="For scripts."),
+        click.option("--handler", help="The name of a handler."),
+        click.option("--type", help="An event type, or a pattern such as 'whatsapp.*'."),
+        click.option("--endpoint", help="The name of a WebhookBlueprint."),
+    ):
+        command = option(command)
+    return command
+
+
+@ycloud_cli.command()
+@_what_options
+def pause(json_too: bool, **what: str | None) -> None:
+    """Handle nothing for now: of an endpoint, of a type, with a handler, or at all.
+
+    Deliveries are still accepted, and their events wait. All processes know of it within a
+    few seconds; handlers that run already finish.
+    """
+    inbox = runtime_of(current_app).inbox
+    began = _call(inbox.pause, what)
+    _finish(inbox, "Paused" if began else "It was paused already", what, json_too)
+
+
+@ycloud_cli.command()
+@_what_options
+def resume(json_too: bool, **what: str | None) -> None:
+    """End a pause. What waited for it is handled, in its order."""
+    inbox = runtime_of(current_app).inbox
+    ended = _call(inbox.resume, what)
+    _finish(inbox, "Resumed" if ended else "It was not paused", what, json_too)
+    if not ended:
+        click.get_current_context().exit(1)
+
+
+def _call(do: Callable[..., bool], what: dict[str, str | None]) -> bool:
+    try:
+        return do(**what)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _finish(inbox: Inbox, said: str, what: dict[str, str | None], json_too: bool) -> None:
+    """Say what is paused now. Each action of these commands ends here, once."""
+    pauses = inbox.pauses()
+    if json_too:
+        click.echo(json.dumps([pause_as_json(each) for each in pauses]))
+        return
+    name = next((f"{kind} {name}" for kind, name in what.items() if name), "everything")
+    click.echo(f"{said}: {name}.")
+    for each in pauses:
+        click.echo(paused_line(each))
+
+
+def paused_line(each: Pause) -> str:
+    """What is paused, in a line."""
+    return f"Paused since {ago(each.since)}: {each}."
+
+
+def pause_as_json(each: Pause) -> dict[str, str]:
+    """A pause as JSON has it."""
+    return {"kind": each.kind, "name": each.name, "since": each.since.isoformat()}

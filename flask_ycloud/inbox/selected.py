@@ -1,0 +1,222 @@
+"""Selected events: counted, looked through, and acted on, however many they are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from .causes import DeadCause, of_cause
+from .changes import Action, Changed, discarding, replaying
+from .records import StoredEvent
+from .rows import handler_states, stored
+from .selections import Selection, arrived, between, conditions
+from .tables import events
+
+if TYPE_CHECKING:
+    from .store import Inbox
+
+#: How many events are acted on in one commit.
+AT_ONCE = 500
+
+T = TypeVar("T")
+
+_HEAD = tuple(column for column in events.c if column.name != "body")
+_CHANGED = "changed meanwhile"
+
+# So many positions one statement goes through where no index helps.
+_LOOKED_AT = 50_000
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done to selected events.
+
+    :param done: to how many.
+    :param skipped: how many were left as they were, by the reason, such as
+        ``"being handled now"``.
+    """
+
+    done: int
+    skipped: Mapping[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        left = (f"{count} skipped: {reason}" for reason, count in self.skipped.items())
+        return "; ".join((f"{self.done} done", *left))
+
+
+class SelectedEvents:
+    """The events of a selection, as :meth:`Inbox.select` gives them. It is lazy: each use
+    asks the inbox anew.
+
+    An action works in batches of some hundred events, the oldest first, with a commit for
+    each. Meanwhile deliveries arrive and workers handle. It does not touch what arrived
+    after it began.
+
+    Iterating gives :class:`StoredEvent` objects in order of arrival, without their bodies:
+    ``body`` is empty.
+    """
+
+    def __init__(self, inbox: Inbox, selection: Selection) -> None:
+        self._inbox = inbox
+        self.selection = selection
+
+    def __repr__(self) -> str:
+        return f"<SelectedEvents {self.selection}>"
+
+    def count(self) -> int:
+        """How many there are.
+
+        :raises InboxUnavailable: if the inbox cannot be read, as all others here.
+        """
+        return sum(self._count(part) for part in self.selection.parts())
+
+    def __iter__(self) -> Iterator[StoredEvent]:
+        return self._stored(_HEAD)
+
+    def with_bodies(self) -> Iterator[StoredEvent]:
+        """The same with their bodies, of which some hundred are in memory at a time."""
+        return self._stored(tuple(events.c))
+
+    def newest(
+        self, limit: int, *, before: int | None = None, bodies: bool = False
+    ) -> Sequence[StoredEvent]:
+        """The newest of them, with the outcomes of their handlers; the newest first.
+
+        :param before: the ``position`` of the last one seen, for the next page.
+        """
+        found: list[StoredEvent] = []
+        for part in self.selection.parts():
+            found += self._newest(part, limit, before, tuple(events.c) if bodies else _HEAD)
+        return sorted(found, key=lambda each: -each.position)[:limit]
+
+    def dead_by_cause(self) -> Sequence[DeadCause]:
+        """Their causes, where they are dead letters."""
+        return self._inbox.dead_by_cause(self.selection)
+
+    def replay(
+        self,
+        *,
+        succeeded_too: bool = False,
+        progress: Callable[[int], None] = lambda count: None,
+    ) -> Report:
+        """Make them due at once, as :meth:`Inbox.replay` does for one.
+
+        :param succeeded_too: whether handlers that have succeeded run again.
+        :param progress: called after each batch with the number of its events.
+        :raises InboxUnavailable: if the inbox cannot be written. Earlier batches are done.
+        """
+        return self._act(replaying(succeeded_too=succeeded_too), progress)
+
+    def discard(
+        self, reason: str, *, progress: Callable[[int], None] = lambda count: None
+    ) -> Report:
+        """End them for good, as :meth:`Inbox.discard` does for one.
+
+        :param reason: kept with each, so leave personal data out of it.
+        :param progress: called after each batch with the number of its events.
+        :raises ValueError: if the reason is empty.
+        :raises InboxUnavailable: if the inbox cannot be written. Earlier batches are done.
+        """
+        return self._act(discarding(reason), progress)
+
+    def _act(self, action: Action, progress: Callable[[int], None]) -> Report:
+        done, skipped = 0, Counter[str]()
+        for which, seqs in self._batches():
+            changed = self._inbox.change(which & events.c.seq.in_(seqs), action)
+            done += len(changed.done)
+            skipped.update(_all_skipped(changed, len(seqs)))
+            progress(len(seqs))
+        return Report(done, dict(skipped))
+
+    def _batches(self) -> Iterator[tuple[sa.ColumnElement[bool], list[int]]]:
+        """The positions, some at a time, each with what selects those that still fit."""
+        for part in self.selection.parts():
+            which, first, last = self._bounds(part)
+            for low, high in _windows(part, first, last):
+                while seqs := self._read_seqs(which, low, high):
+                    yield which, seqs
+                    low = seqs[-1] + 1
+
+    def _bounds(self, part: Selection) -> tuple[sa.ColumnElement[bool], int, int]:
+        return self._read(lambda tx: _bounds(tx, part))
+
+    def _read_seqs(self, which: Any, low: int, high: int) -> list[int]:
+        query = sa.select(events.c.seq).where(which, _within(low, high))
+        query = query.order_by(events.c.seq).limit(AT_ONCE)
+        return self._read(lambda tx: list(tx.execute(query).scalars()))
+
+    def _stored(self, columns: tuple[Any, ...]) -> Iterator[StoredEvent]:
+        for _, seqs in self._batches():
+            query = sa.select(*columns).where(events.c.seq.in_(seqs)).order_by(events.c.seq)
+            yield from self._read(
+                lambda tx, q=query: [stored(row) for row in tx.execute(q)]  # type: ignore[misc]
+            )
+
+    def _count(self, part: Selection) -> int:
+        which, first, last = self._bounds(part)
+        count = sa.select(sa.func.count(events.c.seq)).where(which)
+        queries = [count.where(_within(*each)) for each in _windows(part, first, last)]
+        if part.few and part.since is None and part.until is None:
+            queries = [count]  # by the index only
+        return sum(
+            self._read(lambda tx, q=each: tx.execute(q).scalar() or 0)  # type: ignore[misc]
+            for each in queries
+        )
+
+    def _newest(
+        self, part: Selection, limit: int, before: int | None, columns: tuple[Any, ...]
+    ) -> list[StoredEvent]:
+        which, first, last = self._bounds(part)
+        last = last if before is None else min(last, before - 1)
+        query = sa.select(*columns).where(which).order_by(events.c.seq.desc())
+        found: list[StoredEvent] = []
+        for low, high in reversed(list(_windows(part, first, last))):
+            some = query.where(_within(low, high)).limit(limit - len(found))
+            found += self._read(lambda tx, q=some: _with_handlers(tx, q))  # type: ignore[misc]
+            if len(found) == limit:
+                break
+        return [self._inbox.seen(each) for each in found]
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        return self._inbox.database.read(work)
+
+
+def _bounds(
+    tx: Connection, selection: Selection
+) -> tuple[sa.ColumnElement[bool], int, int]:
+    """What selects them, and the positions of the first and the last there can be."""
+    which = conditions(selection)
+    if selection.cause is not None:
+        which.append(of_cause(tx, selection.cause))
+    which += arrived(selection)
+    return sa.and_(sa.true(), *which), *between(tx, selection.since, selection.until)
+
+
+def _windows(part: Selection, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """The positions in parts, so that no statement goes through too many events."""
+    step = last - first + 1 if part.few else _LOOKED_AT
+    for low in range(first, last + 1, max(step, 1)):
+        yield low, min(low + step - 1, last)
+
+
+def _with_handlers(tx: Connection, query: sa.Select[Any]) -> list[StoredEvent]:
+    rows = tx.execute(query).all()
+    states: dict[int, list[Any]] = {}
+    for seq, state in handler_states(tx, [row.seq for row in rows]):
+        states.setdefault(seq, []).append(state)
+    return [stored(row, tuple(states.get(row.seq, ()))) for row in rows]
+
+
+def _within(first: int, last: int) -> sa.ColumnElement[bool]:
+    return events.c.seq.between(first, last)
+
+
+def _all_skipped(changed: Changed, looked_at: int) -> Counter[str]:
+    """With those that no longer fit, or that another process changes just now."""
+    met = len(changed.done) + sum(changed.skipped.values())
+    return changed.skipped + Counter({_CHANGED: looked_at - met})

@@ -1,0 +1,236 @@
+"""Which events are meant: the filter of every list, and of everything done to many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from . import queries
+from .tables import events, outcomes
+
+if TYPE_CHECKING:
+    from typing_extensions import TypedDict
+
+    class Filters(TypedDict, total=False):
+        """What a selection takes, for type checkers."""
+
+        state: str | None
+        type: str | None
+        endpoint: str | None
+        tenant: str | None
+        handler: str | None
+        error: str | None
+        cause: str | None
+        unhandled: bool | None
+        since: datetime | None
+        until: datetime | None
+        ids: Sequence[str] | None
+
+
+_IDS_AT_ONCE = 500
+_ROUNDED = 1e-6  # seconds: a datetime has no more digits
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Events of the inbox by what they have in common. What is left out narrows nothing.
+
+    :param state: ``"pending"``, ``"running"``, ``"done"``, ``"dead"`` or ``"discarded"``.
+    :param type: an event type, or a pattern such as ``"whatsapp.*"``.
+    :param endpoint: the name of the endpoint that they arrived at.
+    :param tenant: whose they are.
+    :param handler: the name of a handler that has run for them. With ``error``, or for dead
+        letters, one that has failed.
+    :param error: a text in the last error of a handler, or in the reason of the event.
+        Upper and lower case are the same.
+    :param cause: of dead letters: the short id of a cause, as
+        :meth:`Inbox.dead_by_cause` gives it.
+    :param unhandled: only events that no handler was subscribed to, or only others.
+    :param since: aware; when they arrived at the earliest.
+    :param until: aware; and at the latest.
+    :param ids: their ids.
+    :raises ValueError: if there is no such state, if a time is not aware, or if a cause
+        goes with another state.
+    """
+
+    state: str | None = None
+    type: str | None = None
+    endpoint: str | None = None
+    tenant: str | None = None
+    handler: str | None = None
+    error: str | None = None
+    cause: str | None = None
+    unhandled: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    ids: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.state is not None and self.state not in queries.STATES:
+            states = ", ".join(queries.STATES)
+            raise ValueError(f"No state {self.state!r}; there is {states}.")
+        for name in ("since", "until"):
+            time = getattr(self, name)
+            if time is not None and time.tzinfo is None:
+                raise ValueError(
+                    f"{name} has no time zone: {time!r}. Give an aware datetime."
+                )
+        if self.cause is not None and self.state not in (None, "dead"):
+            raise ValueError(
+                f"A cause is one of dead letters, not of state {self.state!r}."
+            )
+        if self.ids is not None:
+            object.__setattr__(self, "ids", tuple(self.ids))
+
+    def parts(self) -> Iterator[Selection]:
+        """The same in parts: no statement takes too many ids."""
+        if self.ids is None:
+            yield self
+            return
+        ids = tuple(dict.fromkeys(self.ids))
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            yield replace(self, ids=ids[start : start + _IDS_AT_ONCE])
+
+    @property
+    def few(self) -> bool:
+        """Whether an index finds them, however many events there are."""
+        some = ("pending", "running", "dead", "discarded")
+        return bool(self.unhandled or self.ids or self.cause) or self.state in some
+
+
+def check_pattern(pattern: str) -> None:
+    """See that it is an event type, or a pattern of them.
+
+    :raises ValueError: if it is not.
+    """
+    starred = "*" in pattern and pattern != "*"
+    if starred and (not pattern.endswith(".*") or "*" in pattern[:-1]):
+        raise ValueError(
+            f"{pattern!r} is not a pattern. A pattern ends with '.*', such as"
+            " 'whatsapp.*' or 'whatsapp.message.*'; '*' is every type."
+        )
+
+
+def fits(pattern: str) -> sa.ColumnElement[bool]:
+    """Whether an event's type is that one, or fits that pattern."""
+    if pattern == "*":
+        return events.c.type.is_not(None)
+    if not pattern.endswith(".*"):
+        return queries.same(events.c.type, pattern)
+    start = pattern[:-1]
+    return sa.func.substr(events.c.type, 1, len(start)) == start
+
+
+def conditions(selection: Selection) -> list[sa.ColumnElement[bool]]:
+    """What selects these events, but for the times and the cause: they take a look."""
+    state = "dead" if selection.cause is not None else selection.state
+    which: list[sa.ColumnElement[bool]] = []
+    if state in ("pending", "running"):
+        # They are few: find them by their indexes, and not by going through all events.
+        waiting = sa.union_all(
+            sa.select(events.c.seq).where(events.c.due_at.is_not(None)),
+            sa.select(events.c.seq).where(events.c.parked_due_at.is_not(None)),
+        )
+        which.append(events.c.seq.in_(waiting))
+    if state is not None:
+        which.append(queries.STATES[state])
+    if selection.unhandled is not None:
+        unhandled = queries.UNHANDLED
+        which.append(unhandled if selection.unhandled else ~unhandled)
+    if selection.type is not None:
+        which.append(fits(selection.type))
+    for name in ("endpoint", "tenant"):
+        value = getattr(selection, name)
+        if value is not None:
+            which.append(queries.same(events.c[name], value))
+    if selection.ids is not None:
+        which.append(events.c.id.in_(selection.ids))
+    return which + list(_of_handlers(selection, state))
+
+
+def _of_handlers(
+    selection: Selection, state: str | None
+) -> Iterator[sa.ColumnElement[bool]]:
+    if selection.handler is None and selection.error is None:
+        return
+    outcome = sa.select(outcomes.c.event_seq).where(outcomes.c.event_seq == events.c.seq)
+    if selection.handler is not None:
+        outcome = outcome.where(outcomes.c.handler == selection.handler)
+    if selection.error is not None:
+        outcome = outcome.where(_has(outcomes.c.error, selection.error))
+    if selection.error is not None or state == "dead":
+        outcome = outcome.where(outcomes.c.state == "failed")
+    found: sa.ColumnElement[bool] = outcome.exists()
+    if selection.handler is None and selection.error is not None:
+        found |= _has(events.c.reason, selection.error)
+    yield found
+
+
+def _has(column: sa.ColumnElement[Any], text: str) -> sa.ColumnElement[bool]:
+    for each in "\\%_":
+        text = text.replace(each, f"\\{each}")
+    return sa.func.lower(column).like(sa.func.lower(f"%{text}%"), escape="\\")
+
+
+def arrived(selection: Selection) -> list[sa.ColumnElement[bool]]:
+    """Whether an event arrived in these times; exactly, whatever the order of arrival."""
+    which = []
+    if selection.since is not None:
+        since = selection.since.timestamp() - _ROUNDED
+        which.append(events.c.received_at >= since)
+    if selection.until is not None:
+        until = selection.until.timestamp() + _ROUNDED
+        which.append(events.c.received_at <= until)
+    return which
+
+
+def newest(selection: Selection, *columns: Any) -> sa.Select[Any]:
+    """The newest of these events, with these columns or all; regardless of the times."""
+    query = sa.select(*(columns or (events,))).where(*conditions(selection))
+    return query.order_by(events.c.seq.desc())
+
+
+def between(
+    tx: Connection, since: datetime | None, until: datetime | None
+) -> tuple[int, int]:
+    """The positions of the first and the last event that arrived then.
+
+    They are found by the order of arrival, so a clock that stepped back blurs them.
+    """
+    first, last = ends(tx)
+    if since is not None:
+        first = max(first, position_at(tx, since.timestamp() - _ROUNDED, last) + 1)
+    if until is not None:
+        last = position_at(tx, until.timestamp() + _ROUNDED, last)
+    return first, last
+
+
+def ends(tx: Connection) -> tuple[int, int]:
+    """The positions of the oldest event and the newest."""
+    query = sa.select(sa.func.min(events.c.seq)), sa.select(sa.func.max(events.c.seq))
+    first, last = (tx.execute(each).scalar() for each in query)
+    return first or 1, last or 0
+
+
+def position_at(tx: Connection, when: float, last: int) -> int:
+    """The last position of those that had arrived by then, found by halving."""
+    low, high = 0, last
+    nearest = (
+        sa.select(events.c.received_at)
+        .where(events.c.seq <= sa.bindparam("middle"))
+        .order_by(events.c.seq.desc())
+        .limit(1)
+    )
+    while low < high:
+        middle = (low + high + 1) // 2
+        received_at = tx.execute(nearest, {"middle": middle}).scalar()
+        if received_at is None or received_at <= when:
+            low = middle
+        else:
+            high = middle - 1
+    return low
