@@ -12,7 +12,7 @@ from flask_ycloud.environment import overridden, unread
 from flask_ycloud.runtime import runtime_of
 from flask_ycloud.settings import KEYS
 
-from .cli.test_doctor import findings
+from .cli.support import findings
 from .conftest import MakeApp
 from .support import SECRET, body_of, deliver
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timezone
 
-from ..formats import short
+from ..formats import clock_time, short
 from ..inbox import (
     OUR_FAULTS,
     Inbox,
@@ -45,10 +44,11 @@ def rejections(subject: Subject) -> Iterator[Finding]:
     """
     runtime = subject.runtime
     now, day = lately(runtime.inbox).rejected, last_day(runtime.inbox).rejected
+    since = clock_time(recently(runtime.inbox))
     for (endpoint, reason), count in now.items():
         earlier = day.get((endpoint, reason), 0) - count
-        text = f"{endpoint}: {_rejected(count, reason)} since {_time(runtime)}"
-        text += f"; {earlier:,} in the day before."
+        text = f"{endpoint}: {_rejected(count, reason)} since {since}"
+        text += f"; {earlier or 'none'} in the day before."
         if reason in _MAY_BE_ALL and _accepts_nothing(runtime, endpoint):
             text += " No delivery was accepted since then."
             yield error("rejected", text, _REMEDIES.get(reason, _SEE_THE_LOG))
@@ -56,8 +56,8 @@ def rejections(subject: Subject) -> Iterator[Finding]:
             yield warning("rejected", text, _REMEDIES.get(reason, _SEE_THE_LOG))
     for (endpoint, reason), count in day.items():
         if (endpoint, reason) not in now:
-            text = f"{endpoint}: {_rejected(count, reason)} in the last day, none since"
-            text = f"{text} {_time(runtime)}."
+            text = f"{endpoint}: {_rejected(count, reason)} in the last day"
+            text += f", none since {since}."
             yield warning("rejected", text, _REMEDIES.get(reason, _SEE_THE_LOG))
     if not day:
         yield ok("rejected", "No delivery was rejected in the last day.")
@@ -68,11 +68,6 @@ def _rejected(count: int, reason: str) -> str:
     was = "was" if count == 1 else "were"
     how = "answered 503" if reason in OUR_FAULTS else "rejected"
     return f"{deliveries} {was} {how} ({reason})"
-
-
-def _time(runtime: Runtime) -> str:
-    since = datetime.fromtimestamp(recently(runtime.inbox), timezone.utc)
-    return since.strftime("%H:%M UTC")
 
 
 def _accepts_nothing(runtime: Runtime, endpoint: str) -> bool:
@@ -95,14 +90,10 @@ def silent(subject: Subject) -> Iterator[Finding]:
         text = f"{name}: the newest delivery arrived {short(found.seconds)} ago"
         if found.is_unusual:
             if found.usual is not None:
-                text += f"; in the week before, they were {_up_to(found.usual)} apart"
+                text += f"; the widest gap of the week before was {short(found.usual)}"
             yield warning("silence", f"{text}.", _SILENT)
         else:
             yield ok("silence", f"{text}.")
-
-
-def _up_to(seconds: float) -> str:
-    return f"at most {short(seconds + 3600)}"  # it is known up to an hour
 
 
 def conflicts(subject: Subject) -> Iterator[Finding]:
@@ -111,7 +102,10 @@ def conflicts(subject: Subject) -> Iterator[Finding]:
     :raises InboxUnavailable: if the inbox cannot be read.
     """
     inbox = subject.runtime.inbox
-    for endpoint, count in last_day(inbox).conflicts.items():
+    found = last_day(inbox).conflicts
+    if not found:
+        yield ok("conflicts", "No event was in conflict in the last day.")
+    for endpoint, count in found.items():
         text = f"{endpoint}: {counted(count, 'delivery', 'deliveries')} in the last day"
         text += " had a known event id and another body"
         example = _example(inbox, endpoint)
@@ -134,7 +128,10 @@ def guesses(subject: Subject) -> Iterator[Finding]:
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
-    for name, count in last_day(subject.runtime.inbox).passwords.items():
+    found = last_day(subject.runtime.inbox).passwords
+    if not found:
+        yield ok("guesses", "No wrong password was given in the last day.")
+    for name, count in found.items():
         attempts = counted(count, "attempt")
         text = f"{name}: {attempts} with a wrong password in the last day."
         yield warning("guesses", text, _PASSWORDS)

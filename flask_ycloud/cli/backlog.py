@@ -66,12 +66,15 @@ def paused(subject: Subject) -> Iterator[Finding]:
     """
     inbox = subject.runtime.inbox
     stats = inbox.stats()
-    waiting = counted(stats.waiting.get("pause", 0), "event")
+    held = stats.waiting.get("pause", 0)
+    waiting = counted(held, "event") + (" waits" if held == 1 else " wait")
     for each in stats.pauses:
         age = short(inbox.clock() - each.since.timestamp())
-        text = f"Paused for {age}: {each}. Because of pauses, {waiting} wait."
+        text = f"Paused for {age}: {each}. Because of pauses, {waiting}."
         what = f" --{each.kind} {shlex.quote(each.name)}" if each.name else ""
         yield warning("paused", text, f"flask ycloud resume{what}")
+    if not stats.pauses:
+        yield ok("paused", "Nothing is paused.")
 
 
 def unhandled(subject: Subject) -> Iterator[Finding]:
@@ -80,7 +83,8 @@ def unhandled(subject: Subject) -> Iterator[Finding]:
     :raises InboxUnavailable: if the inbox cannot be read.
     """
     runtime = subject.runtime
-    for endpoint, event_type, count in unhandled_types(runtime.inbox):
+    types = unhandled_types(runtime.inbox)
+    for endpoint, event_type, count in types:
         was = "was" if count == 1 else "were"
         text = f"{endpoint}: {counted(count, 'event')} of {event_type} {was} done without"
         replay = f"flask ycloud replay --unhandled --endpoint {shlex.quote(endpoint)}"
@@ -90,6 +94,8 @@ def unhandled(subject: Subject) -> Iterator[Finding]:
         else:
             remedy = f"Import the module of its handler; then: {replay}"
         yield warning("unhandled", f"{text} any handler.", remedy)
+    if not types:
+        yield ok("unhandled", "No event was done without any handler.")
 
 
 def _has_handler(runtime: Runtime, endpoint: str, event_type: str) -> bool:
@@ -108,6 +114,8 @@ def dead(subject: Subject) -> Iterator[Finding]:
         text = f"{counted(each.count, 'dead letter')}: {why} ({each.kind})."
         remedy = f"See: flask ycloud dead; then: flask ycloud replay --cause {each.id}"
         yield warning("dead", text, remedy)
+    if not causes:
+        yield ok("dead", "There is no dead letter.")
     if more := causes[_MOST_CAUSES:]:
         total = sum(each.count for each in more)
         text = f"{counted(total, 'dead letter')} of {counted(len(more), 'other cause')}."

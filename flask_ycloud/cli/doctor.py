@@ -93,7 +93,6 @@ def examine(subject: Subject, names: Collection[str]) -> Iterator[Finding]:
 
     An inbox that cannot be used is one finding. What can be checked without it still is.
     """
-    told: Finding | None = None
     readable = True
     for name, check in CHECKS.items():
         if name not in names:
@@ -104,7 +103,5 @@ def examine(subject: Subject, names: Collection[str]) -> Iterator[Finding]:
         try:
             yield from check(subject)
         except YCloudError as reason:
-            finding = away(subject.runtime, reason)
-            if finding != told:
-                yield finding
-            told, readable = finding, is_readable(subject.runtime)
+            yield away(subject.runtime, reason)
+            readable = is_readable(subject.runtime)

@@ -71,10 +71,14 @@ def _endings(runtime: Runtime) -> Iterator[Finding]:
     """Events whose process did not end their handlers."""
     found = last_day(runtime.inbox)
     for endpoint, count in found.taken_over.items():
-        text = f"{endpoint}: {counted(count, 'event')} had lost their lease in the last day"
+        whose = "its" if count == 1 else "their"
+        text = f"{endpoint}: {counted(count, 'event')} lost {whose} lease in the last day"
         yield warning("workers", f"{text}, and ran again.", _TAKEN_OVER)
     for endpoint, count in found.cut_short.items():
-        text = f"{endpoint}: {counted(count, 'event')} still ran when their process ended,"
+        whose = "its" if count == 1 else "their"
+        text = (
+            f"{endpoint}: {counted(count, 'event')} still ran when {whose} process ended,"
+        )
         yield warning("workers", f"{text} in the last day.", _CUT_SHORT)
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from .store import Inbox
-from .tables import events
+from .tables import PLACE, events
 
 _HOUR = 3_600.0
 _DAY = 24 * _HOUR
@@ -19,12 +19,12 @@ _WEEK = 7 * _DAY
 #: Longer than the widest gap of the week before by this factor is unusual.
 _FACTOR = 3.0
 
-_before = sa.and_(
-    events.c.endpoint == sa.bindparam("endpoint_"),
-    events.c.received_at < sa.bindparam("then_"),
-)
-#: When the last event before a time arrived at an endpoint: one look at an index.
-LAST_BEFORE = sa.select(sa.func.max(events.c.received_at)).where(_before)
+_at = events.c.received_at
+_here = sa.bindparam("endpoint_") == PLACE
+#: When the last event before a time arrived at an endpoint, and the first one from then on.
+#: Each is one look at an index.
+LAST_BEFORE = sa.select(sa.func.max(_at)).where(_here, _at < sa.bindparam("then_"))
+FIRST_FROM = sa.select(sa.func.min(_at)).where(_here, _at >= sa.bindparam("then_"))
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Silence:
     """The time since the newest event arrived at an endpoint.
 
     :param seconds: since then.
-    :param usual: the widest gap between two events in the week before that one, up to an
-        hour less; ``None`` if these do not reach back for a day.
+    :param usual: the widest gap between two events in the week before that one; ``None`` if
+        these do not reach back for a day.
     """
 
     seconds: float
@@ -49,7 +49,7 @@ class Silence:
         if self.usual is None:
             return self.seconds > _DAY
         soon = max(_HOUR, _FACTOR * self.usual)
-        return self.seconds > min(soon, max(_DAY, self.usual + _HOUR))
+        return self.seconds > min(soon, max(_DAY, self.usual))
 
 
 def newest_arrivals(inbox: Inbox, endpoints: Iterable[str]) -> dict[str, float]:
@@ -83,16 +83,20 @@ def silence(inbox: Inbox, endpoint: str) -> Silence | None:
 
 
 def _usual(tx: Connection, endpoint: str, newest: float) -> float | None:
-    """The widest gap before an event, looking at one event of each hour."""
+    """The widest gap before an event, of those that the end of an hour is in."""
     widest, later = 0.0, newest
     while later > newest - _WEEK:
         hour = later // _HOUR * _HOUR
         earlier = _last_before(tx, endpoint, hour)
         if earlier is None:
             break
-        widest = max(widest, hour - earlier)
+        widest = max(widest, _first_from(tx, endpoint, hour) - earlier)
         later = earlier
     return widest if newest - later > _DAY else None
+
+
+def _first_from(tx: Connection, endpoint: str, then: float) -> Any:
+    return tx.execute(FIRST_FROM, {"endpoint_": endpoint, "then_": then}).scalar()
 
 
 def _last_before(tx: Connection, endpoint: str, then: float) -> Any:

@@ -84,7 +84,8 @@ _OPERATING_3 = (
 )
 
 _ARRIVALS_3 = (
-    "CREATE INDEX ix_ycloud_events_arrivals ON ycloud_events (endpoint, received_at)",
+    "CREATE INDEX ix_ycloud_events_arrivals ON ycloud_events"
+    " ((endpoint || ''), received_at)",
 )
 
 _POSTGRESQL_3 = (

@@ -20,7 +20,7 @@ from flask_ycloud import ConfigurationError, WebhookBlueprint, sign
 from flask_ycloud.inspector import inspector_bp
 from flask_ycloud.secret_checks import weakness_of
 
-from ..cli.test_doctor import findings
+from ..cli.support import findings
 from ..conftest import MakeApp
 from ..inspector.support import PAGE, token, words
 from ..processes import _free_port, answers
@@ -230,7 +230,7 @@ def test_the_first_run_of_the_readme(pasted: Path) -> None:
     assert log.count("YCLOUD_WEBHOOK_SECRET: the secret is a placeholder of the") == 1
     found = flask(pasted, "ycloud", "doctor", "--json")
     assert found.returncode == 1
-    secret = next(each for each in json.loads(found.stdout) if each["check"] == "secret")
+    secret = next(each for each in json.loads(found.stdout) if each["about"] == "secret")
     assert secret["level"] == "error"
     assert secret["text"].startswith("ycloud: its secret is a placeholder of the")
 
