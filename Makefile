@@ -7,7 +7,7 @@ INSTALLED = $(VENV)/.installed
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chromium pgbouncer screenshots torture payloads servers bench fuzz row soak release lint types imports docs
+.PHONY: help demo test chromium pgbouncer promtool screenshots torture payloads servers bench fuzz row soak release lint types imports docs
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -32,6 +32,12 @@ chromium:  ## Debian's Chromium, for the tests of the inspector, if it is not th
 pgbouncer:  ## Debian's PgBouncer, for the tests of the inbox, if it is not there
 	@command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || \
 		(apt-get update -qq && apt-get install -y -qq pgbouncer)
+
+promtool: $(INSTALLED)  ## Debian's promtool (a download of 19 MB), for the tests of the alerts, if it is not there
+	@command -v promtool >/dev/null || test -x $(BIN)/promtool || (apt-get update -qq && \
+		folder=$$(mktemp -d) && cd $$folder && apt-get download -qq prometheus && \
+		dpkg -x prometheus_*.deb . && cp usr/bin/promtool $(CURDIR)/$(BIN)/ && \
+		rm -r $$folder)
 
 servers: $(INSTALLED)  ## the servers of docs/deploying.rst, for their tests, as far as they can be had
 	$(BIN)/pip install -qq --disable-pip-version-check a2wsgi cheroot gevent granian hypercorn \
