@@ -32,6 +32,9 @@ from .transactions import Transaction
 #: How often a claim is tried that met other processes in the same instant.
 _TRIES = 5
 
+# Seconds between two looks for what a process that died left held: each is a statement.
+_ASK_AFTER = 60.0
+
 #: How often one fetch looks for more, where it met only what it parked.
 _MOST_LOOKS = 1_000
 
@@ -63,6 +66,7 @@ class EventQueue:
         self._lanes = Lanes(self._endpoints, serves_many, lambda: self.clock())
         self._pauses = Pauses(database)
         self._holding = Holding(database)
+        self._asked_at = float("-inf")
         self._conversations = Conversations(database, lambda: self.clock())
 
     def accept(
@@ -496,7 +500,9 @@ class EventQueue:
         :returns: where the next call goes on; empty to start again.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
-        self.release_held()
+        if time.monotonic() - self._asked_at >= _ASK_AFTER:
+            self._asked_at = time.monotonic()
+            self.release_held()
         if self.database.dialect == "sqlite":
             return ""
 

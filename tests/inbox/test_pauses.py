@@ -295,3 +295,13 @@ def test_events_wait_for_something(inbox: Inbox, clock: Clock) -> None:
     assert waits("evt_2") == ("conversation", "evt_1")
     inbox.save(held, SUCCEEDED, DONE)
     assert waits("evt_2") == ("worker", None)
+
+
+def test_heartbeats_do_not_ask_each_time(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[None] = []
+    monkeypatch.setattr(inbox, "release_held", lambda: asked.append(None))
+    for _ in range(3):
+        inbox.release_orphans()
+    assert len(asked) == 1
