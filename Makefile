@@ -34,7 +34,7 @@ pgbouncer:  ## Debian's PgBouncer, for the tests of the inbox, if it is not ther
 		(apt-get update -qq && apt-get install -y -qq pgbouncer)
 
 promtool: $(INSTALLED)  ## Debian's promtool (a download of 19 MB), for the tests of the alerts, if it is not there
-	@command -v promtool >/dev/null || test -x $(BIN)/promtool || (apt-get update -qq && \
+	-@command -v promtool >/dev/null || test -x $(BIN)/promtool || (apt-get update -qq && \
 		folder=$$(mktemp -d) && cd $$folder && apt-get download -qq prometheus && \
 		dpkg -x prometheus_*.deb . && cp usr/bin/promtool $(CURDIR)/$(BIN)/ && \
 		rm -r $$folder)

@@ -22,7 +22,7 @@ from flask_ycloud.metrics import metrics_bp
 from flask_ycloud.runtime import runtime_of
 
 from .conftest import MakeApp
-from .support import PATH, body_of, deliver
+from .support import PATH, body_of, call, deliver
 
 TYPE = "sms.message.updated"
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -50,7 +50,7 @@ def names(expressions: list[str]) -> set[str]:
 @pytest.fixture
 def exposed(make_app: MakeApp) -> str:
     """A scrape of an app to which everything has happened."""
-    app = make_app(TESTING=False, YCLOUD_DISPATCH="worker", YCLOUD_RETRY_DELAYS=[60])
+    app = make_app(TESTING=False, YCLOUD_DISPATCH="manual", YCLOUD_RETRY_DELAYS=[60])
     app.register_blueprint(metrics_bp, access=lambda: True)
     _let_everything_happen(app)
     return app.test_client().get("/ycloud/metrics").text
@@ -64,8 +64,7 @@ def _let_everything_happen(app: Flask) -> None:
         deliver(app, each)
     app.test_client().post(PATH, data=b"{}")
     runtime_of(app).inbox.pause(type="contact.*")
-    dispatcher = runtime_of(app).dispatcher
-    dispatcher.stop()
+    assert call(app, "worker", "--once").exit_code == 0
 
 
 def _fail(event: object) -> None:
