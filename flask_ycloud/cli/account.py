@@ -30,23 +30,27 @@ def account(subject: Subject) -> Iterator[Finding]:
         with open_api(runtime) as api:
             found = list(api.list())
     except YCloudError as wrong:
-        yield error("account", str(wrong), _remedy(runtime, wrong))
+        yield _no_list(runtime, wrong)
         return
     for place in places(runtime, subject.tenants):
         yield from _place(runtime, place, found)
 
 
-def _remedy(runtime: Runtime, wrong: YCloudError) -> str:
-    """What to do about an API that gave no list."""
+def _no_list(runtime: Runtime, wrong: YCloudError) -> Finding:
+    """Why the API gave no list. Nothing is broken if it only does not answer now."""
     if isinstance(wrong, ConfigurationError):
-        return "Do what it says, or remove YCLOUD_API_KEY: only commands use it."
+        remedy = "Do what it says, or remove YCLOUD_API_KEY: only commands use it."
+        return error("account", str(wrong), remedy)
     if isinstance(wrong, APIError):
         if wrong.status in (401, 403):
-            return "Is YCLOUD_API_KEY right, and of this account?"
-        return "Try again later. If it stays, ask YCloud's support."
-    if runtime.settings.api_url is not None:
-        return "Is YCLOUD_API_URL right, and does something answer there?"
-    return "Can this machine reach api.ycloud.com? Deliveries do not need that."
+            remedy = "Is YCLOUD_API_KEY right, and of this account?"
+            return error("account", str(wrong), remedy)
+        remedy = "Try again later. If it stays, ask YCloud's support."
+    elif runtime.settings.api_url is not None:
+        remedy = "Is YCLOUD_API_URL right, and does something answer there?"
+    else:
+        remedy = "Can this machine reach api.ycloud.com? Deliveries do not need that."
+    return warning("account", str(wrong), remedy)
 
 
 def _place(

@@ -11,6 +11,7 @@ from ..runtime import Runtime
 from .finding import Finding, Subject, counted, error, ok, warning
 
 _SILENT = heartbeats.SILENT_SECONDS
+_NONE = "No process handles events: none has started, or the last has stopped."
 _TAKEN_OVER = (
     "Was a process killed, or did it stand still? Was the database away for longer than"
     " YCLOUD_LEASE_SECONDS?"
@@ -59,7 +60,7 @@ def _heartbeats(runtime: Runtime) -> Iterator[Finding]:
         text = "No process handles events; the last heartbeat was"
         yield error("workers", f"{text} {short(min(silent))} ago.", start)
     else:
-        yield warning("workers", "No process has started to handle events.", start)
+        yield warning("workers", _NONE, start)
     if alive and silent:
         text = f"{_processes(len(silent))} ended in the last day without signing off, the"
         text += f" last {short(min(silent))} ago."
@@ -71,15 +72,15 @@ def _endings(runtime: Runtime) -> Iterator[Finding]:
     """Events whose process did not end their handlers."""
     found = last_day(runtime.inbox)
     for endpoint, count in found.taken_over.items():
-        whose = "its" if count == 1 else "their"
-        text = f"{endpoint}: {counted(count, 'event')} lost {whose} lease in the last day"
-        yield warning("workers", f"{text}, and ran again.", _TAKEN_OVER)
+        lost = "lost its lease" if count == 1 else "lost their leases"
+        text = (
+            f"{endpoint}: in the last day, {counted(count, 'event')} {lost} and ran again."
+        )
+        yield warning("workers", text, _TAKEN_OVER)
     for endpoint, count in found.cut_short.items():
         whose = "its" if count == 1 else "their"
-        text = (
-            f"{endpoint}: {counted(count, 'event')} still ran when {whose} process ended,"
-        )
-        yield warning("workers", f"{text} in the last day.", _CUT_SHORT)
+        text = f"{endpoint}: in the last day, {counted(count, 'event')} still ran when"
+        yield warning("workers", f"{text} {whose} process ended.", _CUT_SHORT)
 
 
 def _processes(number: int) -> str:

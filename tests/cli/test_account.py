@@ -142,7 +142,7 @@ def test_an_api_that_cannot_be_reached(
     monkeypatch.setattr("flask_ycloud.api.repeating.time.sleep", lambda seconds: None)
     app = make_app(YCLOUD_API_KEY=API_KEY, YCLOUD_API_URL="http://127.0.0.1:9/v2")
     ((level, _, remedy),) = only(app, "account")
-    assert level == "error"
+    assert level == "warning"
     assert remedy == "Is YCLOUD_API_URL right, and does something answer there?"
     monkeypatch.setattr("flask_ycloud.api.client.BASE_URL", "http://127.0.0.1:9/v2")
     ((_, _, remedy),) = only(make_app(YCLOUD_API_KEY=API_KEY), "account")
@@ -151,4 +151,6 @@ def test_an_api_that_cannot_be_reached(
 
 def test_an_api_that_fails(keyed: Flask, account: YCloudAPI) -> None:
     failed = APIError(503, "DOWN", "later", None)
-    assert checked._remedy(runtime_of(keyed), failed).startswith("Try again later.")
+    found = checked._no_list(runtime_of(keyed), failed)
+    assert found.level == "warning"
+    assert found.remedy.startswith("Try again later.")

@@ -26,7 +26,7 @@ def manual(make_app: MakeApp, inbox_url: str, clock: Clock) -> Flask:
 
 
 def test_no_worker_was_started_yet(manual: Flask, make_app: MakeApp) -> None:
-    none = "No process has started to handle events."
+    none = "No process handles events: none has started, or the last has stopped."
     remedy = "Start one: flask ycloud worker"
     assert only(manual, "workers") == [("warning", none, remedy)]
     ((level, text, remedy),) = only(make_app(YCLOUD_DISPATCH="worker"), "workers")
@@ -70,9 +70,9 @@ def test_events_whose_process_did_not_end_them(make_app: MakeApp) -> None:
     count_rejections(runtime_of(app).inbox, counts)
     (lost, short) = only(app, "workers")
     assert lost[0] == short[0] == "warning"
-    assert lost[1] == ("ycloud: 1 event lost its lease in the last day, and ran again.")
+    assert lost[1] == ("ycloud: in the last day, 1 event lost its lease and ran again.")
     assert short[1] == (
-        "ycloud: 3 events still ran when their process ended, in the last day."
+        "ycloud: in the last day, 3 events still ran when their process ended."
     )
     assert "YCLOUD_DRAIN_SECONDS" in short[2]
 
