@@ -11,10 +11,12 @@ from flask import current_app
 
 from ..errors import YCloudError
 from ..runtime import runtime_of
+from . import completion
 from .account import account
 from .arrivals import clock, conflicts, guesses, rejections, silent
 from .backlog import backlog, dead, paused, running, unhandled
 from .configuration import handlers, password, settings, signing_secrets
+from .encryption import body_keys
 from .finding import Check, Finding, Subject, skipped
 from .group import ycloud_cli
 from .migrations import migrations
@@ -29,6 +31,7 @@ CHECKS: dict[str, Check] = {
     "secret": signing_secrets,
     "handlers": handlers,
     "inbox": inbox,
+    "keys": body_keys,
     "migrations": migrations,
     "rejected": rejections,
     "silence": silent,
@@ -52,7 +55,13 @@ _COLOURS = {"ok": "green", "warning": "yellow", "error": "red", "skipped": "brig
 
 
 @ycloud_cli.command()
-@click.option("--tenant", "tenants", multiple=True, help="Check this tenant, too.")
+@click.option(
+    "--tenant",
+    "tenants",
+    multiple=True,
+    shell_complete=completion.tenants,
+    help="Check this tenant, too.",
+)
 @click.option(
     "--endpoint-id", help="The id at YCloud that a function secrets= is asked with."
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -10,15 +13,26 @@ from ..formats import visible
 from ..inbox import RunningHandler
 
 
-def echo(text: object = "", mark: str = "", colour: str | None = None) -> None:
+def echo(
+    text: object = "", mark: str = "", colour: str | None = None, *, err: bool = False
+) -> None:
     """Print a text. All that a command prints is printed by this.
 
     What is stored was written by others: control characters and bidirectional overrides in
     it are replaced by their numbers. Line breaks stay.
 
     :param mark: what is printed before it, in a colour.
+    :param err: whether it is printed to stderr.
     """
-    click.echo(click.style(visible(mark), fg=colour) + visible(str(text)))
+    click.echo(click.style(visible(mark), fg=colour) + visible(str(text)), err=err)
+
+
+def echo_body(body: bytes) -> None:
+    """Print a body byte for byte, for a file or pipe; on a terminal nothing in it acts."""
+    if sys.stdout.isatty():
+        echo(body.decode("utf-8", "backslashreplace"))
+    else:
+        click.echo(body, nl=False)
 
 
 def in_line(text: object) -> str:
@@ -44,6 +58,19 @@ def fields(values: Mapping[str, object], width: int) -> None:
         if value:
             lines = value if isinstance(value, list) else [value]
             echo(f"{name:<{width}}" + f"\n{'':<{width}}".join(map(in_line, lines)))
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on a terminal, for what is told how much is done, and of how much."""
+    shown: Any = click.progressbar  # its overloads take sequences only
+    with shown(length=1, label=label, file=sys.stderr) as bar:
+
+        def on_progress(done: int, total: int) -> None:
+            bar.length = max(1, total)
+            bar.update(max(0, done - bar.pos))
+
+        yield on_progress
 
 
 def event_of(run: RunningHandler) -> str:

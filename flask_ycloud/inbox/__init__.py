@@ -1,12 +1,12 @@
 """Where is an event kept? The store from which everything is accepted and handled."""
 
-from . import heartbeats
-from .arrivals import Silence, newest_arrivals, silence
-from .causes import DeadCause
-from .commits import NotStorable
-from .database import Database
-from .engine import open_engine
+from typing import TYPE_CHECKING
+
+from ..lazy import imported_on_use
 from .records import (
+    CUT_SHORT,
+    TAKEN_OVER,
+    WRONG_PASSWORD,
     Arrival,
     Attempt,
     Claim,
@@ -19,30 +19,73 @@ from .records import (
     StoredEvent,
     Verdict,
 )
-from .rejections import Rejections, count_rejections, rejected
-from .reports import (
-    Minute,
-    last_hour,
-    search,
-    throughput,
-    with_id,
-)
-from .selected import Report, SelectedEvents
-from .selections import Selection, check_pattern
-from .store import Inbox
-from .tables import TABLES
-from .transactions import Transaction
-from .troubles import (
-    CUT_SHORT,
-    OUR_FAULTS,
-    TAKEN_OVER,
-    WRONG_PASSWORD,
-    Troubles,
-    last_day,
-    lately,
-    recently,
-    unhandled_types,
-)
+
+if TYPE_CHECKING:
+    from . import heartbeats
+    from .arrivals import Silence, newest_arrivals, silence
+    from .causes import DeadCause
+    from .cipher import Cipher
+    from .commits import NotStorable
+    from .database import Database
+    from .engine import open_engine
+    from .receipts import Erasure, PersonEvents
+    from .rejections import Rejections, count_rejections, rejected
+    from .reports import Minute, last_hour, search, throughput, with_id
+    from .rotation import Rotation, encrypt, has_plain, keys_in_use
+    from .selected import Report, SelectedEvents
+    from .selections import Selection, check_pattern
+    from .store import Inbox
+    from .tables import TABLES
+    from .transactions import Transaction
+    from .troubles import (
+        OUR_FAULTS,
+        Troubles,
+        last_day,
+        lately,
+        recently,
+        unhandled_types,
+    )
+else:  # to a type checker it would give every name
+    __getattr__ = imported_on_use(
+        __name__,
+        {
+            "DeadCause": "causes",
+            "Cipher": "cipher",
+            "Erasure": "receipts",
+            "PersonEvents": "receipts",
+            "Rotation": "rotation",
+            "encrypt": "rotation",
+            "has_plain": "rotation",
+            "keys_in_use": "rotation",
+            "NotStorable": "commits",
+            "Database": "database",
+            "open_engine": "engine",
+            "Rejections": "rejections",
+            "rejected": "rejections",
+            "OUR_FAULTS": "troubles",
+            "Minute": "reports",
+            "last_day": "troubles",
+            "last_hour": "reports",
+            "search": "reports",
+            "throughput": "reports",
+            "with_id": "reports",
+            "Report": "selected",
+            "SelectedEvents": "selected",
+            "Selection": "selections",
+            "check_pattern": "selections",
+            "Inbox": "store",
+            "TABLES": "tables",
+            "Transaction": "transactions",
+            "Silence": "arrivals",
+            "newest_arrivals": "arrivals",
+            "silence": "arrivals",
+            "count_rejections": "rejections",
+            "Troubles": "troubles",
+            "lately": "troubles",
+            "recently": "troubles",
+            "unhandled_types": "troubles",
+        },
+    )
 
 __all__ = [
     "CUT_SHORT",
@@ -52,18 +95,22 @@ __all__ = [
     "WRONG_PASSWORD",
     "Arrival",
     "Attempt",
+    "Cipher",
     "Claim",
     "Database",
     "DeadCause",
+    "Erasure",
     "HandlerState",
     "Identity",
     "Inbox",
     "Minute",
     "NotStorable",
     "Pause",
+    "PersonEvents",
     "Progress",
     "Rejections",
     "Report",
+    "Rotation",
     "RunningHandler",
     "SelectedEvents",
     "Selection",
@@ -75,7 +122,10 @@ __all__ = [
     "Verdict",
     "check_pattern",
     "count_rejections",
+    "encrypt",
+    "has_plain",
     "heartbeats",
+    "keys_in_use",
     "last_day",
     "last_hour",
     "lately",

@@ -15,7 +15,7 @@ from .causes import of_cause
 from .queries import STATES
 from .records import StoredEvent
 from .rows import stored
-from .selections import Selection, between, ends, newest, position_at
+from .selections import HEAD, Selection, between, ends, newest, position_at
 from .store import Inbox
 from .tables import attempts, events
 
@@ -28,7 +28,6 @@ _LOOKED_AT = 20_000  # events, for one page
 _CHARTED = 100_000  # events, for one chart
 _MINUTE = 60
 _MOST_WITH_ONE_ID = 50
-_HEAD = tuple(each for each in events.c if each.name != "body")
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def search(
     selection = Selection(**narrow)
 
     def work(tx: Connection) -> Page:
-        query = newest(selection, *_HEAD).limit(limit)
+        query = newest(selection, *HEAD).limit(limit)
         if selection.cause is not None:
             query = query.where(of_cause(tx, selection.cause))
         first, last = between(tx, selection.since, selection.until)
@@ -97,7 +96,7 @@ def search(
             last = min(last, before - 1)
         lowest = first if selection.few else max(first, last - _LOOKED_AT + 1)
         rows = tx.execute(query.where(events.c.seq.between(lowest, last)))
-        found = [stored(row) for row in rows]
+        found = [stored(row, cipher=inbox.cipher) for row in rows]
         if len(found) == limit:
             return Page(found, found[-1].position)
         return Page(found, lowest if lowest > first else None)
@@ -116,9 +115,11 @@ def with_id(
     :param tenant: only the one of that tenant.
     :raises InboxUnavailable: if the inbox cannot be read.
     """
-    which = Selection(endpoint=endpoint, tenant=tenant, ids=(event_id,))
-    some = newest(which, *_HEAD).limit(_MOST_WITH_ONE_ID)
-    return inbox.database.read(lambda tx: [stored(row) for row in tx.execute(some)])
+    only = Selection(endpoint=endpoint, tenant=tenant, ids=(event_id,))
+    some = newest(only, *HEAD).limit(_MOST_WITH_ONE_ID)
+    return inbox.database.read(
+        lambda tx: [stored(row, cipher=inbox.cipher) for row in tx.execute(some)]
+    )
 
 
 def last_hour(inbox: Inbox) -> list[Minute]:

@@ -14,7 +14,7 @@ from .causes import DeadCause, of_cause
 from .changes import Action, Changed, discarding, replaying
 from .records import StoredEvent
 from .rows import handler_states, stored
-from .selections import Selection, arrived, between, conditions
+from .selections import HEAD, Selection, arrived, between, conditions
 from .tables import events
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ AT_ONCE = 500
 
 T = TypeVar("T")
 
-_HEAD = tuple(column for column in events.c if column.name != "body")
 _CHANGED = "changed meanwhile"
+_NOT_DELETED = "being handled now, or changed meanwhile"
 
 # So many positions one statement goes through where no index helps.
 _LOOKED_AT = 50_000
@@ -76,7 +76,7 @@ class SelectedEvents:
         return sum(self._count(part) for part in self.selection.parts())
 
     def __iter__(self) -> Iterator[StoredEvent]:
-        return self._stored(_HEAD)
+        return self._stored(HEAD)
 
     def with_bodies(self) -> Iterator[StoredEvent]:
         """The same with their bodies, of which some hundred are in memory at a time."""
@@ -91,7 +91,7 @@ class SelectedEvents:
         """
         found: list[StoredEvent] = []
         for part in self.selection.parts():
-            found += self._newest(part, limit, before, tuple(events.c) if bodies else _HEAD)
+            found += self._newest(part, limit, before, tuple(events.c) if bodies else HEAD)
         return sorted(found, key=lambda each: -each.position)[:limit]
 
     def dead_by_cause(self) -> Sequence[DeadCause]:
@@ -122,7 +122,23 @@ class SelectedEvents:
         :raises ValueError: if the reason is empty.
         :raises InboxUnavailable: if the inbox cannot be written. Earlier batches are done.
         """
-        return self._act(discarding(reason), progress)
+        return self._act(discarding(reason, self._inbox.cipher.seal_text), progress)
+
+    def delete(self, *, progress: Callable[[int], None] = lambda count: None) -> Report:
+        """Delete them, as :meth:`Inbox.delete` does for one.
+
+        :param progress: called after each batch with the number of its events.
+        :raises InboxUnavailable: if the inbox cannot be written. Earlier batches are done.
+        """
+        done = skipped = 0
+        for which, seqs in self._batches():
+            gone = self._inbox.delete_some(which & events.c.seq.in_(seqs))
+            done += len(gone)
+            skipped += len(seqs) - len(gone)
+            progress(len(seqs))
+        if done:
+            self._inbox.truncate_log()
+        return Report(done, {_NOT_DELETED: skipped} if skipped else {})
 
     def _act(self, action: Action, progress: Callable[[int], None]) -> Report:
         done, skipped = 0, Counter[str]()
@@ -154,7 +170,9 @@ class SelectedEvents:
         for _, seqs in self._batches():
             query = sa.select(*columns).where(events.c.seq.in_(seqs)).order_by(events.c.seq)
             yield from self._read(
-                lambda tx, q=query: [stored(row) for row in tx.execute(q)]  # type: ignore[misc]
+                lambda tx, q=query: [
+                    stored(row, cipher=self._inbox.cipher) for row in tx.execute(q)
+                ]  # type: ignore[misc]
             )
 
     def _count(self, part: Selection) -> int:
@@ -177,10 +195,18 @@ class SelectedEvents:
         found: list[StoredEvent] = []
         for low, high in reversed(list(_windows(part, first, last))):
             some = query.where(_within(low, high)).limit(limit - len(found))
-            found += self._read(lambda tx, q=some: _with_handlers(tx, q))  # type: ignore[misc]
+            found += self._read(lambda tx, q=some: self._with_handlers(tx, q))  # type: ignore[misc]
             if len(found) == limit:
                 break
         return [self._inbox.seen(each) for each in found]
+
+    def _with_handlers(self, tx: Connection, query: sa.Select[Any]) -> list[StoredEvent]:
+        cipher = self._inbox.cipher
+        rows = tx.execute(query).all()
+        states: dict[int, list[Any]] = {}
+        for seq, state in handler_states(tx, [row.seq for row in rows], cipher):
+            states.setdefault(seq, []).append(state)
+        return [stored(row, tuple(states.get(row.seq, ())), (), cipher) for row in rows]
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         return self._inbox.database.read(work)
@@ -202,14 +228,6 @@ def _windows(part: Selection, first: int, last: int) -> Iterator[tuple[int, int]
     step = last - first + 1 if part.few else _LOOKED_AT
     for low in range(first, last + 1, max(step, 1)):
         yield low, min(low + step - 1, last)
-
-
-def _with_handlers(tx: Connection, query: sa.Select[Any]) -> list[StoredEvent]:
-    rows = tx.execute(query).all()
-    states: dict[int, list[Any]] = {}
-    for seq, state in handler_states(tx, [row.seq for row in rows]):
-        states.setdefault(seq, []).append(state)
-    return [stored(row, tuple(states.get(row.seq, ()))) for row in rows]
 
 
 def _within(first: int, last: int) -> sa.ColumnElement[bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
         ids: Sequence[str] | None
 
 
+#: What a list shows of events: all but their bodies.
+HEAD = tuple(column for column in events.c if column.name != "body")
+
 _IDS_AT_ONCE = 500
 _ROUNDED = 1e-6  # seconds: a datetime has no more digits
 
@@ -40,7 +43,9 @@ _ROUNDED = 1e-6  # seconds: a datetime has no more digits
 class Selection:
     """Events of the inbox by what they have in common. What is left out narrows nothing.
 
-    :param state: ``"pending"``, ``"running"``, ``"done"``, ``"dead"`` or ``"discarded"``.
+    :param state: ``"pending"``, ``"running"``, ``"done"``, ``"dead"``,
+        ``"discarded"`` or ``"deleted"``. Without it, deleted events are left out, unless
+        their ids are given.
     :param type: an event type, or a pattern such as ``"whatsapp.*"``.
     :param endpoint: the name of the endpoint that they arrived at.
     :param tenant: whose they are.
@@ -87,6 +92,12 @@ class Selection:
         if self.ids is not None:
             object.__setattr__(self, "ids", tuple(self.ids))
 
+    @property
+    def narrowing(self) -> dict[str, Any]:
+        """What narrows it, by name: for the log, and for people."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value for name, value in given.items() if value is not None}
+
     def parts(self) -> Iterator[Selection]:
         """The same in parts: no statement takes too many ids."""
         if self.ids is None:
@@ -123,6 +134,8 @@ def fits(pattern: str) -> sa.ColumnElement[bool]:
     if not pattern.endswith(".*"):
         return queries.same(events.c.type, pattern)
     start = pattern[:-1]
+    if not queries.can_be_stored(start):
+        return sa.false()
     return sa.func.substr(events.c.type, 1, len(start)) == start
 
 
@@ -139,6 +152,8 @@ def conditions(selection: Selection) -> list[sa.ColumnElement[bool]]:
         which.append(events.c.seq.in_(waiting))
     if state is not None:
         which.append(queries.STATES[state])
+    elif selection.ids is None:  # whose id is given is found, whatever is left of it
+        which.append(~queries.STATES["deleted"])
     if selection.unhandled is not None:
         unhandled = queries.UNHANDLED
         which.append(unhandled if selection.unhandled else ~unhandled)
@@ -149,7 +164,7 @@ def conditions(selection: Selection) -> list[sa.ColumnElement[bool]]:
         if value is not None:
             which.append(queries.same(events.c[name], value))
     if selection.ids is not None:
-        which.append(events.c.id.in_(selection.ids))
+        which.append(events.c.id.in_(list(filter(queries.can_be_stored, selection.ids))))
     return which + list(_of_handlers(selection, state))
 
 
@@ -160,7 +175,7 @@ def _of_handlers(
         return
     outcome = sa.select(outcomes.c.event_seq).where(outcomes.c.event_seq == events.c.seq)
     if selection.handler is not None:
-        outcome = outcome.where(outcomes.c.handler == selection.handler)
+        outcome = outcome.where(queries.same(outcomes.c.handler, selection.handler))
     if selection.error is not None:
         outcome = outcome.where(_has(outcomes.c.error, selection.error))
     if selection.error is not None or state == "dead":
@@ -172,6 +187,8 @@ def _of_handlers(
 
 
 def _has(column: sa.ColumnElement[Any], text: str) -> sa.ColumnElement[bool]:
+    if not queries.can_be_stored(text):
+        return sa.false()
     for each in "\\%_":
         text = text.replace(each, f"\\{each}")
     return sa.func.lower(column).like(sa.func.lower(f"%{text}%"), escape="\\")

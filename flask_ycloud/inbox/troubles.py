@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from . import queries
+from .records import CUT_SHORT, TAKEN_OVER, WRONG_PASSWORD
 from .rejections import rejected
 from .store import Inbox
 from .tables import events
@@ -16,11 +17,6 @@ from .tables import events
 #: sender's fault.
 OUR_FAULTS = ("inbox unavailable", "secret unavailable", "dispatch unavailable")
 _CONFLICT = "conflict"  # counted beside them
-#: Counted beside them, too, by the name of the blueprint whose pages were asked for.
-WRONG_PASSWORD = "wrong password"  # noqa: S105
-#: And events that were taken over after their lease had run out; and those that were given
-#: back at the end of their process, while their handlers ran.
-TAKEN_OVER, CUT_SHORT = "taken over", "cut short"
 _BESIDE = (_CONFLICT, WRONG_PASSWORD, TAKEN_OVER, CUT_SHORT)
 
 _RECENT_HOURS = 2

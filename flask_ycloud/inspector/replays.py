@@ -8,7 +8,7 @@ from flask import current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ..actions import log_action
-from ..errors import EventNotFound, EventRunning
+from ..errors import EventEmptied, EventNotFound, EventRunning
 from ..inbox import Identity, Inbox
 from ..runtime import runtime_of
 from ..web import actor_name
@@ -68,11 +68,15 @@ def replay_all(
                 event_id, endpoint=endpoint, tenant=tenant, succeeded_too=succeeded_too
             )
             done.append(each)
-        except (EventNotFound, EventRunning):
+        except (EventEmptied, EventNotFound, EventRunning):
             left += 1
     return done, left
 
 
 def _told(done: int, left: int) -> str:
-    others = f"; {left:,} could not be: gone, or being handled now" if left else ""
+    others = (
+        f"; {left:,} could not be: gone, without a body, or being handled now"
+        if left
+        else ""
+    )
     return f"{done:,} due again{others}."

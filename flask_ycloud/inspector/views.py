@@ -8,7 +8,7 @@ from typing import Any
 from flask import abort, current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from ..errors import InboxUnavailable
+from ..errors import BodyUnreadable, InboxUnavailable
 from ..formats import ago, exact
 from ..inbox import OUR_FAULTS, Inbox, Stats, StoredEvent, last_day, last_hour, search
 from ..protocol import EVENT_TYPES
@@ -98,12 +98,15 @@ def event(event_id: str | None = None) -> str:
     if found is None:
         abort(404, f"The inbox has no event {event_id!r}.")
     hide = _runtime().settings.inspector_masks
+    body, missing = _body(found)
     return render_template(
         "ycloud/event.html",
         event=found,
-        original=_original(inbox, found),
-        body=shown(found.body, hide=hide),
-        sent_from_here=getattr(found, "origin", "") == INSPECTOR,
+        original=_original(inbox, found, body),
+        body=shown(body, hide=hide),
+        size=len(body),
+        missing=missing,
+        sent_from_here=found.origin == INSPECTOR,
         error_of=partial(error_of, hide=hide),
     )
 
@@ -162,9 +165,19 @@ def _get(inbox: Inbox, event: StoredEvent) -> StoredEvent | None:
     return inbox.get(event_id, endpoint=endpoint, tenant=tenant)
 
 
-def _original(inbox: Inbox, event: StoredEvent) -> StoredEvent | None:
+def _body(event: StoredEvent) -> tuple[bytes, str]:
+    """The body of an event; none, and why, if it cannot be shown."""
+    if event.emptied_at is not None:
+        return b"", "It has no body any more."
+    try:
+        return event.body, ""
+    except BodyUnreadable as error:
+        return b"", str(error)
+
+
+def _original(inbox: Inbox, event: StoredEvent, body: bytes) -> StoredEvent | None:
     """The event under whose id this body came, if this is a conflict."""
-    event_id = id_of(event.body) if event.type else None
+    event_id = id_of(body) if event.type else None
     if event_id is None or event_id == event.id:
         return None
     found = inbox.get(event_id, endpoint=event.endpoint, tenant=event.tenant or "")
