@@ -13,8 +13,8 @@ Arrival = Literal["accepted", "duplicate", "conflict"]
 
 #: A reason among the rejections, by the name of the blueprint whose pages were asked for.
 WRONG_PASSWORD = "wrong password"  # noqa: S105
-#: Counted beside rejections, too: events that were taken over after their lease had run
-#: out; and those that were given back at the end of their process, while their handlers ran.
+#: Other reasons among them: an event was taken over after its lease had run out; or it was
+#: given back at the end of its process, while its handlers ran.
 TAKEN_OVER, CUT_SHORT = "taken over", "cut short"
 #: What can be paused.
 PauseKind = Literal["all", "endpoint", "type", "handler"]
