@@ -8,7 +8,7 @@ WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types imports english docs row torture fuzz soak bench \
-	payloads screenshots chromium pgbouncer servers release
+	payloads screenshots chromium pgbouncer promtool servers release
 
 help:  ## this list
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} \
@@ -125,6 +125,12 @@ chromium:  ## Debian's Chromium, for the tests of the inspector, if it is not th
 pgbouncer:  ## Debian's PgBouncer, for the tests of the inbox, if it is not there
 	@command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || \
 		(apt-get update -qq && apt-get install -y -qq pgbouncer)
+
+promtool: $(INSTALLED)  ## Debian's promtool, a download of 19 MB, for the tests of the alerts
+	-@command -v promtool >/dev/null || test -x $(BIN)/promtool || (apt-get update -qq && \
+		folder=$$(mktemp -d) && cd $$folder && apt-get download -qq prometheus && \
+		dpkg -x prometheus_*.deb . && cp usr/bin/promtool $(CURDIR)/$(BIN)/ && \
+		rm -r $$folder)
 
 servers: $(INSTALLED)  ## the servers and programs that docs/deploying.rst and examples name
 	$(BIN)/$(PIP_INSTALL) --group servers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import datetime
+from datetime import datetime, timezone
 
 
 def ago(then: datetime) -> str:
@@ -16,6 +16,11 @@ def ahead(then: datetime) -> str:
     """In how long a time is, such as ``in 10 s``; ``now`` if it has passed."""
     seconds = (then - datetime.now(then.tzinfo)).total_seconds()
     return f"in {short(seconds)}" if seconds > 0 else "now"
+
+
+def clock_time(then: float) -> str:
+    """A time of day in unix seconds, such as ``09:00 UTC``."""
+    return datetime.fromtimestamp(then, timezone.utc).strftime("%H:%M UTC")
 
 
 def short(seconds: float) -> str:

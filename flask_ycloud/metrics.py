@@ -12,7 +12,6 @@ each process that handles (a ``flask ycloud worker``, a Celery worker) needs it 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 from flask import Flask, Response, current_app
@@ -25,10 +24,16 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from .errors import InboxUnavailable
+from .errors import (
+    MalformedSignature,
+    MissingSignature,
+    SignatureMismatch,
+    StaleSignature,
+    UnknownTenant,
+)
+from .gauges import Backlog
 from .handlers import (
     delivery_rejected,
     event_accepted,
@@ -39,9 +44,19 @@ from .handlers import (
     handler_failed,
     handler_succeeded,
 )
+from .inbox import OUR_FAULTS
 from .protocol import EVENT_TYPES
 from .runtime import runtime_of
 from .web import GuardedBlueprint
+
+__all__ = ["Backlog", "MetricsBlueprint", "metrics_bp"]
+
+# Of SignatureError: why a delivery is rejected.
+_REASONS = tuple(
+    each.reason
+    for each in (MissingSignature, MalformedSignature, SignatureMismatch, StaleSignature,
+                 UnknownTenant)
+)  # fmt: skip
 
 _HANDLING = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
@@ -57,7 +72,14 @@ _conflicted = Counter(
     ("endpoint", "type"),
 )
 _rejected = Counter(
-    "ycloud_deliveries_rejected", "Deliveries that were rejected.", ("endpoint", "reason")
+    "ycloud_deliveries_rejected",
+    "Deliveries that were rejected or answered 503.",
+    ("endpoint", "reason"),
+)
+_unavailable = Counter(
+    "ycloud_deliveries_unavailable",
+    "Deliveries that were answered 503, so that YCloud sends them again.",
+    ("endpoint", "reason"),
 )
 _handled = Counter(
     "ycloud_handlers_succeeded", "Runs of handlers that returned.", ("type", "handler")
@@ -93,55 +115,21 @@ def expose() -> Response:
         MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
     else:
         counted = REGISTRY
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    _begin_at_zero(app)
     backlog = CollectorRegistry()
-    backlog.register(Backlog(current_app._get_current_object()))  # type: ignore[attr-defined]
+    backlog.register(Backlog(app))
     text = generate_latest(counted) + generate_latest(backlog)
     return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 
-class Backlog:
-    """What waits in the inbox of an app; for a registry of prometheus_client's.
-
-    It asks the database, so every process gives the same: register it in one of them.
-    """
-
-    def __init__(self, app: Flask) -> None:
-        self._app = app
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Look now; nothing if the inbox cannot be read."""
-        try:
-            stats = runtime_of(self._app).inbox.stats()
-        except InboxUnavailable:
-            return
-        events = GaugeMetricFamily(
-            "ycloud_inbox_events", "Events that are not done.", labels=["state"]
-        )
-        for state in ("pending", "running", "dead"):
-            events.add_metric([state], getattr(stats, state))
-        yield events
-        yield GaugeMetricFamily(
-            "ycloud_inbox_oldest_pending_seconds",
-            "Age of the oldest event that waits; 0 if none does.",
-            value=stats.oldest_pending_seconds or 0.0,
-        )
-        yield GaugeMetricFamily(
-            "ycloud_inbox_unhandled_events",
-            "Events that are done because no handler was subscribed to them.",
-            value=stats.unhandled,
-        )
-        paused = GaugeMetricFamily(
-            "ycloud_paused", "1 for each pause that is in force.", labels=["kind", "name"]
-        )
-        for each in stats.pauses:
-            paused.add_metric([each.kind, each.name], 1)
-        yield paused
-        running = stats.running_handlers
-        yield GaugeMetricFamily(
-            "ycloud_inbox_longest_running_seconds",
-            "How long the slowest handler has been running; 0 if none has for a second.",
-            value=running[0].seconds if running else 0.0,
-        )
+def _begin_at_zero(app: Flask) -> None:
+    """Have counters of troubles before they occur: a rate misses a first one otherwise."""
+    for name in runtime_of(app).endpoints:
+        for reason in (*_REASONS, *OUR_FAULTS):
+            _rejected.labels(name, reason)
+        for reason in OUR_FAULTS:
+            _unavailable.labels(name, reason)
 
 
 def _listen(setup: BlueprintSetupState) -> None:
@@ -175,6 +163,8 @@ def _on_conflicted(app: Any, *, event_type: str | None, endpoint: str, seconds: 
 
 def _on_rejected(app: Any, *, endpoint: str, reason: str, **_: Any) -> None:
     _rejected.labels(endpoint, reason).inc()
+    if reason in OUR_FAULTS:
+        _unavailable.labels(endpoint, reason).inc()
 
 
 def _on_succeeded(app: Any, *, event: Any, handler: str, seconds: float, **_: Any) -> None:

@@ -12,7 +12,7 @@ from flask_ycloud.environment import overridden, unread
 from flask_ycloud.runtime import runtime_of
 from flask_ycloud.settings import KEYS
 
-from .cli.test_doctor import findings
+from .cli.support import findings
 from .conftest import MakeApp
 from .support import SECRET, body_of, deliver
 
@@ -166,20 +166,20 @@ def test_the_doctor_names_them(make_app: MakeApp, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("FLASK_YCLOUD_DISPATCH", "hunter2")
     app = make_app(YCLOUD_WEBHOOK_SECERT="x", YCLOUD_DISPATCH="inline")
     good, *found = findings(app)["settings"]
-    assert good[0] == "good"
+    assert good[0] == "ok"
     assert found == [
         (
-            "look",
+            "warning",
             f"YCLOUD_API_KEY {MISSING}",
             f"Name it FLASK_YCLOUD_API_KEY, and call {READ_IT}",
         ),
         (
-            "look",
+            "warning",
             f"YCLOUD_WEBHOOK_SECERT in app.config is {NO_SETTING}",
             "Did you mean YCLOUD_WEBHOOK_SECRET?",
         ),
         (
-            "look",
+            "warning",
             "FLASK_YCLOUD_DISPATCH is in the environment, and app.config has another"
             " value.",
             f"If that of the environment is right: Call {READ_IT}",

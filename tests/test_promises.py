@@ -312,11 +312,11 @@ def test_nothing_is_silent(
     runtime.inbox.database.write(lambda tx: tx.exec_driver_sql(past))
     found = call(app, "doctor").output
     for text in (
-        "1 events were done without any handler.",
-        "ycloud: 1 deliveries were rejected in the last day: missing.",
-        "ycloud: 1 deliveries were rejected in the last day: inbox unavailable.",
+        "done without any handler.",
+        "ycloud: 1 delivery was rejected (missing) since",
+        "ycloud: 1 delivery was answered 503 (inbox unavailable) since",
         "shop:hangs has been running for",
-        "1 more ended in the last day without signing off, the last 5 min ago.",
+        "1 process ended in the last day without signing off, the last 5 min ago.",
     ):
         assert text in found
     assert [each["status"] for _, each in rejections] == [401, 503]

@@ -1,104 +1,161 @@
-"""The doctor's look at what arrives: can it be verified, and what became no event?"""
+"""The doctor's check of what arrives: rejections, silence, conflicts and the clock."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from ..errors import ConfigurationError, UnknownTenant
+from ..formats import clock_time, short
+from ..inbox import (
+    OUR_FAULTS,
+    Inbox,
+    last_day,
+    lately,
+    newest_arrivals,
+    recently,
+    silence,
+)
 from ..runtime import Runtime
-from ..secret_checks import weakness_of
-from .configuration import weak
-from .finding import Finding
-from .places import Place, places
+from .finding import Finding, Subject, counted, error, ok, skipped, warning
 
 _CLOCK_OFF = 30.0
+_SENT_AGAIN = "YCloud sends them again. The log says what was wrong."
 _REMEDIES = {
-    "mismatch": "Is the secret that of the endpoint? Try one: flask ycloud verify",
+    "missing": "Does YCloud send to this URL? Others may: YCloud signs each delivery.",
+    "malformed": "Does a proxy change the header YCloud-Signature?",
+    "mismatch": "Is the secret that of the endpoint? Check one: flask ycloud verify",
     "stale": "Is this machine's clock right? Is YCLOUD_SIGNATURE_TOLERANCE too short?",
     "unknown tenant": "Was the tenant removed, and its endpoint at YCloud is still there?",
-    "inbox unavailable": "YCloud sends them again. See the log for what was wrong.",
-    "secret unavailable": "YCloud sends them again. See the log for what was wrong.",
-    "dispatch unavailable": "YCloud sends them again. See the log for what was wrong.",
+    **dict.fromkeys(OUR_FAULTS, _SENT_AGAIN),
 }
+_SEE_THE_LOG = "The log has a line for each reason."
 _PASSWORDS = "Does somebody guess? The log has one warning a minute, with their number."
-_CONFLICTS = "Compare the bodies: flask ycloud list --state dead; then: show ID --payload"
+_SILENT = (
+    "Is the endpoint at YCloud active, and can its URL be reached? See: flask ycloud"
+    " endpoints list"
+)
+# What may be wrong with all deliveries of YCloud's; other reasons are a stranger's.
+_MAY_BE_ALL = ("mismatch", "stale", *OUR_FAULTS)
 
 
-def signing_secrets(
-    runtime: Runtime, tenants: Sequence[str], endpoint_id: str | None
-) -> Iterator[Finding]:
-    """Whether secrets can be fetched; of an endpoint with tenants, those of some."""
-    for place in places(runtime, tenants):
-        yield from _secrets(runtime, place, endpoint_id)
-    for name in runtime.endpoints:
-        if runtime.serves_many(name) and not tenants:
-            text = f"{name} serves many accounts; no tenant was looked at."
-            yield Finding("secret", "skipped", text, "Name some: --tenant NAME …")
+def rejections(subject: Subject) -> Iterator[Finding]:
+    """What was rejected or answered 503 lately, and in the day before.
+
+    :raises InboxUnavailable: if the inbox cannot be read.
+    """
+    runtime = subject.runtime
+    now, day = lately(runtime.inbox).rejected, last_day(runtime.inbox).rejected
+    since = clock_time(recently(runtime.inbox))
+    for (endpoint, reason), count in now.items():
+        earlier = day.get((endpoint, reason), 0) - count
+        text = f"{endpoint}: {_rejected(count, reason)} since {since}"
+        text += f"; {earlier or 'none'} in the day before."
+        if reason in _MAY_BE_ALL and _accepts_nothing(runtime, endpoint):
+            text += " No delivery was accepted since then."
+            yield error("rejected", text, _REMEDIES.get(reason, _SEE_THE_LOG))
+        else:
+            yield warning("rejected", text, _REMEDIES.get(reason, _SEE_THE_LOG))
+    for (endpoint, reason), count in day.items():
+        if (endpoint, reason) not in now:
+            text = f"{endpoint}: {_rejected(count, reason)} in the last day"
+            text += f", none since {since}."
+            yield warning("rejected", text, _REMEDIES.get(reason, _SEE_THE_LOG))
+    if not day:
+        yield ok("rejected", "No delivery was rejected in the last day.")
 
 
-def _secrets(runtime: Runtime, place: Place, endpoint_id: str | None) -> Iterator[Finding]:
-    try:
-        secrets = place.secrets(runtime, endpoint_id)
-    except UnknownTenant:
-        yield _unknown(place, endpoint_id)
-        return
-    except ConfigurationError as error:
-        yield Finding("secret", "bad", f"{place}: {error}", "Fix the callable.")
-        return
-    if weakness := weakness_of(secrets):
-        yield weak(runtime, place, weakness)
-        return
-    count = "one secret" if len(secrets) == 1 else f"{len(secrets)} secrets"
-    yield Finding("secret", "good", f"{place} has {count}.")
+def _rejected(count: int, reason: str) -> str:
+    deliveries = counted(count, "delivery", "deliveries")
+    was = "was" if count == 1 else "were"
+    how = "answered 503" if reason in OUR_FAULTS else "rejected"
+    return f"{deliveries} {was} {how} ({reason})"
 
 
-def _unknown(place: Place, endpoint_id: str | None) -> Finding:
-    """Its function gave ``None``, so a delivery gets a 401."""
-    if place.tenant is not None:
-        text = f"{place}: there is no such tenant."
-        return Finding("secret", "bad", text, "Is the name right? Its secrets= gave None.")
-    if endpoint_id is not None:
-        text = f"{place}: there is no secret for the endpoint id {endpoint_id}."
-        return Finding("secret", "bad", text, "Is the id right? Its secrets= gave None.")
-    text = f"{place}: its secrets= gave None without an id of YCloud's."
-    return Finding("secret", "skipped", text, "Name one: --endpoint-id ID")
+def _accepts_nothing(runtime: Runtime, endpoint: str) -> bool:
+    """Whether no event has arrived at an endpoint in the time of the recent counts."""
+    inbox = runtime.inbox
+    age = newest_arrivals(inbox, [endpoint]).get(endpoint, float("inf"))
+    return inbox.clock() - age < recently(inbox)
 
 
-def troubles(runtime: Runtime) -> Iterator[Finding]:
-    """What was rejected, and what came under a known id with another body."""
-    from ..inbox import last_day  # here, since it needs SQLAlchemy
+def silent(subject: Subject) -> Iterator[Finding]:
+    """How long nothing has arrived at each endpoint.
 
-    found = last_day(runtime.inbox)
-    for (endpoint, reason), count in found.rejected.items():
-        text = f"{endpoint}: {count} deliveries were rejected in the last day: {reason}."
-        yield Finding("rejected", "look", text, _REMEDIES.get(reason, ""))
-    if not found.rejected:
-        yield Finding("rejected", "good", "No delivery was rejected in the last day.")
-    for name, count in found.passwords.items():
-        text = f"{name}: {count} attempts with a wrong password in the last day."
-        yield Finding("password", "look", text, _PASSWORDS)
-    for endpoint, count in found.conflicts.items():
-        text = f"{endpoint}: {count} deliveries in the last day had a known event id and"
-        yield Finding("conflicts", "look", f"{text} another body.", _CONFLICTS)
+    :raises InboxUnavailable: if the inbox cannot be read.
+    """
+    for name in subject.runtime.endpoints:
+        found = silence(subject.runtime.inbox, name)
+        if found is None:
+            yield skipped("silence", f"{name}: no delivery has arrived yet.")
+            continue
+        text = f"{name}: the newest delivery arrived {short(found.seconds)} ago"
+        if found.is_unusual:
+            if found.usual is not None:
+                text += f"; the widest gap of the week before was {short(found.usual)}"
+            yield warning("silence", f"{text}.", _SILENT)
+        else:
+            yield ok("silence", f"{text}.")
 
 
-def clock(runtime: Runtime) -> Iterator[Finding]:
-    """The quickest of recent deliveries tells how far the clocks are apart."""
-    recent = runtime.inbox.list(limit=100, bodies=False)
+def conflicts(subject: Subject) -> Iterator[Finding]:
+    """What came under a known id with another body.
+
+    :raises InboxUnavailable: if the inbox cannot be read.
+    """
+    inbox = subject.runtime.inbox
+    found = last_day(inbox).conflicts
+    if not found:
+        yield ok("conflicts", "No event was in conflict in the last day.")
+    for endpoint, count in found.items():
+        text = f"{endpoint}: {counted(count, 'delivery', 'deliveries')} in the last day"
+        text += " had a known event id and another body"
+        example = _example(inbox, endpoint)
+        if example is None:
+            yield warning("conflicts", f"{text}.", "They are no dead letters any more.")
+        else:
+            remedy = "Compare its body with that of the event which it names: flask ycloud"
+            remedy += f" show {example} --payload"
+            yield warning("conflicts", f"{text}, such as {example}.", remedy)
+
+
+def _example(inbox: Inbox, endpoint: str) -> str | None:
+    """The id of the newest dead letter that is another body of a known event."""
+    causes = inbox.dead_by_cause(endpoint=endpoint)
+    return next((each.example.id for each in causes if each.kind == "conflict"), None)
+
+
+def guesses(subject: Subject) -> Iterator[Finding]:
+    """Wrong passwords for the inspector and the metrics.
+
+    :raises InboxUnavailable: if the inbox cannot be read.
+    """
+    found = last_day(subject.runtime.inbox).passwords
+    if not found:
+        yield ok("guesses", "No wrong password was given in the last day.")
+    for name, count in found.items():
+        attempts = counted(count, "attempt")
+        text = f"{name}: {attempts} with a wrong password in the last day."
+        yield warning("guesses", text, _PASSWORDS)
+
+
+def clock(subject: Subject) -> Iterator[Finding]:
+    """The quickest of recent deliveries tells how far the clocks are apart.
+
+    :raises InboxUnavailable: if the inbox cannot be read.
+    """
+    recent = subject.runtime.inbox.list(limit=100, bodies=False)
     delays = [
         (each.received_at - each.signed_at).total_seconds()
         for each in recent
         if each.signed_at is not None
     ]
     if not delays:
-        yield Finding("clock", "skipped", "No delivery has arrived yet.")
+        yield skipped("clock", "No delivery has arrived yet.")
         return
     offset = min(delays)
-    text = (
-        f"The quickest of {len(delays)} deliveries came {offset:.0f} s after its signing."
-    )
+    quickest = f"The quickest of {counted(len(delays), 'delivery', 'deliveries')}"
+    text = f"{quickest} came {offset:.0f} s after its signing."
     if abs(offset) < _CLOCK_OFF:
-        yield Finding("clock", "good", text)
+        yield ok("clock", text)
     else:
         remedy = "Is this machine's clock right? Does it run NTP?"
-        yield Finding("clock", "look", text, remedy)
+        yield warning("clock", text, remedy)

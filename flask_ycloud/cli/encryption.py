@@ -9,8 +9,8 @@ import click
 from flask import current_app
 
 from ..actions import log_action, os_user
-from ..runtime import Runtime, runtime_of
-from .finding import Finding
+from ..runtime import runtime_of
+from .finding import Finding, Subject, error, ok, warning
 from .group import ycloud_cli
 from .output import echo, progress
 
@@ -51,15 +51,16 @@ def encrypt(decrypt: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def body_keys(runtime: Runtime) -> Iterator[Finding]:
+def body_keys(subject: Subject) -> Iterator[Finding]:
     """Whether bodies are encrypted as they should be."""
     from ..inbox import has_plain, keys_in_use
 
+    runtime = subject.runtime
     cipher = runtime.inbox.cipher
     if cipher and importlib.util.find_spec("cryptography") is None:
         text = "YCLOUD_BODY_KEYS is set, but the package cryptography is not installed."
         remedy = "Deliveries are answered 503: pip install 'flask-ycloud[encryption]'"
-        yield Finding("keys", "bad", text, remedy)
+        yield error("keys", text, remedy)
         return
     used = keys_in_use(runtime.inbox)
     missing, older = used - cipher.key_ids, used & cipher.key_ids - {cipher.key_id}
@@ -67,16 +68,16 @@ def body_keys(runtime: Runtime) -> Iterator[Finding]:
     if missing:
         text = f"Bodies need keys that are not in YCLOUD_BODY_KEYS: {_list(missing)}."
         remedy = "Add them behind the first key. Their events wait until then."
-        yield Finding("keys", "bad", text, remedy)
+        yield error("keys", text, remedy)
     if older:
         how = "flask ycloud encrypt" + ("" if cipher.key_id else " --decrypt")
         text = f"Bodies are encrypted with keys that are not the first: {_list(older)}."
-        yield Finding("keys", "look", text, f"Before you remove a key: {how}")
+        yield warning("keys", text, f"Before you remove a key: {how}")
     if plain:
         text = "Bodies that arrived before YCLOUD_BODY_KEYS was set are plain."
-        yield Finding("keys", "look", text, "Encrypt them: flask ycloud encrypt")
+        yield warning("keys", text, "Encrypt them: flask ycloud encrypt")
     if cipher.key_id is not None and not (missing or older or plain):
-        yield Finding("keys", "good", f"Bodies are encrypted with {cipher.key_id}.")
+        yield ok("keys", f"Bodies are encrypted with {cipher.key_id}.")
 
 
 def _list(key_ids: frozenset[str]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from flask import current_app
 
-from ..formats import short
+from ..formats import clock_time, short
 from ..runtime import runtime_of
 from .event_output import plain
 from .group import ycloud_cli
@@ -36,16 +36,29 @@ def stats(as_json: bool) -> None:
     Example:
       flask ycloud stats --json
     """
-    inbox = runtime_of(current_app).inbox
-    from ..inbox import throughput  # here, since it needs SQLAlchemy
+    # Here, since these need SQLAlchemy.
+    from ..inbox import lately, newest_arrivals, recently, throughput
 
+    runtime = runtime_of(current_app)
+    inbox = runtime.inbox
     found, last_hour = inbox.stats(), throughput(inbox)
+    rejected, ages = lately(inbox).rejected, newest_arrivals(inbox, runtime.endpoints)
     if as_json:
         every = dataclasses.asdict(found) | {"last_hour": dataclasses.asdict(last_hour)}
+        every["rejected"] = [
+            {"endpoint": endpoint, "reason": reason, "count": count}
+            for (endpoint, reason), count in rejected.items()
+        ]
+        every["newest_delivery_seconds"] = ages
         echo(json.dumps(plain(every)))
         return
     _print_counts(found)
     echo(f"Last hour: {last_hour.arrived:,} arrived, {last_hour.done:,} done.")
+    for endpoint, age in ages.items():
+        echo(f"{endpoint}: the newest delivery arrived {short(age)} ago.")
+    for (endpoint, reason), count in rejected.items():
+        since = clock_time(recently(inbox))
+        echo(f"{endpoint}: {count:,} rejected or answered 503 since {since} ({reason}).")
     rows = [
         (name or "(not understood)", *(str(counts[each]) for each in counts))
         for name, counts in sorted(found.by_type.items(), key=lambda item: item[0] or "")

@@ -1,21 +1,70 @@
-"""What the doctor finds."""
+"""What the doctor finds, and what it examines."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+from ..runtime import Runtime
+
+Level = Literal["ok", "warning", "error", "skipped"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check has shown.
+    """What one check found.
 
-    :param check: what was looked at, in a word.
-    :param level: ``"good"``, ``"look"`` (at it some time), ``"bad"`` or ``"skipped"``.
+    :param about: the name of the check.
+    :param level: ``"error"`` for what is broken, ``"warning"`` for what may become so,
+        ``"ok"``, or ``"skipped"`` if it was not checked.
     :param text: what was found.
     :param remedy: what to do about it.
     """
 
-    check: str
-    level: str
+    about: str
+    level: Level
     text: str
     remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the doctor examines.
+
+    :param runtime: the app's.
+    :param tenants: which tenants, of the endpoints that have some.
+    :param endpoint_id: what a function ``secrets=`` is asked with.
+    """
+
+    runtime: Runtime
+    tenants: Sequence[str] = ()
+    endpoint_id: str | None = None
+
+
+Check = Callable[[Subject], Iterator[Finding]]
+
+
+def ok(about: str, text: str) -> Finding:
+    """It is as it should be."""
+    return Finding(about, "ok", text)
+
+
+def skipped(about: str, text: str, remedy: str = "") -> Finding:
+    """It was not checked."""
+    return Finding(about, "skipped", text, remedy)
+
+
+def warning(about: str, text: str, remedy: str) -> Finding:
+    """It works, but somebody should see to it."""
+    return Finding(about, "warning", text, remedy)
+
+
+def error(about: str, text: str, remedy: str) -> Finding:
+    """It is broken."""
+    return Finding(about, "error", text, remedy)
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun, such as ``1 event`` or ``1,200 deliveries``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

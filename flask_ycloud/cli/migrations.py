@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from ..runtime import Runtime
-from .finding import Finding
+from .finding import Finding, Subject, error, ok, warning
 
 _DROPS = re.compile(r"drop_(table|index)\(.{0,80}\bycloud_", re.S)
 
 
-def migrations(runtime: Runtime) -> Iterator[Finding]:
+def migrations(subject: Subject) -> Iterator[Finding]:
     """What Alembic would do to the inbox, if both are in one database.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
+    runtime = subject.runtime
     migrate = runtime.app.extensions.get("migrate")
     if not _shares_database(runtime):
         return
@@ -25,9 +26,8 @@ def migrations(runtime: Runtime) -> Iterator[Finding]:
     uncovered = [each for each in folders if not _is_covered(each, migrate)]
     dropping = [path for each in folders for path in _dropping(each)]
     if uncovered:
-        yield Finding(
+        yield error(
             "migrations",
-            "bad",
             f"{uncovered[0] / 'env.py'} does not leave the inbox's tables out. The next"
             " migration would drop them.",
             "Add in its context.configure(…): include_name=include_name,"
@@ -36,13 +36,13 @@ def migrations(runtime: Runtime) -> Iterator[Finding]:
     for each in dropping:
         text = f"{each} drops tables of the inbox when it is applied."
         remedy = "Take these lines out of its upgrade() before the next upgrade."
-        yield Finding("migrations", "bad", text, remedy)
+        yield error("migrations", text, remedy)
     if not folders:
         text = "Alembic has migrated the inbox's database; no env.py is in this folder."
         remedy = "See that it passes include_name of flask_ycloud.alembic."
-        yield Finding("migrations", "look", text, remedy)
+        yield warning("migrations", text, remedy)
     elif not uncovered and not dropping:
-        yield Finding("migrations", "good", "They leave the inbox's tables out.")
+        yield ok("migrations", "They leave the inbox's tables out.")
 
 
 def _shares_database(runtime: Runtime) -> bool:

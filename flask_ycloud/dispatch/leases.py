@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from ..errors import InboxUnavailable, type_and_stack
-from ..inbox import Claim, Inbox, Progress, Verdict
+from ..inbox import CUT_SHORT, Claim, Inbox, Progress, Verdict, count_rejections
 from ..logs import log
 from ..runtime import Runtime
 from .threads import StartsThreads
@@ -114,6 +115,9 @@ class LeaseKeeper(StartsThreads):
             self._held.clear()
         for inbox, these in _by_inbox(held).items():
             inbox.save_all([given_back(each.claim) for each in these])
+            endpoints = Counter((each.claim.endpoint, CUT_SHORT) for each in these)
+            with suppress(InboxUnavailable):
+                count_rejections(inbox, endpoints)
 
     def tick(self) -> None:
         """Do what is due by now."""

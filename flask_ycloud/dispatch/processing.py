@@ -24,7 +24,7 @@ from ..handlers import (
     handlers_for,
     run,
 )
-from ..inbox import Claim, HandlerState, Progress, Transaction, Verdict
+from ..inbox import TAKEN_OVER, Claim, HandlerState, Progress, Transaction, Verdict
 from ..logs import log
 from ..protocol import Event, parse_event, read_again
 from ..runtime import Runtime
@@ -83,6 +83,8 @@ def process(
 
 
 def _process(runtime: Runtime, claim: Claim, saver: Saver, keeper: LeaseKeeper) -> Handled:
+    if claim.taken_over:
+        runtime.rejections.count(claim.endpoint, TAKEN_OVER)
     received_at = datetime.fromtimestamp(claim.received_at, timezone.utc)
     try:
         body = runtime.inbox.body_of(claim)

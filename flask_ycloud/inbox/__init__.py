@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from ..lazy import imported_on_use
 from .records import (
+    CUT_SHORT,
+    TAKEN_OVER,
     WRONG_PASSWORD,
     Arrival,
     Attempt,
@@ -20,28 +22,29 @@ from .records import (
 
 if TYPE_CHECKING:
     from . import heartbeats
+    from .arrivals import Silence, newest_arrivals, silence
     from .causes import DeadCause
     from .cipher import Cipher
     from .commits import NotStorable
     from .database import Database
     from .engine import open_engine
     from .receipts import Erasure, PersonEvents
-    from .rejections import Rejections, rejected
-    from .reports import (
-        OUR_FAULTS,
-        Minute,
-        last_day,
-        last_hour,
-        search,
-        throughput,
-        with_id,
-    )
+    from .rejections import Rejections, count_rejections, rejected
+    from .reports import Minute, last_hour, search, throughput, with_id
     from .rotation import Rotation, encrypt, has_plain, keys_in_use
     from .selected import Report, SelectedEvents
     from .selections import Selection, check_pattern
     from .store import Inbox
     from .tables import TABLES
     from .transactions import Transaction
+    from .troubles import (
+        OUR_FAULTS,
+        Troubles,
+        last_day,
+        lately,
+        recently,
+        unhandled_types,
+    )
 else:  # to a type checker it would give every name
     __getattr__ = imported_on_use(
         __name__,
@@ -59,9 +62,9 @@ else:  # to a type checker it would give every name
             "open_engine": "engine",
             "Rejections": "rejections",
             "rejected": "rejections",
-            "OUR_FAULTS": "reports",
+            "OUR_FAULTS": "troubles",
             "Minute": "reports",
-            "last_day": "reports",
+            "last_day": "troubles",
             "last_hour": "reports",
             "search": "reports",
             "throughput": "reports",
@@ -73,12 +76,22 @@ else:  # to a type checker it would give every name
             "Inbox": "store",
             "TABLES": "tables",
             "Transaction": "transactions",
+            "Silence": "arrivals",
+            "newest_arrivals": "arrivals",
+            "silence": "arrivals",
+            "count_rejections": "rejections",
+            "Troubles": "troubles",
+            "lately": "troubles",
+            "recently": "troubles",
+            "unhandled_types": "troubles",
         },
     )
 
 __all__ = [
+    "CUT_SHORT",
     "OUR_FAULTS",
     "TABLES",
+    "TAKEN_OVER",
     "WRONG_PASSWORD",
     "Arrival",
     "Attempt",
@@ -101,20 +114,28 @@ __all__ = [
     "RunningHandler",
     "SelectedEvents",
     "Selection",
+    "Silence",
     "Stats",
     "StoredEvent",
     "Transaction",
+    "Troubles",
     "Verdict",
     "check_pattern",
+    "count_rejections",
     "encrypt",
     "has_plain",
     "heartbeats",
     "keys_in_use",
     "last_day",
     "last_hour",
+    "lately",
+    "newest_arrivals",
     "open_engine",
+    "recently",
     "rejected",
     "search",
+    "silence",
     "throughput",
+    "unhandled_types",
     "with_id",
 ]

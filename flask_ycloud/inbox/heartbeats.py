@@ -8,6 +8,9 @@ from .queries import INSERTS
 from .store import Inbox
 from .tables import workers as processes
 
+#: A process without a heartbeat for so long handles nothing any more.
+SILENT_SECONDS = 60.0
+
 _DAY = 86_400.0
 _TROUBLE = "! "  # no host has such a name
 
@@ -44,6 +47,17 @@ def workers(inbox: Inbox) -> dict[str, float]:
         for row in rows
         if not row.name.startswith(_TROUBLE)
     }
+
+
+def alive_and_silent(inbox: Inbox) -> dict[str, int]:
+    """How many processes are ``"alive"``, and how many are ``"silent"``: they ended in the
+    last day without signing off.
+
+    :raises InboxUnavailable: if the inbox cannot be read.
+    """
+    ages = workers(inbox).values()
+    alive = sum(age < SILENT_SECONDS for age in ages)
+    return {"alive": alive, "silent": len(ages) - alive}
 
 
 def note_trouble(inbox: Inbox, text: str) -> None:

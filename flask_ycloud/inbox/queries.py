@@ -424,6 +424,16 @@ OVERDUE = (
     .order_by(events.c.due_at, events.c.seq)
 )
 
+#: Since when the first event of an endpoint has been due.
+DUE_SINCE = sa.select(
+    sa.func.min(
+        sa.case(
+            (events.c.due_at == sa.literal_column("0"), events.c.received_at),
+            else_=events.c.due_at,
+        )
+    )
+).where(events.c.endpoint == bindparam("endpoint_"), events.c.due_at <= bindparam("now_"))
+
 #: The tenants of an endpoint behind ``after_`` who have unsettled events, up to ``most_``.
 #: Each is found by one look at the index, however many events wait.
 TENANTS = _tenants()
@@ -747,7 +757,7 @@ AHEAD = sa.select(
     )
 )
 
-#: The handlers that have run the longest.
+#: The handlers that have run the longest, in processes that are alive.
 LONGEST_RUNNING = (
     sa.select(
         events.c.handler,
@@ -756,7 +766,11 @@ LONGEST_RUNNING = (
         events.c.endpoint,
         events.c.tenant,
     )
-    .where(STATES["running"], events.c.started_at.is_not(None))
+    .where(
+        STATES["running"],
+        events.c.started_at.is_not(None),
+        events.c.due_at > bindparam("now_"),
+    )
     .order_by(events.c.started_at)
     .limit(10)
 )

@@ -572,6 +572,20 @@ class EventQueue:
 
         return self.database.read(work)
 
+    def overdue_seconds(self) -> float:
+        """For how long the first event in line has been due; 0 if none is.
+
+        :raises InboxUnavailable: if the inbox cannot be read.
+        """
+        now, endpoints = self.clock(), self._endpoints()
+
+        def work(tx: Connection) -> float:
+            values = ({"endpoint_": each, "now_": now} for each in endpoints)
+            since = (tx.execute(queries.DUE_SINCE, each).scalar() for each in values)
+            return max((now - each for each in since if each is not None), default=0.0)
+
+        return max(0.0, self.database.read(work))
+
     def _all_endpoints(self) -> list[str]:
         """Those that have unsettled events, each found by one look at the index."""
 

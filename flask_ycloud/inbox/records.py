@@ -13,6 +13,9 @@ Arrival = Literal["accepted", "duplicate", "conflict"]
 
 #: A reason among the rejections, by the name of the blueprint whose pages were asked for.
 WRONG_PASSWORD = "wrong password"  # noqa: S105
+#: Other reasons among them: an event was taken over after its lease had run out; or it was
+#: given back at the end of its process, while its handlers ran.
+TAKEN_OVER, CUT_SHORT = "taken over", "cut short"
 #: What can be paused.
 PauseKind = Literal["all", "endpoint", "type", "handler"]
 

@@ -5,7 +5,7 @@ events there are: it looks at so many of the newest, and says where it stopped.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -13,8 +13,7 @@ from sqlalchemy.engine import Connection
 
 from .causes import of_cause
 from .queries import STATES
-from .records import WRONG_PASSWORD, StoredEvent
-from .rejections import rejected
+from .records import StoredEvent
 from .rows import stored
 from .selections import HEAD, Selection, between, ends, newest, position_at
 from .store import Inbox
@@ -30,12 +29,6 @@ _CHARTED = 100_000  # events, for one chart
 _MINUTE = 60
 _MOST_WITH_ONE_ID = 50
 
-#: Why a delivery is answered 503, so that YCloud sends it again. Other reasons are the
-#: sender's fault.
-OUR_FAULTS = ("inbox unavailable", "secret unavailable", "dispatch unavailable")
-_CONFLICT = "conflict"  # counted beside them
-_BESIDE = (_CONFLICT, WRONG_PASSWORD)
-
 
 @dataclass(frozen=True)
 class Page:
@@ -47,22 +40,6 @@ class Page:
 
     events: Sequence[StoredEvent]
     older: int | None
-
-
-@dataclass(frozen=True)
-class Troubles:
-    """Deliveries that became no event, and were counted.
-
-    :param rejected: how many got no 2xx, by endpoint and reason.
-    :param conflicts: how many came under a known id with another body, by endpoint. They
-        are verified, and were answered 200.
-    :param passwords: how many wrong passwords were given for the pages, by blueprint; and
-        how many were not looked at, since too many had been wrong.
-    """
-
-    rejected: dict[tuple[str, str], int]
-    conflicts: dict[str, int]
-    passwords: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -142,18 +119,6 @@ def with_id(
     some = newest(only, *HEAD).limit(_MOST_WITH_ONE_ID)
     return inbox.database.read(
         lambda tx: [stored(row, cipher=inbox.cipher) for row in tx.execute(some)]
-    )
-
-
-def last_day(inbox: Inbox) -> Troubles:
-    """What became no event in the last day.
-
-    :raises InboxUnavailable: if the inbox cannot be read.
-    """
-    counts = rejected(inbox)
-    return Troubles(
-        {key: count for key, count in counts.items() if key[1] not in _BESIDE},
-        *({key[0]: n for key, n in counts.items() if key[1] == each} for each in _BESIDE),
     )
 
 

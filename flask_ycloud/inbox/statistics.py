@@ -48,7 +48,7 @@ def _running(tx: Connection, now: float) -> tuple[RunningHandler, ...]:
             row.endpoint,
             row.tenant or None,
         )
-        for row in tx.execute(queries.LONGEST_RUNNING)
+        for row in tx.execute(queries.LONGEST_RUNNING, {"now_": now})
     )
 
 

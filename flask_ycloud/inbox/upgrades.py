@@ -209,11 +209,16 @@ _OPERATING_3 = (
     " since DOUBLE PRECISION NOT NULL, PRIMARY KEY (kind, name))",
 )
 
+_ARRIVALS_3 = (
+    "CREATE INDEX ix_ycloud_events_arrivals ON ycloud_events"
+    " ((endpoint || ''), received_at)",
+)
+
 #: The steps that lead from a version to the next, by dialect, all in one transaction.
 UPGRADES: dict[int, dict[str, tuple[Step, ...]]] = {
     1: {"sqlite": _SQLITE_2, "postgresql": _POSTGRESQL_2},
     2: {
-        "sqlite": (*_KEEPING_SQLITE_3, *_OPERATING_3),
-        "postgresql": (*_KEEPING_POSTGRESQL_3, *_OPERATING_3),
+        "sqlite": (*_KEEPING_SQLITE_3, *_OPERATING_3, *_ARRIVALS_3),
+        "postgresql": (*_KEEPING_POSTGRESQL_3, *_OPERATING_3, *_ARRIVALS_3),
     },
 }

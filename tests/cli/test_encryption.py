@@ -15,7 +15,7 @@ from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
 from ..support import body_of, call, deliver, id_of
-from .test_doctor import findings
+from .support import findings
 
 FIRST, SECOND = (Fernet.generate_key().decode() for _ in range(2))
 WithKeys = Callable[..., Flask]
@@ -40,19 +40,19 @@ def test_from_plain_to_a_key_to_another_and_back(with_keys: WithKeys) -> None:
 
     first = with_keys(FIRST)
     (plain_ones,) = says(first)
-    assert plain_ones[0] == "look"
+    assert plain_ones[0] == "warning"
     assert plain_ones[2] == "Encrypt them: flask ycloud encrypt"
     key_id = runtime_of(first).inbox.cipher.key_id
     told = call(first, "encrypt")
     assert told.output.endswith(
         f"Encrypted with the key {key_id}: 1 bodies and 0 messages.\n"
     )
-    assert says(first) == [("good", f"Bodies are encrypted with {key_id}.", "")]
+    assert says(first) == [("ok", f"Bodies are encrypted with {key_id}.", "")]
 
     second = with_keys(SECOND, FIRST)
     assert says(second) == [
         (
-            "look",
+            "warning",
             f"Bodies are encrypted with keys that are not the first: {key_id}.",
             "Before you remove a key: flask ycloud encrypt",
         )
@@ -73,7 +73,7 @@ def test_a_key_that_is_missing(with_keys: WithKeys) -> None:
     app = with_keys(SECOND)
     level, text, remedy = says(app)[0]
     assert (level, remedy) == (
-        "bad",
+        "error",
         "Add them behind the first key. Their events wait until then.",
     )
     assert "Bodies need keys that are not in YCLOUD_BODY_KEYS: " in text
@@ -94,7 +94,7 @@ def test_the_package_is_missing(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert says(app) == [
         (
-            "bad",
+            "error",
             "YCLOUD_BODY_KEYS is set, but the package cryptography is not installed.",
             "Deliveries are answered 503: pip install 'flask-ycloud[encryption]'",
         )

@@ -12,6 +12,7 @@ from flask import Flask
 from flask_ycloud import Discard, Event, on_event
 from flask_ycloud.cli import ycloud_cli
 from flask_ycloud.formats import short
+from flask_ycloud.inbox import count_rejections
 from flask_ycloud.protocol import body_id
 from flask_ycloud.runtime import runtime_of
 
@@ -121,12 +122,25 @@ def test_stats(make_app: MakeApp) -> None:
     assert lines[0] == "1 pending (the oldest for 0 s), 0 running, 1 dead."
     assert lines[1] == "Pending: 1 for a worker."
     assert lines[2] == "Last hour: 2 arrived, 0 done."
-    assert lines[5].split() == ["(not", "understood)", "0", "0", "1"]
-    assert lines[6].split() == [TYPE, "1", "0", "0"]
+    assert lines[3] == "ycloud: the newest delivery arrived 0 s ago."
+    assert lines[6].split() == ["(not", "understood)", "0", "0", "1"]
+    assert lines[7].split() == [TYPE, "1", "0", "0"]
     shown = json.loads(call(app, "stats", "--json").output)
     assert (shown["pending"], shown["dead"]) == (1, 1)
     assert shown["last_hour"] == {"arrived": 2, "done": 0, "by_handler": {}}
     assert shown["waiting"] == {"worker": 1}
+    assert 0 <= shown["newest_delivery_seconds"]["ycloud"] < 60
+    assert shown["rejected"] == []
+
+
+def test_stats_of_what_was_rejected(make_app: MakeApp) -> None:
+    app = make_app(YCLOUD_DISPATCH="manual")
+    count_rejections(runtime_of(app).inbox, {("ycloud", "mismatch"): 1_200})
+    line = call(app, "stats").output.splitlines()[-1]
+    assert line.startswith("ycloud: 1,200 rejected or answered 503 since ")
+    assert line.endswith(":00 UTC (mismatch).")
+    (shown,) = json.loads(call(app, "stats", "--json").output)["rejected"]
+    assert shown == {"endpoint": "ycloud", "reason": "mismatch", "count": 1_200}
 
 
 def test_making_the_tables(app: Flask) -> None:

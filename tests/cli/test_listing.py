@@ -210,7 +210,7 @@ def test_statistics(app: Flask) -> None:
     assert lines[0] == "0 pending, 0 running, 0 dead, 1 unhandled, 1 discarded."
     assert lines[1].startswith("Paused since 0 s ago: handler app:crm.")
     assert lines[2] == "Last hour: 3 arrived, 2 done."
-    assert [line.split() for line in lines[4:]] == [
+    assert [line.split() for line in lines[5:]] == [
         ["RUNS", "OF", "SUCCEEDED", "FAILED", "DISCARDED"],
         ["app:contacts", "1", "0", "0"],
         ["app:crm", "0", "1", "0"],

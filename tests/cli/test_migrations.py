@@ -12,6 +12,7 @@ from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 
+from flask_ycloud.cli.finding import Subject
 from flask_ycloud.cli.migrations import migrations
 from flask_ycloud.runtime import runtime_of
 
@@ -37,9 +38,9 @@ def write(project: Path, env: str, version: str = "") -> None:
 
 def look(app: Flask) -> list[tuple[str, str]]:
     with app.app_context():
-        found = list(migrations(runtime_of(app)))
-    assert {each.check for each in found} <= {"migrations"}
-    assert all(each.remedy for each in found if each.level != "good")
+        found = list(migrations(Subject(runtime_of(app))))
+    assert {each.about for each in found} <= {"migrations"}
+    assert all(each.remedy for each in found if each.level != "ok")
     return [(each.level, each.text) for each in found]
 
 
@@ -81,25 +82,25 @@ def test_a_plain_alembic_must_pass_our_function(alembic_app: Flask, project: Pat
     (project / "other").mkdir()
     (project / "other" / "env.py").write_text("no environment of that kind")
     [(level, text)] = look(alembic_app)
-    assert level == "look"
+    assert level == "warning"
     assert "no env.py is in this folder" in text
     write(project, PLAIN)
     [(level, text)] = look(alembic_app)
-    assert level == "bad"
+    assert level == "error"
     assert text.startswith("migrations/env.py does not leave the inbox's tables out.")
     write(project, OURS + PLAIN)
-    assert look(alembic_app) == [("good", "They leave the inbox's tables out.")]
+    assert look(alembic_app) == [("ok", "They leave the inbox's tables out.")]
 
 
 def test_flask_migrate_is_covered_before_and_after_its_init(
     flask_migrate_app: Callable[..., Flask], project: Path
 ) -> None:
     app = flask_migrate_app()
-    assert [level for level, _ in look(app)] == ["good"]
+    assert [level for level, _ in look(app)] == ["ok"]
     write(project, TEMPLATE)
-    assert [level for level, _ in look(app)] == ["good"]
+    assert [level for level, _ in look(app)] == ["ok"]
     write(project, PLAIN)
-    assert [level for level, _ in look(app)] == ["bad"]
+    assert [level for level, _ in look(app)] == ["error"]
 
 
 @pytest.mark.parametrize("own", [None, lambda name, type_, parents: True])
@@ -109,7 +110,7 @@ def test_arguments_that_were_set_later_are_told(
     app = flask_migrate_app()
     write(project, TEMPLATE)
     app.extensions["migrate"].configure_args["include_name"] = own
-    assert [level for level, _ in look(app)] == ["bad"]
+    assert [level for level, _ in look(app)] == ["error"]
 
 
 def test_an_inbox_in_another_database_is_safe(
@@ -127,7 +128,7 @@ def test_a_migration_that_drops_our_tables_is_named(
     app = flask_migrate_app()
     write(project, TEMPLATE, f"def upgrade():\n{drop}def downgrade():\n    pass\n")
     [(level, text)] = look(app)
-    assert level == "bad"
+    assert level == "error"
     assert text.startswith("migrations/versions/1_first.py drops tables of the inbox")
     write(project, TEMPLATE, f"def upgrade():\n    pass\ndef downgrade():\n{drop}")
-    assert [level for level, _ in look(app)] == ["good"]
+    assert [level for level, _ in look(app)] == ["ok"]

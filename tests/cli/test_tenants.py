@@ -20,7 +20,7 @@ from ..conftest import MakeApp
 from ..support import PATH, SECRET, body_of, call, deliver, id_of
 from ..tenants import SECRETS, deliver_to, hooks
 from ..ycloud_api import API_KEY, YCloudAPI
-from .test_doctor import endpoint, findings
+from .support import endpoint, findings
 
 TYPE = "sms.message.updated"
 
@@ -252,24 +252,24 @@ def test_some_tenants_are_looked_at(make_app: MakeApp) -> None:
     options = [part for each in (*secrets, "gamma") for part in ("--tenant", each)]
     found = findings(app, *options)["secret"]
     assert [(level, text.partition(", such as")[0]) for level, text, _ in found] == [
-        ("good", "hooks of acme has one secret."),
+        ("ok", "hooks of acme has one secret."),
         (
-            "bad",
+            "error",
             "hooks of spaced: The function secrets= of endpoint 'hooks': the secret is"
             " blank or has white space around it",
         ),
-        ("good", "hooks of several has 2 secrets."),
+        ("ok", "hooks of several has 2 secrets."),
         (
-            "look",
+            "warning",
             "hooks of short: its secret has fewer than 16 characters, so it can be"
             " guessed.",
         ),
         (
-            "bad",
+            "error",
             "hooks of broken: The function secrets= of endpoint 'hooks' raised OSError.",
         ),
-        ("bad", "hooks of gamma: there is no such tenant."),
-        ("good", "ycloud has one secret."),
+        ("error", "hooks of gamma: there is no such tenant."),
+        ("ok", "ycloud has one secret."),
     ]
 
 
@@ -279,7 +279,7 @@ def test_without_a_tenant_the_doctor_asks_for_some(make_app: MakeApp) -> None:
     assert findings(app)["secret"] == [
         (
             "skipped",
-            "hooks serves many accounts; no tenant was looked at.",
+            "hooks serves many accounts; no tenant was checked.",
             "Name some: --tenant NAME …",
         )
     ]
@@ -297,9 +297,12 @@ def test_secrets_by_the_id_of_the_endpoint(make_app: MakeApp) -> None:
     ((level, _, remedy),) = findings(app)["secret"]
     assert (level, remedy) == ("skipped", "Name one: --endpoint-id ID")
     found = findings(app, "--endpoint-id", "wh1")["secret"]
-    assert found == [("good", "one_url has one secret.", "")]
+    assert found == [("ok", "one_url has one secret.", "")]
     ((level, text, _),) = findings(app, "--endpoint-id", "wh2")["secret"]
-    assert (level, text) == ("bad", "one_url: there is no secret for the endpoint id wh2.")
+    assert (level, text) == (
+        "error",
+        "one_url: there is no secret for the endpoint id wh2.",
+    )
 
 
 def test_conflicts_are_no_rejections(make_app: MakeApp) -> None:
@@ -309,11 +312,11 @@ def test_conflicts_are_no_rejections(make_app: MakeApp) -> None:
         assert deliver(app, each).status_code == 200
     runtime_of(app).rejections.write()
     found = findings(app)
-    assert found["rejected"][0][:2] == ("good", "No delivery was rejected in the last day.")
+    assert found["rejected"][0][:2] == ("ok", "No delivery was rejected in the last day.")
     ((level, text, remedy),) = found["conflicts"]
-    assert level == "look"
+    assert level == "warning"
     assert text.startswith("ycloud: 2 deliveries in the last day had a known event id and")
-    assert "flask ycloud list --state dead" in remedy
+    assert "flask ycloud show sha256:" in remedy
 
 
 def test_an_unknown_tenant_is_a_rejection(make_app: MakeApp) -> None:
@@ -321,10 +324,9 @@ def test_an_unknown_tenant_is_a_rejection(make_app: MakeApp) -> None:
     deliver(app, body_of(), path="/hooks/gamma/webhook")
     runtime_of(app).rejections.write()
     ((level, text, remedy),) = findings(app)["rejected"]
-    assert (level, text) == (
-        "look",
-        "hooks: 1 deliveries were rejected in the last day: unknown tenant.",
-    )
+    assert level == "warning"
+    assert text.startswith("hooks: 1 delivery was rejected (unknown tenant) since ")
+    assert text.endswith("; none in the day before.")
     assert "its endpoint at YCloud is still there" in remedy
 
 
@@ -335,7 +337,7 @@ def test_the_account_beside_tenants(make_app: MakeApp, account: YCloudAPI) -> No
     endpoint(account, secret=SECRETS["acme"], url=url)
     options = ("--tenant", "acme", "--tenant", "beta", "--tenant", "gamma")
     assert findings(app, *options)["account"] == [
-        ("good", "wh1 is active, and hooks of acme's.", ""),
+        ("ok", "wh1 is active, and hooks of acme's.", ""),
         (
             "skipped",
             "hooks of beta: the account of YCLOUD_API_KEY has no such endpoint.",
@@ -354,14 +356,14 @@ def test_the_account_where_secrets_go_by_its_ids(
     on_event(TYPE, name="one")(print)
     app = make_app(WebhookBlueprint("one_url", secrets=by_id), YCLOUD_API_KEY=API_KEY)
     endpoint(account, secret="the secret of wh1", url="https://example.org/one_url/webhook")
-    assert findings(app)["account"][0][:2] == ("good", "wh1 is active, and one_url's.")
+    assert findings(app)["account"][0][:2] == ("ok", "wh1 is active, and one_url's.")
 
 
 def test_a_slow_handler_is_named_with_its_tenant(make_app: MakeApp) -> None:
     app = make_app(hooks())
     stats = Stats(0, 1, 0, None, {}, running_handlers=(running("acme"),))
     runtime_of(app).inbox.stats = lambda: stats  # type: ignore[method-assign]
-    texts = [text for _, text, _ in findings(app)["handlers"]]
+    texts = [text for _, text, _ in findings(app)["running"]]
     assert "app:slow has been running for 1 min with event evt_1 of acme." in texts
 
 

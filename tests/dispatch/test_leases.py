@@ -10,7 +10,7 @@ import pytest
 from flask_ycloud import Event, InboxUnavailable, on_event
 from flask_ycloud.dispatch.leases import LeaseKeeper
 from flask_ycloud.dispatch.processing import process
-from flask_ycloud.inbox import Inbox
+from flask_ycloud.inbox import Inbox, last_day
 from flask_ycloud.protocol import body_id
 
 from ..support import deliver, eventually
@@ -58,6 +58,41 @@ def test_what_is_held_can_be_given_back(bench: Bench) -> None:
     assert again is not None
     assert (again.attempt, again.crashes) == (2, 0)
     assert not bench.inbox.save(claim), "the earlier claim has ended"
+
+
+def test_what_was_given_back_is_counted(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = LeaseKeeper()
+    for event_id in ("evt_1", "evt_2"):
+        bench.inbox.accept(event_id, b"{}", endpoint="ycloud", event_type=TYPE)
+        claim = bench.inbox.claim()
+        assert claim is not None
+        keeper.hold(bench.runtime, claim)
+    keeper.give_back()
+    keeper.give_back()  # nothing is held any more
+    assert last_day(bench.inbox).cut_short == {"ycloud": 2}
+
+    def away(*_: Any) -> None:
+        raise InboxUnavailable("away")
+
+    claim = bench.inbox.claim()
+    assert claim is not None
+    keeper.hold(bench.runtime, claim)
+    monkeypatch.setattr("flask_ycloud.dispatch.leases.count_rejections", away)
+    keeper.give_back()
+    assert bench.look(claim.id).state == "pending", "the count does not matter"
+
+
+def test_what_was_taken_over_is_counted(bench: Bench) -> None:
+    for _ in range(2):
+        bench.accept()
+    assert bench.inbox.claim() is not None
+    bench.clock.now += bench.inbox.lease + 1
+    while bench.handle():
+        pass
+    bench.runtime.rejections.write()
+    assert last_day(bench.inbox).taken_over == {"ycloud": 1}
 
 
 def test_the_keeper_starts_once_and_again_after_a_fork(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from flask_ycloud.inbox import Inbox, Selection, queries
+from flask_ycloud.inbox import Inbox, Selection, arrivals, queries, troubles
 from flask_ycloud.inbox.selections import newest
 from flask_ycloud.inbox.tables import IS_HELD, events
 
@@ -32,6 +32,10 @@ PLANS = {
     "old dead letters": (queries.OLD_DEAD, "ix_ycloud_events_"),
     "old deleted": (queries.OLD_DELETED, "ix_ycloud_events_ended"),
     "overdue": (queries.OVERDUE, "ix_ycloud_events_due"),
+    "due since": (queries.DUE_SINCE, "ix_ycloud_events_due"),
+    "newest arrival": (arrivals.LAST_BEFORE, "ix_ycloud_events_arrivals"),
+    "first arrival": (arrivals.FIRST_FROM, "ix_ycloud_events_arrivals"),
+    "unhandled types": (troubles.UNHANDLED_TYPES, "ix_ycloud_events_unhandled"),
     "follower": (queries.FOLLOWER, "ix_ycloud_events_"),
     "discarded": (queries.DISCARDED_COUNT, "ix_ycloud_events_discarded"),
     "old discarded": (queries.OLD_DISCARDED, "ix_ycloud_events_discarded"),

@@ -12,6 +12,7 @@ from flask_ycloud.inbox import (
     HandlerState,
     Identity,
     Inbox,
+    Troubles,
     Verdict,
     last_day,
     last_hour,
@@ -42,7 +43,7 @@ def test_nothing(inbox: Inbox) -> None:
     assert search(inbox, since=datetime.now(timezone.utc)) == reports.Page([], None)
     assert sum(minute.arrived for minute in last_hour(inbox)) == 0
     assert rejected(inbox) == {}
-    assert last_day(inbox) == reports.Troubles({}, {})
+    assert last_day(inbox) == Troubles({}, {})
     assert with_id(inbox, "evt_1") == []
 
 
@@ -170,7 +171,7 @@ def test_conflicts_are_told_apart_from_rejections(inbox: Inbox, clock: Clock) ->
     assert troubles.conflicts == {"eu": 2}
     assert troubles.rejected == {("eu", "missing"): 1, ("us", "inbox unavailable"): 4}
     clock.now += 25 * 3600
-    assert last_day(inbox) == reports.Troubles({}, {})
+    assert last_day(inbox) == Troubles({}, {})
 
 
 def test_rejections_are_counted_by_the_hour(inbox: Inbox, clock: Clock) -> None:

@@ -20,7 +20,7 @@ from flask_ycloud import ConfigurationError, WebhookBlueprint, sign
 from flask_ycloud.inspector import inspector_bp
 from flask_ycloud.secret_checks import weakness_of
 
-from ..cli.test_doctor import findings
+from ..cli.support import findings
 from ..conftest import MakeApp
 from ..inspector.support import PAGE, token, words
 from ..processes import _free_port, answers
@@ -161,9 +161,9 @@ def test_a_sample_of_the_inspector_comes_from_the_same_server(make_app: MakeApp)
 def test_the_doctor_says_so(make_app: MakeApp) -> None:
     text = "its secret is a placeholder of the documentation, which anybody can sign with."
     app = make_app(TESTING=False, YCLOUD_WEBHOOK_SECRET="whsec_...")
-    assert findings(app)["secret"] == [("bad", f"ycloud: {text}", REMEDY)]
+    assert findings(app)["secret"] == [("error", f"ycloud: {text}", REMEDY)]
     app.testing = True
-    assert findings(app)["secret"] == [("look", f"ycloud: {text}", REMEDY)]
+    assert findings(app)["secret"] == [("warning", f"ycloud: {text}", REMEDY)]
 
 
 # Servers.
@@ -230,8 +230,8 @@ def test_the_first_run_of_the_readme(pasted: Path) -> None:
     assert log.count("YCLOUD_WEBHOOK_SECRET: the secret is a placeholder of the") == 1
     found = flask(pasted, "ycloud", "doctor", "--json")
     assert found.returncode == 1
-    secret = next(each for each in json.loads(found.stdout) if each["check"] == "secret")
-    assert secret["level"] == "bad"
+    secret = next(each for each in json.loads(found.stdout) if each["about"] == "secret")
+    assert secret["level"] == "error"
     assert secret["text"].startswith("ycloud: its secret is a placeholder of the")
 
 
