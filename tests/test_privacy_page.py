@@ -17,7 +17,7 @@ from cryptography.fernet import Fernet
 
 from flask_ycloud import sign
 from flask_ycloud.inbox import Cipher, Database, Inbox, open_engine
-from flask_ycloud.inbox.tables import metadata
+from flask_ycloud.inbox.tables import events, metadata, names
 from flask_ycloud.protocol import sample_event
 
 from .processes import Server, post
@@ -161,6 +161,12 @@ def test_nothing_of_an_erased_person_is_left(served: Served) -> None:
     for needle in needles:
         assert [name for name, text in where.items() if needle in text] == []
     assert len(inbox.person(number_of(WHO))) == 0
+    for name in (f"+{number_of(WHO)}", f"US.{number_of(WHO)}"):
+        assert inbox.select(about=name).count() == 0
+    understood = [each for each in inbox.select(about=number_of(other)) if each.type]
+    assert len(understood) == inbox.select(about=f"US.{number_of(other)}").count()
+    assert len(understood) == EVENTS // PERSONS * 4 // 5, "garbage has no names"
+    assert _named(inbox) == _with_names(inbox), "nothing is left in the index"
     # It would have been found: others are there.
     assert len(inbox.person(number_of(other))) == EVENTS // PERSONS
     assert text_of(other) in exported
@@ -170,7 +176,22 @@ def test_nothing_of_an_erased_person_is_left(served: Served) -> None:
     again = post(port, captured, **{"YCloud-Signature": header})
     assert again == (200, b'{"status": "duplicate"}')
     assert not any(needle in served.stored() for needle in needles)
+    assert inbox.select(about=number_of(WHO)).count() == 0
     assert served.server.runs() == ran
+
+
+def _named(inbox: Inbox) -> set[int]:
+    """The positions of the events in the index of names."""
+    query = sa.select(names.c.event_seq).distinct()
+    return set(inbox.database.read(lambda tx: tx.execute(query).scalars().all()))
+
+
+def _with_names(inbox: Inbox) -> set[int]:
+    """The positions of the events that were understood and have a body."""
+    query = sa.select(events.c.seq).where(
+        events.c.type.is_not(None), events.c.emptied_at.is_(None)
+    )
+    return set(inbox.database.read(lambda tx: tx.execute(query).scalars().all()))
 
 
 def test_each_test_that_is_named_is_there() -> None:

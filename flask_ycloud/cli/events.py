@@ -103,11 +103,17 @@ def init_db() -> None:
     """Create the inbox's tables, or bring them up to date.
 
     The app does so by itself at its first use. This command is for a deployment with a
-    database role of its own.
+    database role of its own. After an upgrade from tables of version 2 it also makes the
+    older events known to --about, which workers do otherwise.
 
     \b
     Example:
       flask ycloud init-db
     """
-    version = runtime_of(current_app).inbox.database.init()
+    from ..inbox import index_some  # here, since it needs SQLAlchemy
+
+    inbox = runtime_of(current_app).inbox
+    version = inbox.database.init()
+    while index_some(inbox):
+        pass
     echo(f"The inbox's tables are there, version {version}.")

@@ -64,6 +64,11 @@ _OPTIONS = (
         shell_complete=completion.handlers,
         help="A handler that has run; of dead letters, the one that failed.",
     ),
+    click.option(
+        "--about",
+        metavar="WHO",
+        help="A telephone number, a user id, an e-mail address, or the id of a message.",
+    ),
     click.option("--error", help="A text in the last error, or in the reason."),
     click.option("--cause", help="Dead letters of a cause that 'dead' shows."),
     click.option("--unhandled", is_flag=True, help="That no handler was subscribed to."),
@@ -72,7 +77,7 @@ _OPTIONS = (
 )
 _NAMES = (
     "state", "type", "endpoint", "tenant", "handler", "error", "cause", "unhandled",
-    "since", "until",
+    "since", "until", "about",
 )  # fmt: skip
 
 

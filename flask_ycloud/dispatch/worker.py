@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 
 from ..errors import InboxUnavailable, type_and_stack
-from ..inbox import Claim, Identity, heartbeats
+from ..inbox import Claim, Identity, heartbeats, index_some
 from ..logs import log
 from ..runtime import Runtime
 from . import servers
@@ -306,7 +306,8 @@ class WorkerDispatcher(StartsThreads):
             self._orphans_after = inbox.release_orphans(self._orphans_after)
         if now >= self._prune_at:
             self._prune_at = now + PRUNE_EVERY_SECONDS
-            if inbox.prune_some():
+            # After an upgrade, names in older events are indexed.
+            if inbox.prune_some() | index_some(inbox):
                 self._prune_at = now  # one batch at a time: the rest is for the next look
 
     def _listen(self) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .commits import NotStorable
     from .database import Database
     from .engine import open_engine
+    from .indexing import index_some
     from .receipts import Erasure, PersonEvents
     from .rejections import Rejections, count_rejections, rejected
     from .reports import Minute, last_hour, search, throughput, with_id
@@ -60,6 +61,7 @@ else:  # to a type checker it would give every name
             "NotStorable": "commits",
             "Database": "database",
             "open_engine": "engine",
+            "index_some": "indexing",
             "Rejections": "rejections",
             "rejected": "rejections",
             "OUR_FAULTS": "troubles",
@@ -125,6 +127,7 @@ __all__ = [
     "encrypt",
     "has_plain",
     "heartbeats",
+    "index_some",
     "keys_in_use",
     "last_day",
     "last_hour",

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from .naming import are_named, hash_searched
 from .records import CONFLICTS, Identity
 from .rows import at, handler_states
 from .selections import Selection, between, conditions
@@ -84,6 +85,8 @@ def dead_by_cause(tx: Connection, selection: Selection) -> Sequence[DeadCause]:
     which = conditions(selection)
     if selection.cause is not None:
         which.append(of_cause(tx, selection.cause))
+    if selection.about is not None:
+        which.append(are_named(hash_searched(tx, selection.about)))
     if selection.since is not None or selection.until is not None:
         which.append(events.c.seq.between(*between(tx, selection.since, selection.until)))
     count = sa.func.count(events.c.seq)

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from ..errors import AmbiguousEvent, EventNotFound, EventRunning, InboxUnavailable
 from . import queries
+from .naming import forget_names
 from .operations import OperatedQueue
 from .records import Identity
 from .tables import IDENTITY, attempts, events, outcomes
@@ -126,10 +127,11 @@ class Keeping(OperatedQueue):
     def _delete(self, tx: Connection, which: sa.ColumnElement[bool]) -> Sequence[int]:
         deleted = queries.delete(which).returning(events.c.seq)
         gone = tx.execute(deleted, {"now_": self.clock()}).scalars().all()
-        self._drop_outcomes(tx, gone)
+        self._drop_the_rest(tx, gone)
         return gone
 
-    def _drop_outcomes(self, tx: Connection, seqs: Sequence[int]) -> None:
+    def _drop_the_rest(self, tx: Connection, seqs: Sequence[int]) -> None:
+        tx.execute(forget_names(seqs))
         for table in (outcomes, attempts):
             tx.execute(table.delete().where(table.c.event_seq.in_(seqs)))
 
@@ -204,7 +206,7 @@ class Keeping(OperatedQueue):
         these = events.c.seq.in_(seqs) & queries.STATES[state]
         gone = events.delete().where(these, queries.FORGETTABLE).returning(events.c.seq)
         removed = tx.execute(gone, self._known()).scalars().all()
-        self._drop_outcomes(tx, removed)
+        self._drop_the_rest(tx, removed)
         return len(removed) + len(self._delete(tx, these))
 
     def _empty(self, tx: Connection, old: Any, state: str, then: float) -> int:
@@ -215,6 +217,7 @@ class Keeping(OperatedQueue):
         empty = events.update().where(these).values(nothing).returning(events.c.seq)
         emptied = tx.execute(empty).scalars().all()
         tx.execute(queries.quieten(self.database.dialect, emptied))
+        tx.execute(forget_names(emptied))
         return len(emptied)
 
     def _forget_deleted(self, tx: Connection) -> int:

@@ -14,7 +14,16 @@ from sqlalchemy import bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .driver import Statement
-from .tables import ARRIVAL, HELD, IDENTITY, attempts, conversations, events, outcomes
+from .tables import (
+    ARRIVAL,
+    HELD,
+    IDENTITY,
+    attempts,
+    conversations,
+    events,
+    names,
+    outcomes,
+)
 
 #: An insert that may meet a row that is there, by dialect.
 INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -74,6 +83,13 @@ NEW_EVENTS = Batch(
     "new",
     **{name: events.c[name] for name in (*_GIVEN, "due_at")},
     follows=events.c.unhandled,
+)
+
+#: On PostgreSQL: the names in new events, as hashes, with what tells those events.
+NEW_NAMES = Batch(
+    "name",
+    **{name: events.c[name] for name in (*IDENTITY, "redeliveries")},
+    hash=names.c.hash,
 )
 
 
@@ -142,9 +158,24 @@ def _insert(dialect: str, given: Any, follows: Any, source: Any) -> Any:
         *(events.c[name] for name in IDENTITY),
         events.c.redeliveries,
         events.c.differs,
-        events.c.parked_due_at.is_not(None),
+        events.c.parked_due_at.is_not(None).label("parked"),
         events.c.key,
+        events.c.seq,
     )
+
+
+def _with_names(insert: Any, found: Any, given: dict[str, Any]) -> Statement:
+    """On PostgreSQL: insert events, and in the same statement the names in new ones.
+
+    :param found: a table of names, as hashes.
+    :param given: what tells of which event they are. One that was there before has more
+        redeliveries than it has now.
+    """
+    stored = insert.cte("stored")
+    is_new = sa.and_(*(stored.c[name] == value for name, value in given.items()))
+    rows = sa.select(found.c.hash, stored.c.seq).select_from(found.join(stored, is_new))
+    named = sa.insert(names).from_select(["hash", "event_seq"], rows).cte("named")
+    return Statement(sa.select(stored).add_cte(named))
 
 
 def _other_body(excluded: Any) -> Any:
@@ -153,24 +184,37 @@ def _other_body(excluded: Any) -> Any:
     return sa.func.coalesce(other, sa.false())
 
 
-def _insert_one(dialect: str) -> Any:
+def _insert_one(dialect: str) -> Statement:
     def given(name: str) -> Any:
         column_type = events.c[name].type
         bound = bindparam(name, type_=column_type, required=True)
         # PostgreSQL does not know of what type a NULL is.
         return bound if dialect == "sqlite" else sa.cast(bound, _plain(column_type))
 
-    names = (*_GIVEN, "due_at")
-    return _insert(dialect, {name: given(name) for name in names}, sa.false(), None)
+    event = {name: given(name) for name in (*_GIVEN, "due_at")}
+    insert = _insert(dialect, event, sa.false(), None)
+    if dialect == "sqlite":
+        return Statement(insert)
+    hashes = sa.cast(bindparam("hashes", required=True), postgresql.ARRAY(sa.BigInteger))
+    found = sa.func.unnest(hashes).table_valued(sa.column("hash", sa.BigInteger))
+    this = {"redeliveries": event["redeliveries"]}
+    return _with_names(insert, found.render_derived(name="name"), this)
 
 
-def _insert_many() -> Any:
+def _insert_many() -> Statement:
     given = dict(NEW_EVENTS.c.items())
-    return _insert("postgresql", given, NEW_EVENTS.c.follows, NEW_EVENTS.table)
+    insert = _insert("postgresql", given, NEW_EVENTS.c.follows, NEW_EVENTS.table)
+    these = {name: NEW_NAMES.c[name] for name in (*IDENTITY, "redeliveries")}
+    return _with_names(insert, NEW_NAMES.table, these)
 
 
-INSERT_ONE = {name: Statement(_insert_one(name)) for name in INSERTS}
-INSERT_MANY = Statement(_insert_many())
+INSERT_ONE = {name: _insert_one(name) for name in INSERTS}
+INSERT_MANY = _insert_many()
+
+#: On SQLite: one name in an event that was inserted.
+NAME = Statement(
+    sa.insert(names).values(hash=bindparam("hash_"), event_seq=bindparam("seq_"))
+)
 
 # -- claim -----------------------------------------------------------------------------
 
@@ -570,6 +614,7 @@ def _save_all(*, empties: bool) -> Statement:
         settled = CLAIMS.table.join(held, held.c.seq == CLAIMS.c.seq)
         done = sa.select(held.c.seq).select_from(settled).where(CLAIMS.c.state == "done")
         also.append(quieten("postgresql", done).cte())
+        also.append(names.delete().where(names.c.event_seq.in_(done)).cte())
     return Statement(sa.select(held.c.seq).add_cte(*also))
 
 
@@ -578,6 +623,8 @@ SAVE_ALL_AND_EMPTY = _save_all(empties=True)
 
 #: On SQLite: the errors of an event that is emptied.
 QUIETEN = Statement(quieten("sqlite", (bindparam("seq_"),)))
+#: And the names in it.
+FORGET_NAMES = Statement(names.delete().where(names.c.event_seq == bindparam("seq_")))
 
 
 # What a pause holds is not released by the end of another event.

@@ -25,6 +25,7 @@ from .database import Database
 from .driver import Row, Statement
 from .holding import Holding
 from .lanes import Lane, Lanes
+from .naming import hash_of
 from .pauses import Paused, Pauses
 from .records import Arrival, Claim, HandlerState, Identity, Progress, Verdict
 from .rows import claim_values, handler_states, identified, run_values
@@ -86,6 +87,7 @@ class EventQueue:
         tenant: str = "",
         endpoint_id: str | None = None,
         names: Sequence[str] = (),
+        found_by: Iterable[str] = (),
         received_at: float | None = None,
         signed_at: float | None = None,
         traceparent: str | None = None,
@@ -97,6 +99,8 @@ class EventQueue:
         :param tenant: whose it is, where the endpoint serves many.
         :param endpoint_id: YCloud's id of the endpoint it was sent to.
         :param names: those of its conversation; that they are of one is kept.
+        :param found_by: what it is searched by: numbers, user ids and ids of messages, as
+            :func:`names_in` gives them.
         :param signed_at: what its signature says, in unix seconds.
         :param traceparent: the trace it belongs to, as W3C Trace Context has it.
         :param dead: why it is a dead letter from the start.
@@ -126,6 +130,7 @@ class EventQueue:
             "body_key": self.cipher.key_id,
             "body_hash": self.database.hashed(body),
             "body": self.cipher.seal(body),
+            "hashes": [hash_of(self.database.hashed, name) for name in found_by],
         }
         return self.database.write_single_together(self._insert, row)
 
@@ -137,6 +142,7 @@ class EventQueue:
         *,
         event_type: str | None,
         endpoint_id: str | None = None,
+        found_by: Iterable[str] = (),
         signed_at: float | None = None,
     ) -> bool:
         """Keep another body that came under a known id, as a dead letter; only the first.
@@ -155,6 +161,7 @@ class EventQueue:
             tenant=identity.tenant,
             endpoint_id=endpoint_id,
             event_type=event_type,
+            found_by=found_by,
             signed_at=signed_at,
             dead=identity.conflict,
         )
@@ -196,9 +203,12 @@ class EventQueue:
             found = _insert_many(tx, batch)
         became: dict[Identity, Arrival] = {}
         waiting = set()
-        for id, endpoint, tenant, redeliveries, differs, parked, key in found:
+        for id, endpoint, tenant, redeliveries, differs, parked, key, seq in found:
             identity = Identity(id, endpoint, tenant)
             new = redeliveries == batch[identity]["redeliveries"]
+            if new and dialect == "sqlite":
+                for each in batch[identity]["hashes"]:
+                    queries.NAME.run(tx, {"hash_": each, "seq_": seq})
             became[identity] = "accepted" if new else "conflict" if differs else "duplicate"
             if parked:
                 waiting.add(key)
@@ -474,6 +484,7 @@ class EventQueue:
             for each in claims:
                 if each["seq"] in held and each["state"] == "done":
                     queries.QUIETEN.run(tx, {"seq_": each["seq"]})
+                    queries.FORGET_NAMES.run(tx, {"seq_": each["seq"]})
         for key in _freed(each for each in progress if each.claim.seq in held):
             queries.RELEASE_ONE.run(tx, {"key_": key})
         return held
@@ -626,7 +637,9 @@ def _insert_many(tx: Connection, by_id: dict[Identity, dict[str, Any]]) -> list[
     for _, row in sorted(by_id.items()):
         batch.append({**row, "follows": row["key"] in keys})
         keys.add(row["key"])
-    return queries.INSERT_MANY.run(tx, queries.NEW_EVENTS.arrays(batch))
+    named = [{**row, "hash": each} for row in batch for each in row["hashes"]]
+    arrays = queries.NEW_EVENTS.arrays(batch) | queries.NEW_NAMES.arrays(named)
+    return queries.INSERT_MANY.run(tx, arrays)
 
 
 class _LostRace(Exception):

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from .causes import of_cause
+from .naming import are_named, hash_searched
 from .queries import STATES
 from .records import StoredEvent
 from .rows import stored
@@ -91,6 +92,8 @@ def search(
         query = newest(selection, *HEAD).limit(limit)
         if selection.cause is not None:
             query = query.where(of_cause(tx, selection.cause))
+        if selection.about is not None:
+            query = query.where(are_named(hash_searched(tx, selection.about)))
         first, last = between(tx, selection.since, selection.until)
         if before is not None:
             last = min(last, before - 1)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from .causes import DeadCause, of_cause
 from .changes import Action, Changed, discarding, replaying
+from .naming import are_named, ends_of, hash_searched
 from .records import StoredEvent
 from .rows import handler_states, stored
 from .selections import HEAD, Selection, arrived, between, conditions
@@ -152,17 +153,17 @@ class SelectedEvents:
     def _batches(self) -> Iterator[tuple[sa.ColumnElement[bool], list[int]]]:
         """The positions, some at a time, each with what selects those that still fit."""
         for part in self.selection.parts():
-            which, first, last = self._bounds(part)
-            for low, high in _windows(part, first, last):
-                while seqs := self._read_seqs(which, low, high):
-                    yield which, seqs
+            bounds = self._bounds(part)
+            for low, high in bounds.windows():
+                while seqs := self._read_seqs(bounds.within(low, high)):
+                    yield bounds.which, seqs
                     low = seqs[-1] + 1
 
-    def _bounds(self, part: Selection) -> tuple[sa.ColumnElement[bool], int, int]:
+    def _bounds(self, part: Selection) -> _Bounds:
         return self._read(lambda tx: _bounds(tx, part))
 
-    def _read_seqs(self, which: Any, low: int, high: int) -> list[int]:
-        query = sa.select(events.c.seq).where(which, _within(low, high))
+    def _read_seqs(self, which: Any) -> list[int]:
+        query = sa.select(events.c.seq).where(which)
         query = query.order_by(events.c.seq).limit(AT_ONCE)
         return self._read(lambda tx: list(tx.execute(query).scalars()))
 
@@ -176,11 +177,11 @@ class SelectedEvents:
             )
 
     def _count(self, part: Selection) -> int:
-        which, first, last = self._bounds(part)
-        count = sa.select(sa.func.count(events.c.seq)).where(which)
-        queries = [count.where(_within(*each)) for each in _windows(part, first, last)]
-        if part.few and part.since is None and part.until is None:
-            queries = [count]  # by the index only
+        bounds = self._bounds(part)
+        count = sa.select(sa.func.count(events.c.seq))
+        queries = [count.where(bounds.within(*each)) for each in bounds.windows()]
+        if part.few and (part.since, part.until, part.about) == (None, None, None):
+            queries = [count.where(bounds.which)]  # by the index only
         return sum(
             self._read(lambda tx, q=each: tx.execute(q).scalar() or 0)  # type: ignore[misc]
             for each in queries
@@ -189,12 +190,13 @@ class SelectedEvents:
     def _newest(
         self, part: Selection, limit: int, before: int | None, columns: tuple[Any, ...]
     ) -> list[StoredEvent]:
-        which, first, last = self._bounds(part)
-        last = last if before is None else min(last, before - 1)
-        query = sa.select(*columns).where(which).order_by(events.c.seq.desc())
+        bounds = self._bounds(part)
+        if before is not None:
+            bounds = bounds._replace(last=min(bounds.last, before - 1))
+        query = sa.select(*columns).order_by(events.c.seq.desc())
         found: list[StoredEvent] = []
-        for low, high in reversed(list(_windows(part, first, last))):
-            some = query.where(_within(low, high)).limit(limit - len(found))
+        for low, high in reversed(list(bounds.windows())):
+            some = query.where(bounds.within(low, high)).limit(limit - len(found))
             found += self._read(lambda tx, q=some: self._with_handlers(tx, q))  # type: ignore[misc]
             if len(found) == limit:
                 break
@@ -212,26 +214,44 @@ class SelectedEvents:
         return self._inbox.database.read(work)
 
 
-def _bounds(
-    tx: Connection, selection: Selection
-) -> tuple[sa.ColumnElement[bool], int, int]:
-    """What selects them, and the positions of the first and the last there can be."""
+class _Bounds(NamedTuple):
+    """What selects events, and the positions of the first and the last there can be.
+
+    :param few: whether an index finds them, however many events there are.
+    :param hash: that of the name by which they are found.
+    """
+
+    which: sa.ColumnElement[bool]
+    first: int
+    last: int
+    few: bool
+    hash: int | None = None
+
+    def windows(self) -> Iterator[tuple[int, int]]:
+        """The positions in parts, so that no statement goes through too many events."""
+        step = self.last - self.first + 1 if self.few else _LOOKED_AT
+        for low in range(self.first, self.last + 1, max(step, 1)):
+            yield low, min(low + step - 1, self.last)
+
+    def within(self, low: int, high: int) -> sa.ColumnElement[bool]:
+        """What selects those in a part."""
+        if self.hash is not None:
+            return self.which & are_named(self.hash, low, high)
+        return self.which & events.c.seq.between(low, high)
+
+
+def _bounds(tx: Connection, selection: Selection) -> _Bounds:
     which = conditions(selection)
     if selection.cause is not None:
         which.append(of_cause(tx, selection.cause))
     which += arrived(selection)
-    return sa.and_(sa.true(), *which), *between(tx, selection.since, selection.until)
-
-
-def _windows(part: Selection, first: int, last: int) -> Iterator[tuple[int, int]]:
-    """The positions in parts, so that no statement goes through too many events."""
-    step = last - first + 1 if part.few else _LOOKED_AT
-    for low in range(first, last + 1, max(step, 1)):
-        yield low, min(low + step - 1, last)
-
-
-def _within(first: int, last: int) -> sa.ColumnElement[bool]:
-    return events.c.seq.between(first, last)
+    first, last = between(tx, selection.since, selection.until)
+    bounds = _Bounds(sa.and_(sa.true(), *which), first, last, selection.few)
+    if selection.about is None:
+        return bounds
+    hash = hash_searched(tx, selection.about)
+    oldest, newest = ends_of(tx, hash)
+    return bounds._replace(first=max(first, oldest), last=min(last, newest), hash=hash)
 
 
 def _all_skipped(changed: Changed, looked_at: int) -> Counter[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ..protocol import searched_name
 from . import queries
 from .tables import events, outcomes
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         since: datetime | None
         until: datetime | None
         ids: Sequence[str] | None
+        about: str | None
 
 
 #: What a list shows of events: all but their bodies.
@@ -59,8 +61,12 @@ class Selection:
     :param since: aware; when they arrived at the earliest.
     :param until: aware; and at the latest.
     :param ids: their ids.
-    :raises ValueError: if there is no such state, if a time is not aware, or if a cause
-        goes with another state.
+    :param about: a telephone number, a user id, an e-mail address, or the id of a message
+        such as its ``wamid``. Spaces, dashes, brackets and a plus make no difference in a
+        number, nor do upper and lower case elsewhere. Events are found by it for as long as
+        they have their bodies. It is in no ``repr``.
+    :raises ValueError: if there is no such state, if a time is not aware, if a cause goes
+        with another state, or if ``about`` is empty.
     """
 
     state: str | None = None
@@ -74,6 +80,7 @@ class Selection:
     since: datetime | None = None
     until: datetime | None = None
     ids: Sequence[str] | None = None
+    about: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.state is not None and self.state not in queries.STATES:
@@ -89,13 +96,19 @@ class Selection:
             raise ValueError(
                 f"A cause is one of dead letters, not of state {self.state!r}."
             )
+        if self.about is not None and not searched_name(self.about):
+            raise ValueError(
+                "about is empty: give a telephone number, a user id, an e-mail address, or"
+                " the id of a message."
+            )
         if self.ids is not None:
             object.__setattr__(self, "ids", tuple(self.ids))
 
     @property
     def narrowing(self) -> dict[str, Any]:
-        """What narrows it, by name: for the log, and for people."""
+        """What narrows it, by name: for the log, and for people. It names no person."""
         given = {each.name: getattr(self, each.name) for each in fields(self)}
+        given["about"] = self.about and "(not shown)"
         return {name: value for name, value in given.items() if value is not None}
 
     def parts(self) -> Iterator[Selection]:
@@ -140,7 +153,9 @@ def fits(pattern: str) -> sa.ColumnElement[bool]:
 
 
 def conditions(selection: Selection) -> list[sa.ColumnElement[bool]]:
-    """What selects these events, but for the times and the cause: they take a look."""
+    """What selects these events, but for the times, the cause and whom they are about:
+    those take a look.
+    """
     state = "dead" if selection.cause is not None else selection.state
     which: list[sa.ColumnElement[bool]] = []
     if state in ("pending", "running"):

@@ -31,6 +31,8 @@ schema = sa.Table(
     metadata,
     sa.Column("version", sa.Integer, primary_key=True),
     sa.Column("secret", sa.LargeBinary),
+    # Up to that event, names in those that an older version has stored are not indexed.
+    sa.Column("unindexed", _POSITION),
 )
 
 #: ``due_at`` is when somebody must look at the event: 0 for an event that was never tried,
@@ -147,6 +149,16 @@ attempts = sa.Table(
     sa.Column("state", sa.String(9), nullable=False),
     sa.Column("seconds", sa.Double),
     sa.Column("error", sa.Text),
+    sqlite_with_rowid=False,
+)
+
+#: Which events a telephone number, a user id or the id of a message is in: keyed hashes of
+#: what an event has when it is accepted. They end with its body.
+names = sa.Table(
+    "ycloud_names",
+    metadata,
+    sa.Column("hash", _POSITION, primary_key=True, autoincrement=False),
+    sa.Column("event_seq", _POSITION, primary_key=True, autoincrement=False, index=True),
     sqlite_with_rowid=False,
 )
 

@@ -214,11 +214,28 @@ _ARRIVALS_3 = (
     " ((endpoint || ''), received_at)",
 )
 
+# -- to version 3, too: an index of names, of which older events have none yet ------------
+
+_NAMES_3 = (
+    "CREATE TABLE ycloud_names (hash BIGINT NOT NULL, event_seq BIGINT NOT NULL,"
+    " PRIMARY KEY (hash, event_seq)){}",
+    "CREATE INDEX ix_ycloud_names_event_seq ON ycloud_names (event_seq)",
+    "ALTER TABLE ycloud_schema ADD COLUMN unindexed BIGINT",
+    "UPDATE ycloud_schema SET unindexed = (SELECT max(seq) FROM ycloud_events)",
+)
+_NAMES_SQLITE_3 = tuple(each.format(" WITHOUT ROWID") for each in _NAMES_3)
+_NAMES_POSTGRESQL_3 = tuple(each.format("") for each in _NAMES_3)
+
 #: The steps that lead from a version to the next, by dialect, all in one transaction.
 UPGRADES: dict[int, dict[str, tuple[Step, ...]]] = {
     1: {"sqlite": _SQLITE_2, "postgresql": _POSTGRESQL_2},
     2: {
-        "sqlite": (*_KEEPING_SQLITE_3, *_OPERATING_3, *_ARRIVALS_3),
-        "postgresql": (*_KEEPING_POSTGRESQL_3, *_OPERATING_3, *_ARRIVALS_3),
+        "sqlite": (*_KEEPING_SQLITE_3, *_OPERATING_3, *_ARRIVALS_3, *_NAMES_SQLITE_3),
+        "postgresql": (
+            *_KEEPING_POSTGRESQL_3,
+            *_OPERATING_3,
+            *_ARRIVALS_3,
+            *_NAMES_POSTGRESQL_3,
+        ),
     },
 }

@@ -24,6 +24,7 @@ from .event_types import (
     sample_event,
     variants,
 )
+from .names import names_in, plain_name, searched_name
 from .sending import (
     SAMPLE_ENDPOINT_ID,
     Answer,
@@ -55,8 +56,10 @@ __all__ = [
     "conversation_values",
     "find",
     "is_loopback",
+    "names_in",
     "parse_event",
     "patterns",
+    "plain_name",
     "post",
     "post_all",
     "read_again",
@@ -64,6 +67,7 @@ __all__ = [
     "read_time",
     "sample",
     "sample_event",
+    "searched_name",
     "sign",
     "signed_headers",
     "variants",

@@ -17,7 +17,7 @@ from ..handlers import (
 )
 from ..inbox import Arrival, Identity
 from ..logs import log
-from ..protocol import body_id, conversation_names, parse_event
+from ..protocol import body_id, conversation_names, names_in, parse_event
 from ..runtime import Runtime
 from .deliveries import Delivery
 
@@ -30,6 +30,7 @@ class _Event(NamedTuple):
     identity: Identity
     type: str | None = None
     names: tuple[str, ...] = ()
+    found_by: tuple[str, ...] = ()
     dead: str | None = None
 
     @property
@@ -56,6 +57,7 @@ def accept(runtime: Runtime, delivery: Delivery, endpoint: str) -> Arrival:
         endpoint_id=delivery.endpoint_id,
         event_type=event.type,
         names=event.names,
+        found_by=event.found_by,
         signed_at=delivery.signed_at,
         traceparent=tracing.current(),
         dead=event.dead,
@@ -82,8 +84,8 @@ def _read(delivery: Delivery, endpoint: str) -> _Event:
     except EventNotUnderstood as error:
         identity = Identity(body_id(delivery.body), endpoint, tenant)
         return _Event(identity, dead=str(error))
-    names = conversation_names(event)
-    return _Event(Identity(event.id, endpoint, tenant), event.type, names)
+    identity = Identity(event.id, endpoint, tenant)
+    return _Event(identity, event.type, conversation_names(event), names_in(event))
 
 
 def _keep_conflict(
@@ -97,6 +99,7 @@ def _keep_conflict(
         delivery.body,
         event_type=event.type,
         endpoint_id=delivery.endpoint_id,
+        found_by=event.found_by,
         signed_at=delivery.signed_at,
     )
     runtime.rejections.count(event.identity.endpoint, "conflict")

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from flask_ycloud import Discard, Event, on_event
 from flask_ycloud.cli import ycloud_cli
 from flask_ycloud.formats import short
 from flask_ycloud.inbox import count_rejections
-from flask_ycloud.protocol import body_id
+from flask_ycloud.inbox.tables import events, names, schema
+from flask_ycloud.protocol import body_id, names_in, parse_event
 from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
@@ -146,6 +148,19 @@ def test_stats_of_what_was_rejected(make_app: MakeApp) -> None:
 def test_making_the_tables(app: Flask) -> None:
     assert call(app, "init-db").output == "The inbox's tables are there, version 3.\n"
     assert call(app, "init-db").output == "The inbox's tables are there, version 3.\n"
+
+
+def test_making_the_tables_indexes_older_events(app: Flask) -> None:
+    body = body_of()
+    deliver(app, body)
+    (name, *_) = names_in(parse_event(body))
+    inbox = runtime_of(app).inbox
+    last = sa.select(sa.func.max(events.c.seq)).scalar_subquery()
+    inbox.database.write(lambda tx: tx.execute(names.delete()))
+    inbox.database.write(lambda tx: tx.execute(schema.update().values(unindexed=last)))
+    assert call(app, "list", "--ids", "--about", name).stdout == ""
+    call(app, "init-db")
+    assert call(app, "list", "--ids", "--about", name).output == f"{id_of(body)}\n"
 
 
 @pytest.mark.parametrize(

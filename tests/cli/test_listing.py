@@ -42,6 +42,27 @@ def test_dead_letters_show_their_handler_and_reason(app: Flask) -> None:
     assert "+447901614024" not in lines[2]
 
 
+@pytest.mark.parametrize("about", ["+44 (0) 7901-614024", "00447901614024"])
+def test_lists_of_a_person(app: Flask, about: str) -> None:
+    """Whatever the command is."""
+    body, other = body_of(), body_of(sms={"id": "2", "to": "+447901614025"})
+    deliver(app, body)
+    deliver(app, other)
+    listed = call(app, "list", "--ids", "--about", about)
+    assert listed.output.splitlines() == [id_of(body)]
+    (_, cause, *_) = call(app, "dead", "--about", about).output.splitlines()
+    assert cause.split()[1] == "1"
+    assert call(app, "delete", "--about", about, "--yes").exit_code == 0
+    assert call(app, "list", "--ids", "--about", about).stdout == ""
+    assert call(app, "list", "--ids").output.splitlines() == [id_of(other)]
+
+
+def test_nobody_cannot_be_searched(app: Flask) -> None:
+    found = call(app, "list", "--about", " + ")
+    assert found.exit_code == 2
+    assert "about is empty: give a telephone number" in found.output
+
+
 def test_there_is_more(app: Flask) -> None:
     for _ in range(3):
         deliver(app, body_of())

@@ -15,6 +15,8 @@ from flask_ycloud import Event, InboxUnavailable, current_inbox, on_event
 from flask_ycloud.dispatch import fetching, worker
 from flask_ycloud.dispatch.processing import process
 from flask_ycloud.dispatch.worker import WorkerDispatcher
+from flask_ycloud.inbox.tables import events, names, schema
+from flask_ycloud.protocol import names_in, parse_event
 from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
@@ -144,6 +146,23 @@ def test_the_worker_prunes_when_it_is_idle(
     eventually(lambda: state_of(app, id_of(body)) == "done")
     inbox.clock = lambda: time.time() + 31 * 86_400
     eventually(lambda: inbox.get(id_of(body)) is None)
+
+
+def test_the_worker_indexes_what_an_older_version_stored(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "PRUNE_EVERY_SECONDS", 0.06)
+    monkeypatch.setattr(fetching, "POLL_SECONDS", 0.01)
+    app = make_app(YCLOUD_DISPATCH="worker")
+    inbox = runtime_of(app).inbox
+    body = body_of()
+    deliver(app, body)
+    eventually(lambda: state_of(app, id_of(body)) == "done")
+    (name, *_) = names_in(parse_event(body))
+    last = sa.select(sa.func.max(events.c.seq)).scalar_subquery()
+    inbox.database.write(lambda tx: tx.execute(names.delete()))
+    inbox.database.write(lambda tx: tx.execute(schema.update().values(unindexed=last)))
+    eventually(lambda: [each.id for each in inbox.select(about=name)] == [id_of(body)])
 
 
 def test_one_events_failure_delays_no_other(make_app: MakeApp) -> None:

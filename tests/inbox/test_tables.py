@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from flask_ycloud import InboxUnavailable
-from flask_ycloud.inbox import Database, Inbox, Verdict, open_engine
+from flask_ycloud.inbox import Database, Inbox, Verdict, index_some, open_engine
 from flask_ycloud.inbox import tables as rooms
 from flask_ycloud.inbox.tables import SCHEMA_VERSION, events, metadata, schema
 
@@ -182,6 +182,8 @@ def test_version_2_is_brought_up_to_date_with_what_is_in_it(
     assert [each.id for each in inbox.fetch(9)] == ["evt_parked"], "and so does a new one"
     assert accept(inbox, "evt_done") == "duplicate"
     assert accept(inbox, "evt_dead", body=b"another") == "conflict"
+    assert index_some(inbox) == len(ROWS_2), "and not the new one"
+    assert index_some(inbox) == 0
 
 
 def test_each_database_hashes_with_a_key_of_its_own(

@@ -1,0 +1,90 @@
+"""What people search an event by: telephone numbers, user ids, addresses, message ids."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from .event import Event
+
+#: The properties that have such names, in the objects of all types: a new type is found by
+#: those that it shares with the others.
+_NAMES = frozenset({
+    # telephone numbers
+    "from", "to", "phoneNumber", "recipientPhone", "contactPhoneNumber",
+    "consumerPhoneNumber", "businessPhoneNumber", "displayPhoneNumber",
+    "lastConnectedNumber", "waId", "wa_id", "new_wa_id", "recipientParticipantId",
+    # users
+    "fromUserId", "toUserId", "userId", "recipientUserId", "fromParentUserId",
+    "toParentUserId", "parentUserId", "parentRecipientUserId", "previous_user_id",
+    "previous_parent_user_id", "psid",
+    # e-mail addresses
+    "email", "recipientAddress",
+    # messages, calls and contacts
+    "id", "wamid", "wacid", "metaMessageId", "emailId", "externalId", "message_id",
+    "contactId",
+})  # fmt: skip
+#: What has such properties inside: the message that is answered, or members of a group.
+_INSIDE = frozenset(
+    {"context", "reaction", "system", "statuses", "contacts", "stateSync", "contact"}
+)
+_DEEPEST = 3
+_MOST = 16
+_LONGEST = 512
+
+# With what copied numbers have around them: marks of the writing direction, and dashes.
+_IN_NUMBERS = re.compile(
+    r"[\s+()./\-\u2010-\u2015\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+"
+)
+#: The zero that is only dialled inside of a country: +44 (0) 7901.
+_TRUNK_ZERO = re.compile(r"(?<=[0-9])(\s*)\(0\)")
+
+
+def names_in(event: Event[Any]) -> tuple[str, ...]:
+    """The names in an event by which it can be found, each as :func:`plain_name` has it.
+
+    Those of the sender and of the recipient, of the message and of the one that it answers.
+    Not more than 16: a list of many people in one event is cut. What a customer wrote is no
+    name.
+    """
+    found: dict[str, None] = {}
+    for value in _values(event.data, _DEEPEST):
+        if name := plain_name(value):
+            found[name] = None
+            if len(found) == _MOST:
+                break
+    return tuple(found)
+
+
+def plain_name(text: str) -> str:
+    """A name as it is compared: of a number its digits, of anything else in lower case.
+
+    A number is the same with a plus, with two zeros or with neither, and whatever spaces,
+    dashes, dots and brackets are in it.
+
+    :returns: empty, if there is nothing in it.
+    """
+    digits = text if text.isdigit() else _IN_NUMBERS.sub("", text)
+    if digits.isascii() and digits.isdigit():
+        return digits.removeprefix("00")
+    return text.strip().casefold() if digits else ""
+
+
+def searched_name(text: str) -> str:
+    """The same of what a person types, such as ``+44 (0) 7901 614024``."""
+    if text.lstrip().startswith(("+", "00")):
+        text = _TRUNK_ZERO.sub(r"\1", text, count=1)
+    return plain_name(text)
+
+
+def _values(data: Any, deepest: int) -> Iterator[str]:
+    if not isinstance(data, dict):
+        return
+    for name, value in data.items():
+        if name in _NAMES:
+            if isinstance(value, str) and len(value) <= _LONGEST:
+                yield value
+        elif name in _INSIDE and deepest:
+            for each in value if isinstance(value, list) else (value,):
+                yield from _values(each, deepest - 1)
