@@ -26,7 +26,7 @@ def echo(
 
 
 def echo_body(body: bytes) -> None:
-    """Print a body byte for byte, for a file or a pipe; on a terminal nothing in it acts."""
+    """Print a body byte for byte; on a terminal so that nothing in it acts."""
     if sys.stdout.isatty():
         echo(body.decode("utf-8", "backslashreplace"))
     else:

@@ -54,7 +54,7 @@ def resume(json_too: bool, **what: str | None) -> None:
         click.get_current_context().exit(1)
 
 
-def _call(do: Callable[..., bool], what: dict[str, str | None]) -> bool:
+def _call(do: Callable[..., bool], what: dict[str, Any]) -> bool:
     try:
         done = do(**what)
     except ValueError as error:

@@ -1,6 +1,7 @@
 """Where is an event kept? The store from which everything is accepted and handled."""
 
 from . import heartbeats
+from .activity import SPANS, Activity, Interval, Runs, Span, activity
 from .causes import DeadCause
 from .commits import NotStorable
 from .database import Database
@@ -22,9 +23,7 @@ from .rejections import Rejections, rejected
 from .reports import (
     OUR_FAULTS,
     WRONG_PASSWORD,
-    Minute,
     last_day,
-    last_hour,
     search,
     throughput,
     with_id,
@@ -37,8 +36,10 @@ from .transactions import Transaction
 
 __all__ = [
     "OUR_FAULTS",
+    "SPANS",
     "TABLES",
     "WRONG_PASSWORD",
+    "Activity",
     "Arrival",
     "Attempt",
     "Claim",
@@ -47,23 +48,25 @@ __all__ = [
     "HandlerState",
     "Identity",
     "Inbox",
-    "Minute",
+    "Interval",
     "NotStorable",
     "Pause",
     "Progress",
     "Rejections",
     "Report",
     "RunningHandler",
+    "Runs",
     "SelectedEvents",
     "Selection",
+    "Span",
     "Stats",
     "StoredEvent",
     "Transaction",
     "Verdict",
+    "activity",
     "check_pattern",
     "heartbeats",
     "last_day",
-    "last_hour",
     "open_engine",
     "rejected",
     "search",

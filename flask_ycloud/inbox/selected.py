@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +15,7 @@ from sqlalchemy.engine import Connection
 from .causes import DeadCause, of_cause
 from .changes import Action, Changed, discarding, replaying
 from .records import StoredEvent
-from .rows import handler_states, stored
+from .rows import stored, with_handlers
 from .selections import HEAD, Selection, arrived, between, conditions
 from .tables import events
 
@@ -35,10 +37,13 @@ class Report:
     :param done: to how many.
     :param skipped: how many were left as they were, by the reason, such as
         ``"being handled now"``.
+    :param stopped_at: the position of the last one that was met, if the time was over
+        before the end; ``None`` if all were met.
     """
 
     done: int
     skipped: Mapping[str, int] = field(default_factory=dict)
+    stopped_at: int | None = None
 
     def __str__(self) -> str:
         left = (f"{count} skipped: {reason}" for reason, count in self.skipped.items())
@@ -99,41 +104,60 @@ class SelectedEvents:
         *,
         succeeded_too: bool = False,
         progress: Callable[[int], None] = lambda count: None,
+        after: int = 0,
+        seconds: float = math.inf,
     ) -> Report:
         """Make them due at once, as :meth:`Inbox.replay` does for one.
 
         :param succeeded_too: whether handlers that have succeeded run again.
         :param progress: called after each batch with the number of its events.
+        :param after: where an earlier call stopped: its :attr:`Report.stopped_at`.
+        :param seconds: no further batch begins after so many.
         :raises InboxUnavailable: if the inbox cannot be written. Earlier batches are done.
         """
-        return self._act(replaying(succeeded_too=succeeded_too), progress)
+        action = replaying(succeeded_too=succeeded_too)
+        return self._act(action, progress, after, seconds)
 
     def discard(
-        self, reason: str, *, progress: Callable[[int], None] = lambda count: None
+        self,
+        reason: str,
+        *,
+        progress: Callable[[int], None] = lambda count: None,
+        after: int = 0,
+        seconds: float = math.inf,
     ) -> Report:
         """End them for good, as :meth:`Inbox.discard` does for one.
 
         :param reason: kept with each, so leave personal data out of it.
         :param progress: called after each batch with the number of its events.
+        :param after: where an earlier call stopped: its :attr:`Report.stopped_at`.
+        :param seconds: no further batch begins after so many.
         :raises ValueError: if the reason is empty.
         :raises InboxUnavailable: if the inbox cannot be written. Earlier batches are done.
         """
-        return self._act(discarding(reason), progress)
+        return self._act(discarding(reason), progress, after, seconds)
 
-    def _act(self, action: Action, progress: Callable[[int], None]) -> Report:
+    def _act(
+        self, action: Action, progress: Callable[[int], None], after: int, seconds: float
+    ) -> Report:
+        end = time.monotonic() + seconds
         done, skipped = 0, Counter[str]()
-        for which, seqs in self._batches():
+        for which, seqs in self._batches(after):
             changed = self._inbox.change(which & events.c.seq.in_(seqs), action)
             done += len(changed.done)
             skipped.update(_all_skipped(changed, len(seqs)))
             progress(len(seqs))
+            if time.monotonic() >= end:
+                return Report(done, dict(skipped), seqs[-1])
         return Report(done, dict(skipped))
 
-    def _batches(self) -> Iterator[tuple[sa.ColumnElement[bool], list[int]]]:
+    def _batches(
+        self, behind: int = 0
+    ) -> Iterator[tuple[sa.ColumnElement[bool], list[int]]]:
         """The positions, some at a time, each with what selects those that still fit."""
         for part in self.selection.parts():
             which, first, last = self._read(lambda tx, part=part: _bounds(tx, part))  # type: ignore[misc]
-            after = first - 1
+            after = max(first - 1, behind)
             while seqs := self._read_seqs(which, after, last):
                 yield which, seqs
                 after = seqs[-1]
@@ -168,10 +192,7 @@ class SelectedEvents:
             last = last if before is None else min(last, before - 1)
             query = sa.select(*columns).where(which, _within(first, last))
             rows = tx.execute(query.order_by(events.c.seq.desc()).limit(limit)).all()
-            states: dict[int, list[Any]] = {}
-            for seq, state in handler_states(tx, [row.seq for row in rows]):
-                states.setdefault(seq, []).append(state)
-            return [stored(row, tuple(states.get(row.seq, ()))) for row in rows]
+            return with_handlers(tx, rows)
 
         return [self._inbox.seen(each) for each in self._read(work)]
 

@@ -1,0 +1,28 @@
+"""The pages of errors: with the navigation, and with what to do next."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from flask import abort, render_template
+from werkzeug.exceptions import HTTPException
+
+from ..errors import InboxUnavailable
+
+
+def unavailable(error: InboxUnavailable) -> tuple[str, int]:
+    """The inbox cannot be read."""
+    return render_template("ycloud/unavailable.html", error=error), 503
+
+
+def fault(error: HTTPException) -> Any:
+    """What was asked for cannot be shown or done."""
+    if error.code is None or error.code < 400:  # a redirect
+        return error
+    page = render_template("ycloud/fault.html", error=error)
+    return page, error.code
+
+
+def unknown(path: str) -> NoReturn:
+    """There is no such page."""
+    abort(404, "The inspector has no such page.")
