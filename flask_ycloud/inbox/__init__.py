@@ -1,8 +1,8 @@
 """Where is an event kept? The store from which everything is accepted and handled."""
 
 from . import heartbeats
-from .activity import SPANS, Activity, Interval, Runs, Span, activity
 from .causes import DeadCause
+from .charting import SPANS, Activity, Interval, Runs, Span, activity
 from .commits import NotStorable
 from .database import Database
 from .engine import open_engine

@@ -18,7 +18,7 @@ _PARTS = re.compile(
 
 
 def coloured(text: str) -> Markup:
-    """Laid out JSON as HTML. Its characters stay what they are. A long one has no colours."""
+    """Laid out JSON as HTML, character by character. A long one has no colours."""
     if len(text) > _LONGEST:
         return escape(text)
     return Markup("").join(_parts(text))
