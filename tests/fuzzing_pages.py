@@ -35,7 +35,7 @@ _FIELDS = (
     "done", "count", "kind", "name",
 )  # fmt: skip
 _PATHS = (
-    "", "rows", "counts", "causes", "activity", "pauses", "send", "event", "status", "body",
+    "", "rows", "live-counts", "causes", "activity", "pauses", "send", "event", "status", "body",
     "replay", "events/", "static/",
 )  # fmt: skip
 _ACTIONS = ("replay", "discard", "delete", "pause", "resume", "send")

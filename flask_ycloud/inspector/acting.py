@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from flask import current_app, redirect, render_template, request
+from flask import abort, current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ..actions import log_action
@@ -71,6 +71,8 @@ def discard() -> ResponseReturnValue:
 
 def delete() -> ResponseReturnValue:
     """Ask, then delete an event."""
+    if not hasattr(runtime_of(current_app).inbox, "delete"):
+        abort(404, "This inbox deletes no single events.")
     return _act(_asked("delete"))
 
 

@@ -33,6 +33,8 @@ def summary(event: StoredEvent, *, hide: bool) -> str:
         said = [each for place in _places(data) for each in _said(place)]
         parts += [" → ".join(who[:2]), *said[:1]]
     line = " · ".join(" ".join(each.split()) for each in parts if each)
+    # JSON may have halves of characters, which no page can.
+    line = line.encode("utf-8", "backslashreplace").decode()
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 

@@ -23,7 +23,7 @@ _GET, _POST = ("GET",), ("POST",)
 _PAGES: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
     ("/", lists.events, _GET),
     ("/rows", lists.rows, _GET),
-    ("/counts", lists.counts, _GET),
+    ("/live-counts", lists.counts, _GET),
     ("/causes", lists.causes, _GET),
     ("/events/<path:event_id>", event_page.event, _GET),
     ("/event", event_page.event, _GET),

@@ -65,7 +65,7 @@ def test_all_is_well(healthy: Flask) -> None:
         "settings    Events are handled by 'worker'.",
         "secret      ycloud has one secret.",
         "handlers    ycloud has handlers for 1 event types.",
-        "tables of version 2",
+        "tables of version 3",
         "A durable write takes ",
         "backlog     0 wait, 0 run, none is overdue.",
         "clock       The quickest of 1 deliveries came ",

@@ -99,11 +99,11 @@ def test_replaying_the_event_of_a_tenant(app: Flask, body: bytes) -> None:
 
 def test_replaying_what_is_unhandled_of_a_tenant(app: Flask, body: bytes) -> None:
     def replay(*where: str) -> str:
-        return call(app, "replay", "--unhandled", *where).output
+        return call(app, "replay", "--unhandled", *where, "--yes").output
 
     on_event(TYPE, name="one")(lambda event: None)
     assert replay("--tenant", "acme", "--endpoint", "ycloud") == "0 events are due again.\n"
-    assert replay("--tenant", "acme") == "1 events are due again.\n"
+    assert replay("--tenant", "acme") == "1 event is due again.\n"
     assert replay() == "2 events are due again.\n"
 
 

@@ -132,8 +132,9 @@ def test_what_is_skipped_is_counted(
 
 @pytest.mark.parametrize("action", ["replay", "discard", "delete"])
 def test_without_a_choice_nothing_is_done(
-    client: FlaskClient, inbox: Inbox, action: str
+    client: FlaskClient, inbox: Inbox, action: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Inbox, "delete", lambda *args, **where: None, raising=False)
     die(inbox, 2)
     for form in ({}, {"all": "1"}, {"state": "dead"}):
         answer = post(client, action, sure="1", reason="x", **form)
@@ -174,6 +175,13 @@ def test_an_event_is_deleted_where_the_inbox_can(
     done = client.post(f"{PAGE}delete", data=form_of(asked))
     assert "1 event deleted." in words(client.get(done.location))
     assert deleted == [(id_of(body), {"endpoint": "ycloud", "tenant": ""})]
+
+
+def test_an_inbox_that_deletes_nothing(
+    client: FlaskClient, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(Inbox, "delete", raising=False)
+    assert post(client, "delete", event=chosen("evt_1"), sure="1").status_code == 404
 
 
 @pytest.mark.parametrize("odd", ["", "x", "nan", "inf", "-1", "1e400", "9" * 30])

@@ -11,7 +11,7 @@ from flask_ycloud.inspector import InspectorBlueprint
 from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
-from ..support import body_of, deliver, id_of
+from ..support import body_of, deliver
 from .support import PAGE, TYPE, fail, inspected, words
 
 
@@ -62,7 +62,7 @@ def test_counts(app: Flask, client: FlaskClient) -> None:
     deliver(app, body_of("contact.created"))
     runtime_of(app).inbox.accept("evt_1", b"", endpoint="ycloud", event_type=None, dead="x")
     runtime_of(app).inbox.discard("evt_1", "x")
-    page = client.get(f"{PAGE}counts")
+    page = client.get(f"{PAGE}live-counts")
     for count in ("1 pending", "0 dead", "1 unhandled", "1 discarded", "1 for a retry"):
         assert count in page.text
     assert "<html" not in page.text
@@ -99,18 +99,3 @@ def test_a_search_that_stops_early(
     text = words(client.get(f"{PAGE}?type=contact.created"))
     assert "Nothing among the events that were searched." in text
     assert "Older" in text
-
-
-def test_faults_have_pages(app: Flask, client: FlaskClient) -> None:
-    for path in ("nope", "no/such/page", "events/evt_9", "replay", "send?type=x"):
-        answer = client.get(PAGE + path)
-        assert answer.status_code == 404
-        assert "<h1>Not Found</h1>" in answer.text
-        assert 'aria-label="Pages"' in answer.text
-    body = body_of()
-    deliver(app, body)
-    old = client.post(f"{PAGE}replay", data={"event": id_of(body)})
-    assert old.status_code == 403
-    assert "Load its page again." in old.text
-    assert 'aria-label="Pages"' in old.text
-    assert client.get(PAGE[:-1]).status_code == 308

@@ -70,3 +70,9 @@ def test_the_list_has_them(make_app: MakeApp, masks: bool) -> None:
     for page in ("", "rows"):
         assert ("my card is 4111" in words(client.get(PAGE + page))) != masks or page
     assert ("4111" in client.get(PAGE).text) == (not masks)
+
+
+def test_half_a_character() -> None:
+    body = b'{"id": "1", "type": "a.b", "apiVersion": "v2", "createTime":'
+    body += b' "2026-01-01T00:00:00.000Z", "x": {"text": "\\udcff"}}'
+    assert summary(event(body), hide=False) == "\\udcff"
