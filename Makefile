@@ -7,50 +7,88 @@ INSTALLED = $(VENV)/.installed
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chromium pgbouncer screenshots torture payloads servers bench fuzz row soak release lint types imports docs
+.PHONY: help demo test lint types imports english docs row torture fuzz soak bench \
+	payloads screenshots chromium pgbouncer servers release
 
-help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+help:  ## this list
+	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} \
+		/^[a-z]+:.*## / {printf "  %-12s%s\n", $$1, $$2}' Makefile
 
+PIP_INSTALL = python -m pip install -qq --disable-pip-version-check
+# What users may install, and what developing needs besides.
+DEVELOPING = -e '.[api,celery,encryption,metrics,otel,postgresql]' --group dev
+
+# Older pips do not know --group.
 $(INSTALLED): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -qq --disable-pip-version-check -e '.[dev]'
+	$(BIN)/$(PIP_INSTALL) 'pip>=25.1'
+	$(BIN)/$(PIP_INSTALL) $(DEVELOPING)
 	@touch $@
 
-demo: $(INSTALLED)  ## start the example app, send it everything, show what became of it
+##@ Every day
+
+demo: $(INSTALLED)  ## start the example app, send it every event type, show the results
 	$(BIN)/python scripts/demo.py
 
-test: $(INSTALLED)  ## the whole test suite, with full branch coverage enforced
+test: $(INSTALLED)  ## all tests, which must cover every branch; or ARGS=tests/web
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+	$(BIN)/coverage report $(if $(ARGS),--fail-under=0)
 
-chromium:  ## Debian's Chromium, for the tests of the inspector, if it is not there
-	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
+lint: $(INSTALLED)  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
-pgbouncer:  ## Debian's PgBouncer, for the tests of the inbox, if it is not there
-	@command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || \
-		(apt-get update -qq && apt-get install -y -qq pgbouncer)
+types: $(INSTALLED)  ## mypy, strict; and pyright on the package
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python flask_ycloud
 
-servers: $(INSTALLED)  ## the servers of docs/deploying.rst, for their tests, as far as they can be had
-	$(BIN)/pip install -qq --disable-pip-version-check a2wsgi cheroot gevent granian hypercorn \
-		packaging uvicorn waitress
-	-$(BIN)/pip install -qq --disable-pip-version-check --only-binary :all: pyuwsgi
-	-command -v apache2 >/dev/null || (apt-get update -qq && apt-get install -y -qq \
-		--no-install-recommends apache2 libapache2-mod-wsgi-py3)
+imports: $(INSTALLED)  ## import-linter: each module imports only from those below it
+	$(BIN)/lint-imports
 
-screenshots: $(INSTALLED)  ## the pictures of the inspector in docs/_static
-	$(BIN)/python -m scripts.screenshots
+english: $(INSTALLED)  ## plain English: words and phrases that were hard to read before
+	$(BIN)/python -m scripts.plain_english
 
-torture: $(INSTALLED)  ## kill -9 a server 200 times under load, over each store
+docs: $(INSTALLED)  ## the documentation, in docs/_build/html
+	$(BIN)/sphinx-build --quiet -W -b html docs docs/_build/html
+
+##@ Tests that take longer
+
+# One row of the matrix, in a venv of its own: the tests that start no other programs.
+QUICK = --ignore=tests/test_crash.py --ignore=tests/cli/test_documented_commands.py \
+	--ignore=tests/test_faults.py \
+	--ignore=tests/inspector/test_browser.py --ignore=tests/test_payloads.py \
+	--ignore=tests/test_promises.py --ignore=tests/dispatch/test_recipes.py \
+	--ignore=tests/test_packaging.py --ignore=tests/test_tutorial.py \
+	--ignore=tests/test_tenants_example.py --ignore=tests/examples \
+	--ignore=tests/test_servers.py --ignore=tests/test_gevent.py \
+	--ignore=tests/web/test_rotation.py
+# The folders and files of tests to run, all by default.
+TESTS ?= tests
+row:  ## tests on other versions: ROW=py312 PYTHON=python3.12 TESTS=tests/web
+	$(PYTHON) -m venv .venv-$(ROW)
+	.venv-$(ROW)/bin/$(PIP_INSTALL) 'pip>=25.1'
+	.venv-$(ROW)/bin/$(PIP_INSTALL) $(PIP) $(DEVELOPING)
+	test -z '$(PRE)' || .venv-$(ROW)/bin/$(PIP_INSTALL) --pre --upgrade $(PRE)
+	.venv-$(ROW)/bin/python -m pytest -n auto --dist worksteal -q $(QUICK) \
+		-k 'not broker_that and not processes and not gunicorn and not worker and not type_checkers' $(TESTS)
+
+torture: $(INSTALLED)  ## kill -9 a server 200 times under load, on each store
 	$(BIN)/python -m scripts.torture $(ARGS)
 
-payloads: $(INSTALLED)  ## make flask_ycloud/payloads.py from the schema
-	$(BIN)/python -m scripts.make_payloads
+fuzz: $(INSTALLED)  ## a million hostile requests, pages, commands and parsers; timing
+	$(BIN)/pip install -qq --disable-pip-version-check atheris
+	$(BIN)/python -m scripts.timing
+	$(BIN)/python -m scripts.fuzz_parsers -max_total_time=120
+	$(BIN)/python -m scripts.fuzz_pages
+	$(BIN)/python -m scripts.fuzz $(ARGS)
 
-bench: $(INSTALLED)  ## everything side by side, into docs/performance.rst; an hour
-	$(BIN)/pip install -qq --disable-pip-version-check -e '.[bench]'
+soak: $(INSTALLED)  ## memory and backlog over ten minutes at full rate
+	$(BIN)/python -m benchmarks.soak $(ARGS)
+
+bench: $(INSTALLED)  ## all benchmarks side by side, into docs/performance.rst; an hour
+	$(BIN)/$(PIP_INSTALL) --group bench
 	$(BIN)/python -m benchmarks.verify
 	$(BIN)/python -m benchmarks.request
 	$(BIN)/python -m benchmarks.dispatch
@@ -66,55 +104,57 @@ bench: $(INSTALLED)  ## everything side by side, into docs/performance.rst; an h
 	$(BIN)/python -m benchmarks.starting
 	$(BIN)/python -m benchmarks.tenants
 	$(BIN)/python -m benchmarks.sharing
+	$(BIN)/python -m benchmarks.encryption
 	$(BIN)/python -m benchmarks.celery
+	$(BIN)/python -m benchmarks.commands
 	$(BIN)/python -m benchmarks.report
 
-fuzz: $(INSTALLED)  ## a million hostile requests, pages and commands, the parsers with atheris, timing
-	$(BIN)/pip install -qq --disable-pip-version-check atheris
-	$(BIN)/python -m scripts.timing
-	$(BIN)/python -m scripts.fuzz_parsers -max_total_time=120
-	$(BIN)/python -m scripts.fuzz_pages
-	$(BIN)/python -m scripts.fuzz $(ARGS)
+##@ Files that are made
 
-# One row of the matrix, in a venv of its own: the tests that start no other programs.
-QUICK = --ignore=tests/test_crash.py --ignore=tests/cli/test_documented_commands.py \
-	--ignore=tests/test_faults.py \
-	--ignore=tests/inspector/test_browser.py --ignore=tests/test_payloads.py \
-	--ignore=tests/test_promises.py --ignore=tests/dispatch/test_recipes.py \
-	--ignore=tests/test_tenants_example.py \
-	--ignore=tests/web/test_rotation.py
-row:  ## tests with other versions: ROW=oldest PIP='-c constraints/oldest.txt' PRE= PYTHON=
-	$(PYTHON) -m venv .venv-$(ROW)
-	.venv-$(ROW)/bin/pip install -qq --disable-pip-version-check $(PIP) -e '.[dev]'
-	test -z '$(PRE)' || .venv-$(ROW)/bin/pip install -qq --pre --upgrade $(PRE)
-	.venv-$(ROW)/bin/python -m pytest -n auto --dist worksteal -q $(QUICK) \
-		-k 'not broker_that and not processes and not gunicorn and not worker and not type_checkers' tests
+payloads: $(INSTALLED)  ## make flask_ycloud/payloads.py from the schema
+	$(BIN)/python -m scripts.make_payloads
 
-soak: $(INSTALLED)  ## memory and backlog of ten minutes at full rate
-	$(BIN)/python -m benchmarks.soak $(ARGS)
+screenshots: $(INSTALLED)  ## the pictures of the inspector in docs/_static
+	$(BIN)/python -m scripts.screenshots
 
-lint: $(INSTALLED)  ## ruff: rules and format
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+##@ Programs that tests need
 
-types: $(INSTALLED)  ## mypy, strict; and pyright on the package
-	$(BIN)/mypy
-	$(BIN)/pyright --pythonpath $(BIN)/python flask_ycloud
+chromium:  ## Debian's Chromium, for the tests of the inspector, if it is not there
+	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
 
-imports: $(INSTALLED)  ## import-linter: each room knows only those below it
-	$(BIN)/lint-imports
+pgbouncer:  ## Debian's PgBouncer, for the tests of the inbox, if it is not there
+	@command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || \
+		(apt-get update -qq && apt-get install -y -qq pgbouncer)
 
-release: $(INSTALLED)  ## build sdist and wheel, check them, run the demo from the wheel
-	$(BIN)/pip install -qq --disable-pip-version-check build twine check-wheel-contents
+servers: $(INSTALLED)  ## the servers and programs that docs/deploying.rst and examples name
+	$(BIN)/$(PIP_INSTALL) --group servers
+	-$(BIN)/$(PIP_INSTALL) --only-binary :all: pyuwsgi
+	@command -v nginx >/dev/null || test -x /usr/sbin/nginx || \
+		(apt-get update -qq && apt-get install -y -qq --no-install-recommends nginx-light)
+	@command -v systemd-analyze >/dev/null || \
+		(apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd)
+	-@command -v apache2 >/dev/null || test -x /usr/sbin/apache2 || \
+		(apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+		apache2 libapache2-mod-wsgi-py3)
+
+##@ Publishing
+
+# What is tested in the unpacked sdist.
+RELEASE_TESTS = tests/protocol tests/handlers tests/web tests/test_settings.py tests/test_docs.py
+
+release: $(INSTALLED)  ## build and check dist/: demo from the wheel, tests from the sdist
+	$(BIN)/$(PIP_INSTALL) --group release
 	rm -rf dist build .venv-release
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/check-wheel-contents dist/*.whl
 	$(PYTHON) -m venv .venv-release
-	.venv-release/bin/pip install -qq --disable-pip-version-check dist/*.whl gunicorn rich
+	.venv-release/bin/$(PIP_INSTALL) 'pip>=25.1'
+	.venv-release/bin/$(PIP_INSTALL) dist/*.whl gunicorn rich
 	cp -r example_app.py scripts .venv-release/
 	cd .venv-release && bin/python scripts/demo.py
+	.venv-release/bin/$(PIP_INSTALL) "$$(ls dist/*.whl)[api,celery,encryption,metrics,otel,postgresql]" --group dev
+	mkdir .venv-release/sdist
+	tar -xzf dist/*.tar.gz -C .venv-release/sdist --strip-components 1
+	cd .venv-release/sdist && ../bin/python -m pytest -q $(RELEASE_TESTS)
 	@echo "dist/ is ready."
-
-docs: $(INSTALLED)  ## the documentation, in docs/_build/html
-	$(BIN)/sphinx-build --quiet -W -b html docs docs/_build/html

@@ -21,6 +21,7 @@ def _be_a_module(namespace: dict[str, Any]) -> None:
 pytest_collect_file = Sybil(
     parsers=[DocTestParser(), PythonCodeBlockParser()],
     patterns=["README.rst", "docs/*.rst"],
+    excludes=["docs/tutorial.rst", "docs/payloads/*"],  # tests/test_tutorial.py follows it
     setup=_be_a_module,
     teardown=_forget_handlers,
 ).pytest()

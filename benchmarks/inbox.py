@@ -37,6 +37,9 @@ SERVER = "postgresql+psycopg://postgres@127.0.0.1/test"
 BODY = json.dumps(sample_event("whatsapp.inbound_message.received")).encode()
 
 
+_NULL = ("endpoint_id", "signed_at", "settled_at", "reason", "traceparent", "body_key")
+
+
 def rate(work: Callable[[], object], seconds: float, threads: int = 1) -> float:
     """How often a second ``work`` is done, by so many threads together."""
     counts = [0] * threads
@@ -91,8 +94,11 @@ def accept_alone(inbox: Inbox, lock: AbstractContextManager[object]) -> None:
         "state": "pending",
         "due_at": 0.0,
         "redeliveries": 0,
+        "tenant": "",
+        "origin": "",
+        "body_hash": inbox.database.hashed(BODY),
         "body": BODY,
-        **dict.fromkeys(("signed_at", "settled_at", "reason", "traceparent")),
+        **dict.fromkeys(_NULL),
     }
     database = inbox.database
     sqlite = database.dialect == "sqlite"

@@ -104,9 +104,15 @@ class Sent:
 
 
 @contextmanager
-def sent(port: int, seconds: float, threads: int = 8, tenants: int = 0) -> Iterator[Sent]:
-    """Send as fast as the server answers, from another process; gives what was sent."""
-    given = [str(each) for each in (port, seconds, threads, tenants)]
+def sent(
+    port: int, seconds: float, threads: int = 8, tenants: int = 0, *others: int
+) -> Iterator[Sent]:
+    """Send as fast as the server answers, from another process; gives what was sent.
+
+    :param others: ports of more servers, each of which gets as many connections.
+    """
+    ports = ",".join(map(str, (port, *others)))
+    given = [ports, *(str(each) for each in (seconds, threads, tenants))]
     command = [sys.executable, "-m", "benchmarks.sending", *given]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

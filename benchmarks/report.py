@@ -19,7 +19,9 @@ ORDER = (
     "blocked-sqlite", "blocked-postgresql", "retries", "idle-statements",
     "idle-connections", "lone-time", "lone-trips", "starting", "tenants-sqlite",
     "tenants-postgresql", "sharing-rate", "sharing-tail",
-    "celery-1", "celery-2", "celery-3",
+    "encryption-accept-sqlite", "encryption-drain-sqlite",
+    "encryption-accept-postgresql", "encryption-drain-postgresql",
+    "celery-1", "celery-2", "celery-3", "commands",
 )  # fmt: skip
 
 _LEFT, _WIDTH, _ROW = 330, 700, 22

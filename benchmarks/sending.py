@@ -1,9 +1,10 @@
 """A sender at full rate: signed deliveries over connections that stay open.
 
-    python -m benchmarks.sending PORT SECONDS THREADS TENANTS
+    python -m benchmarks.sending PORT[,PORT] SECONDS THREADS TENANTS
 
-It signs them all before it sends the first, and prints what became of them. With tenants it
-sends to each in turn; with 0 to the endpoint that has none.
+With several ports, each gets as many of the connections. It signs all before it sends the
+first, and prints what became of them. With tenants it sends to each in turn; with 0 to the
+endpoint that has none.
 """
 
 from __future__ import annotations
@@ -45,16 +46,15 @@ class Sender:
     :param requests: what to send.
     """
 
-    def __init__(self, port: int, requests: list[bytes]) -> None:
-        self._port = port
+    def __init__(self, requests: list[bytes]) -> None:
         self._requests = requests
         self._lock = threading.Lock()
         self.accepted = self.refused = 0
         self.seconds: list[float] = []  # that each answer took
 
-    def run(self, until: float) -> None:
-        """One thread's work."""
-        connection, buffer = socket.create_connection(("127.0.0.1", self._port)), b""
+    def run(self, port: int, until: float) -> None:
+        """One thread's work, with the server at a port."""
+        connection, buffer = socket.create_connection(("127.0.0.1", port)), b""
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while time.monotonic() < until:
             sent_at = time.monotonic()
@@ -68,7 +68,7 @@ class Sender:
                 self.accepted += status == 200
                 self.refused += status != 200
             if closes:
-                connection = socket.create_connection(("127.0.0.1", self._port))
+                connection = socket.create_connection(("127.0.0.1", port))
 
 
 def read_answer(connection: socket.socket, buffer: bytes) -> tuple[int, bool, bytes]:
@@ -91,16 +91,19 @@ def _some(connection: socket.socket) -> bytes:
 
 
 def main() -> None:
-    port, seconds, threads = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+    ports = [int(each) for each in sys.argv[1].split(",")]
+    seconds, threads = float(sys.argv[2]), int(sys.argv[3])
     tenants = int(sys.argv[4])
     requests = [
         request(body, f"t{number % tenants}" if tenants else None)
         for number, body in enumerate(bodies(int(seconds * MOST_A_SECOND)))
     ]
-    sender, started = Sender(port, requests), time.monotonic()
+    sender, started = Sender(requests), time.monotonic()
     running = [
-        threading.Thread(target=sender.run, args=(started + seconds,))
-        for _ in range(threads)
+        threading.Thread(
+            target=sender.run, args=(ports[number % len(ports)], started + seconds)
+        )
+        for number in range(threads)
     ]
     for thread in running:
         thread.start()

@@ -2,11 +2,14 @@
 
     python -m benchmarks.sharing
 
-A gunicorn accepts and handles; the sender is another process, with 16 connections. ROUNDS
-and SECONDS in the environment make it shorter.
+Each process is a gunicorn of its own, and gets its share of 16 connections from another
+process. One gunicorn would leave it to chance which of its processes has how many of them.
+ROUNDS and SECONDS in the environment make it shorter.
 """
 
 from __future__ import annotations
+
+from contextlib import ExitStack
 
 from .processes import gunicorn, sent, site
 from .rounds import setting, tabulate
@@ -20,10 +23,13 @@ def measure(workers: int, seconds: float) -> tuple[float, float]:
     """Deliveries a second that were accepted, and the p99 of their answers in seconds."""
     with scratch("sqlite") as store:
         app = site(store)
-        with (
-            gunicorn(app, threads=THREADS // workers, workers=workers) as port,
-            sent(port, seconds, threads=THREADS) as done,
-        ):
+        with ExitStack() as servers:
+            ports = [
+                servers.enter_context(gunicorn(app, threads=THREADS // workers))
+                for _ in range(workers)
+            ]
+            sending = sent(ports[0], seconds, THREADS, 0, *ports[1:])
+            done = servers.enter_context(sending)
             assert not done.refused, f"{done.refused} were refused"
             wait_for(app, done.accepted)
     return done.accepted / done.seconds, done.p99

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
@@ -47,12 +48,13 @@ class Store:
         finally:
             engine.dispose()
 
-    def app(self) -> tuple[Runtime, WebhookBlueprint]:
+    def app(self, **config: Any) -> tuple[Runtime, WebhookBlueprint]:
         """An app with its inbox in it that handles nothing by itself."""
         app = Flask("measured", instance_path=str(self.folder))
         app.config.update(
             YCLOUD_WEBHOOK_SECRET="k", YCLOUD_DISPATCH="manual", YCLOUD_INBOX_URL=self.url
         )
+        app.config.update(config)
         hooks = WebhookBlueprint("ycloud")
         app.register_blueprint(hooks)
         return runtime_of(app), hooks

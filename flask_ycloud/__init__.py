@@ -1,12 +1,16 @@
 """Receive YCloud webhooks in Flask: verified, stored before the 2xx, handled once."""
 
+from typing import TYPE_CHECKING
+
 from .dispatch import start, stop
 from .errors import (
     AmbiguousEvent,
     APIError,
     APIUnreachable,
+    BodyUnreadable,
     ConfigurationError,
     Discard,
+    EventEmptied,
     EventNotFound,
     EventNotUnderstood,
     EventRunning,
@@ -36,20 +40,40 @@ from .handlers import (
 )
 from .inbox import (
     Attempt,
-    DeadCause,
     HandlerState,
     Identity,
-    Inbox,
     Pause,
-    Report,
     RunningHandler,
-    SelectedEvents,
-    Selection,
     Stats,
     StoredEvent,
 )
+from .lazy import imported_on_use
 from .protocol import EVENT_TYPES, Event, EventType, Signature, parse_event, sign, verify
 from .web import WebhookBlueprint, current_inbox, ycloud_bp
+
+if TYPE_CHECKING:
+    from .inbox import (
+        DeadCause,
+        Erasure,
+        Inbox,
+        PersonEvents,
+        Report,
+        SelectedEvents,
+        Selection,
+    )
+else:  # to a type checker it would give every name
+    __getattr__ = imported_on_use(
+        __name__,
+        {
+            "DeadCause": "inbox",
+            "Erasure": "inbox",
+            "Inbox": "inbox",
+            "PersonEvents": "inbox",
+            "Report": "inbox",
+            "SelectedEvents": "inbox",
+            "Selection": "inbox",
+        },
+    )
 
 __all__ = [
     "EVENT_TYPES",
@@ -57,10 +81,13 @@ __all__ = [
     "APIUnreachable",
     "AmbiguousEvent",
     "Attempt",
+    "BodyUnreadable",
     "ConfigurationError",
     "DeadCause",
     "Discard",
+    "Erasure",
     "Event",
+    "EventEmptied",
     "EventNotFound",
     "EventNotUnderstood",
     "EventRunning",
@@ -73,6 +100,7 @@ __all__ = [
     "MalformedSignature",
     "MissingSignature",
     "Pause",
+    "PersonEvents",
     "Report",
     "Retry",
     "RunningHandler",

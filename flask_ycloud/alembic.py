@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .inbox import TABLES
-
 if TYPE_CHECKING:
     from flask import Flask
 
@@ -27,6 +25,8 @@ def include_name(name: str | None, type_: str, parent_names: Any = None) -> bool
     :param parent_names: what it belongs to.
     :returns: ``False`` for a table of the inbox.
     """
+    from .inbox import TABLES  # here, since it needs SQLAlchemy
+
     return type_ != "table" or name not in TABLES
 
 

@@ -15,6 +15,8 @@
     ├── EventNotFound           the inbox has no event of that id
     ├── AmbiguousEvent          the inbox has several events of that id
     ├── EventRunning            that event is being handled at this moment
+    ├── EventEmptied            that event has no body any more
+    ├── BodyUnreadable          that event's body is encrypted with a key that is missing
     ├── APIError                YCloud's API refused a call
     ├── APIUnreachable          YCloud's API gave no answer
     ├── Retry                   raised by a handler: run me again later
@@ -108,7 +110,15 @@ class AmbiguousEvent(YCloudError):
 
 
 class EventRunning(YCloudError):
-    """The event is being handled at this moment, so it cannot be replayed."""
+    """The event is being handled at this moment, so it cannot be replayed or deleted."""
+
+
+class EventEmptied(YCloudError):
+    """The event has no body any more, so it cannot be handled again."""
+
+
+class BodyUnreadable(YCloudError):
+    """The body of an event is encrypted, and its key is missing. The event stays."""
 
 
 class EventSettled(YCloudError):
@@ -207,7 +217,7 @@ def type_and_stack(
 ) -> str:
     """An error for the log: its type and where it was, without its message.
 
-    A message may quote what the program was given, which is no business of a log.
+    A message may quote what the program was given, which a log must not keep.
 
     :param of_handler: whether a handler raised it: then the stack begins with the handler.
     :param message: whether the message is shown all the same, in debug mode.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple, NoReturn, Union, get_args, get_origin
+from typing import Any, Literal, NamedTuple, NoReturn, Union, get_args, get_origin
 
 from typing_extensions import get_type_hints, is_typeddict
 
@@ -178,3 +178,68 @@ def _alternatives(hint: Any) -> list[Any]:
     if get_origin(hint) in (Union, types.UnionType):
         return [each for part in get_args(hint) for each in _alternatives(part)]
     return [] if hint is type(None) else [hint]
+
+
+class Field(NamedTuple):
+    """A field of an event's data, as YCloud documents it.
+
+    :param path: as :func:`find_field` takes it; ``0`` stands for any item of a list.
+    :param value: what it holds, in words.
+    :param always: whether it is always there, where its object is.
+    """
+
+    path: str
+    value: str
+    always: bool
+
+
+def fields_of(name: str) -> list[Field]:
+    """The documented fields of the data of an event type, also those inside others.
+
+    :param name: the event's type.
+    """
+    found: dict[str, list[Field]] = {}
+    payloads = [each for each in PAYLOADS[name] if is_typeddict(each)]
+    for payload in payloads:
+        for each in _walk(payload, "", (payload,)):
+            found.setdefault(each.path, []).append(each)
+    return [
+        Field(
+            path,
+            " or ".join(dict.fromkeys(each.value for each in same if each.value)),
+            # Fields inside others are there in those payloads alone that have the others.
+            all(each.always for each in same)
+            and ("." in path or len(same) == len(payloads)),
+        )
+        for path, same in found.items()
+    ]
+
+
+def _walk(kind: Any, start: str, inside: tuple[Any, ...]) -> Iterator[Field]:
+    """The fields of a ``TypedDict``, each followed by those inside.
+
+    :param inside: the types on the way, none of which is entered again.
+    """
+    for name, kinds in _documented(kind).items():
+        path = start + name
+        value = " or ".join(dict.fromkeys(map(_in_words, kinds)))
+        yield Field(path, value, name in kind.__required_keys__)
+        for each in kinds:
+            below = f"{path}."
+            while get_origin(each) is list:
+                each, below = get_args(each)[0], f"{below}0."
+            if is_typeddict(each) and each not in inside:
+                yield from _walk(each, below, (*inside, each))
+
+
+_WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+
+
+def _in_words(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return ", ".join(map(str, get_args(kind)))
+    if get_origin(kind) is list:
+        return f"list of {_in_words(get_args(kind)[0])}"
+    if is_typeddict(kind) or get_origin(kind) is dict:
+        return "object"
+    return _WORDS.get(kind, "anything")

@@ -47,7 +47,7 @@ def in_one_line(error: str) -> str:
     return f"{place}: {' '.join(message.split())}" if message else place
 
 
-#: Signs that are no letters, and change nothing but the text they stand in: the joiners of
+#: Signs that are no letters, and change nothing but the text around them: the joiners of
 #: emojis and of some scripts.
 _HARMLESS = frozenset("\u200c\u200d")
 #: Controls, formats such as bidirectional overrides, halves of characters, and the line

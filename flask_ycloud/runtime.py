@@ -17,7 +17,6 @@ from .environment import Unread, overridden, unread, warn
 from .errors import ConfigurationError
 from .forks import tell_child
 from .handlers import Handlers, everywhere, note_app
-from .inbox import Database, Identity, Inbox, Rejections, open_engine
 from .logs import LogLimit
 from .settings import KEYS, Settings
 from .signing_secrets import Secrets
@@ -25,6 +24,8 @@ from .signing_secrets import Secrets
 if TYPE_CHECKING:
     from flask import Flask
     from sqlalchemy.engine import Engine
+
+    from .inbox import Identity, Inbox, Rejections
 
 _EXTENSION = "ycloud"
 
@@ -77,14 +78,16 @@ class Runtime:
         self._engine: Engine | None = None
         where = self.settings.inbox_url
         if where is not None and not callable(where):
+            from .inbox import open_engine  # here, as all that needs SQLAlchemy
+
             self._engine = open_engine(where, app.instance_path)
         self.endpoints: dict[str, Endpoint] = {}
-        self.rejections = Rejections(lambda: self.inbox)
         self.log_limit = LogLimit()  # of what anybody can make happen as often as he likes
         self._make_dispatcher = make_dispatcher
         self.after_fork()
         tell_child(self)
         self._inbox: Inbox | None = None
+        self._rejections: Rejections | None = None
         self._dispatcher: Dispatcher | None = None
         self._told: set[str] = set()
 
@@ -100,6 +103,16 @@ class Runtime:
             return self._inbox
 
     @property
+    def rejections(self) -> Rejections:
+        """The counts of deliveries that were rejected."""
+        with self._lock:
+            if self._rejections is None:
+                from .inbox import Rejections
+
+                self._rejections = Rejections(lambda: self.inbox)
+            return self._rejections
+
+    @property
     def dispatcher(self) -> Dispatcher:
         with self._lock:
             if self._dispatcher is None:
@@ -110,6 +123,14 @@ class Runtime:
     def dispatch(self) -> str | Callable[[Runtime], Dispatcher]:
         """``YCLOUD_DISPATCH``, or what it is when it is left out."""
         return self.settings.dispatch or ("inline" if self.app.testing else "worker")
+
+    def dispatch_with(self, make_dispatcher: Callable[[Runtime], Dispatcher]) -> None:
+        """Have another dispatcher from now on, in this process only."""
+        with self._lock:
+            earlier, self._dispatcher = self._dispatcher, None
+            self._make_dispatcher = make_dispatcher
+        if earlier is not None:
+            earlier.stop()
 
     def add_endpoint(self, name: str, endpoint: Endpoint) -> None:
         """Know an endpoint by its name.
@@ -187,6 +208,8 @@ class Runtime:
             return first
 
     def _open_inbox(self) -> Inbox:
+        from .inbox import Cipher, Database, Inbox, open_engine
+
         if self.once("unread"):  # by now all endpoints are registered
             warn(self.unread())
         engine, where = self._engine, self.settings.inbox_url
@@ -198,6 +221,10 @@ class Runtime:
             Database(engine, owned=engine is not where),
             lease=self.settings.lease_seconds,
             retention_days=self.settings.retention_days,
+            dead_retention_days=self.settings.dead_retention_days,
+            body_retention_days=self.settings.body_retention_days,
+            known_seconds=self.settings.known_seconds,
+            cipher=Cipher(self.settings.body_keys),
             on_due=lambda event: self.dispatcher.wake(event),
             endpoints=lambda: list(self.endpoints),
             serves_many=self.serves_many,

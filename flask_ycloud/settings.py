@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +15,9 @@ from .errors import LONGEST_RETRY_SECONDS, ConfigurationError
 #: What is read from the config, beside the signing secrets.
 KEYS = frozenset(
     {
-        "YCLOUD_API_KEY", "YCLOUD_API_URL", "YCLOUD_CELERY_PRIORITY",
-        "YCLOUD_CELERY_QUEUE", "YCLOUD_DISPATCH", "YCLOUD_DRAIN_SECONDS",
+        "YCLOUD_API_KEY", "YCLOUD_API_URL", "YCLOUD_BODY_KEYS",
+        "YCLOUD_BODY_RETENTION_DAYS", "YCLOUD_CELERY_PRIORITY", "YCLOUD_CELERY_QUEUE",
+        "YCLOUD_DEAD_RETENTION_DAYS", "YCLOUD_DISPATCH", "YCLOUD_DRAIN_SECONDS",
         "YCLOUD_ERROR_MESSAGES",
         "YCLOUD_INBOX_URL", "YCLOUD_INSPECTOR_MASKS", "YCLOUD_INSPECTOR_PASSWORD",
         "YCLOUD_INSPECTOR_TITLE",
@@ -33,6 +35,8 @@ DISPATCHES = ("worker", "manual", "inline", "celery")
 RETRY_DELAYS = (10.0, 30.0, 300.0, 1800.0, 3600.0, 7200.0, 7200.0)
 
 _SECONDS = "a number of seconds"
+_DAYS = "a number of days, or 0 for ever"
+_KEY_BYTES = 32
 _DAY = 86_400
 _MOST_PRIORITY = 255  # in AMQP 0-9-1
 
@@ -55,6 +59,9 @@ class Settings:
     drain_seconds: float
     slow_handler_seconds: float
     retention_days: float
+    dead_retention_days: float
+    body_retention_days: float | None
+    body_keys: tuple[str, ...] = field(repr=False)
     celery_queue: str | None
     celery_priority: int | None
     api_key: str | None = field(repr=False)
@@ -81,9 +88,12 @@ class Settings:
             lease_seconds=read.number("YCLOUD_LEASE_SECONDS", 60, _SECONDS),
             drain_seconds=read.number("YCLOUD_DRAIN_SECONDS", 25, _SECONDS, zero=True),
             slow_handler_seconds=read.number("YCLOUD_SLOW_HANDLER_SECONDS", 60, _SECONDS),
-            retention_days=read.number(
-                "YCLOUD_RETENTION_DAYS", 30, "a number of days, or 0 for ever", zero=True
+            retention_days=read.number("YCLOUD_RETENTION_DAYS", 30, _DAYS, zero=True),
+            dead_retention_days=read.number(
+                "YCLOUD_DEAD_RETENTION_DAYS", 90, _DAYS, zero=True
             ),
+            body_retention_days=read.optional_days("YCLOUD_BODY_RETENTION_DAYS"),
+            body_keys=_body_keys(config.get("YCLOUD_BODY_KEYS")),
             celery_queue=_celery_queue(config.get("YCLOUD_CELERY_QUEUE")),
             celery_priority=_celery_priority(config.get("YCLOUD_CELERY_PRIORITY")),
             api_key=_api_key(config),
@@ -97,8 +107,7 @@ class Settings:
             ),
             error_messages=_flag(config, "YCLOUD_ERROR_MESSAGES"),
         )
-        # A signature may lie a tolerance ahead, and is good for another after that.
-        shortest = 2 * settings.tolerance / _DAY
+        shortest = settings.known_seconds / _DAY
         if settings.retention_days and settings.retention_days < shortest:
             raise ConfigurationError(
                 f"YCLOUD_RETENTION_DAYS is {settings.retention_days:g}; with a"
@@ -106,6 +115,14 @@ class Settings:
                 f" {shortest:g}, so that a replayed delivery is still known."
             )
         return settings
+
+    @property
+    def known_seconds(self) -> float:
+        """How long a delivery can be sent again by who has captured it.
+
+        A signature may lie a tolerance ahead, and is good for another after that.
+        """
+        return 2 * self.tolerance
 
 
 class _Reader:
@@ -122,11 +139,40 @@ class _Reader:
             raise _wrong(key, value, f"{takes}, {'zero or more' if zero else 'above zero'}")
         return float(value)
 
+    def optional_days(self, key: str) -> float | None:
+        if self._config.get(key) is None:
+            return None
+        return self.number(key, 0, "a number of days, or 0 for at once", zero=True)
+
     def integer(self, key: str, default: int, takes: str) -> int:
         value = self._config.get(key, default)
         if not _is_whole(value) or value < 1:
             raise _wrong(key, value, f"a whole number of {takes}, 1 or more")
         return value
+
+
+def _body_keys(value: Any) -> tuple[str, ...]:
+    """The keys that encrypt bodies. None of them is shown, whatever it is."""
+    if value is None:
+        return ()
+    given = value if isinstance(value, (list, tuple)) else [value]
+    keys = [each.decode("latin-1") if isinstance(each, bytes) else each for each in given]
+    for number, key in enumerate(keys):
+        # An empty one as the first: nothing is encrypted any more.
+        if not (isinstance(key, str) and (_is_fernet_key(key) or (not key and not number))):
+            raise ConfigurationError(
+                f"YCLOUD_BODY_KEYS: key {number + 1} of {len(keys)} is no key. It takes one"
+                " key of Fernet.generate_key(), or a list of them: the first encrypts, all"
+                " decrypt. To encrypt nothing any more, let the first one be empty."
+            )
+    return tuple(keys)
+
+
+def _is_fernet_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, b"-_", validate=True)) == _KEY_BYTES
+    except ValueError:
+        return False
 
 
 def _dispatch(value: Any) -> str | Callable[[Any], Any] | None:

@@ -79,7 +79,7 @@ def handling(traceparent: str | None, **attributes: str | int) -> Iterator[Any]:
 
 
 def failed(error: BaseException) -> None:
-    """Mark the current span as failed, by the error's type alone."""
+    """Mark the current span as failed, only by the error's type."""
     if _is_traced():
         name = type(error).__qualname__
         span = trace.get_current_span()

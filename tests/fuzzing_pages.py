@@ -35,8 +35,8 @@ _FIELDS = (
     "done", "count", "kind", "name",
 )  # fmt: skip
 _PATHS = (
-    "", "rows", "live-counts", "causes", "activity", "pauses", "send", "event", "status", "body",
-    "replay", "events/", "static/",
+    "", "rows", "live-counts", "causes", "activity", "pauses", "send", "event", "status",
+    "body", "replay", "events/", "static/",
 )  # fmt: skip
 _ACTIONS = ("replay", "discard", "delete", "pause", "resume", "send")
 _COMMANDS = (

@@ -134,7 +134,7 @@ TAGS = {"event": "contact.attributes_changed", "properties": ["tags"]}
     [
         ({"url": URL}, "PARAM_MISSING", "enabledEvents is required."),
         ({"enabledEvents": []}, "PARAM_MISSING", "url is required."),
-        ([], "PARAM_INVALID", "The body is no JSON object."),
+        ([], "PARAM_INVALID", "The body is not a JSON object."),
         (GOOD | {"url": 7}, "PARAM_INVALID", "url is not valid."),
         (GOOD | {"url": "x" * 501}, "PARAM_INVALID_LENGTH",
          "url has more than 500 characters."),

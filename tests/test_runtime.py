@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from flask_ycloud.dispatch.worker import WorkerDispatcher
 from flask_ycloud.runtime import runtime_of
 
 from .conftest import MakeApp
-from .support import SECRET, body_of, call, deliver
+from .support import SECRET, body_of, call, deliver, eventually
 
 
 def test_without_an_endpoint_the_inbox_says_how_to_register_one() -> None:
@@ -136,3 +137,16 @@ def test_two_endpoints_of_one_name_are_refused(make_app: MakeApp) -> None:
     app = make_app(WebhookBlueprint("eu"))
     with pytest.raises(ConfigurationError, match="two WebhookBlueprints named 'eu'"):
         app.register_blueprint(WebhookBlueprint("eu"), name="other")
+
+
+def test_another_dispatcher_takes_the_place_of_the_first(make_app: MakeApp) -> None:
+    runtime = runtime_of(make_app(YCLOUD_DISPATCH="worker"))
+    before = set(threading.enumerate())
+    first = runtime.dispatcher
+    first.start()
+    threads = set(threading.enumerate()) - before
+    runtime.dispatch_with(ManualDispatcher)
+    assert isinstance(runtime.dispatcher, ManualDispatcher)
+    assert isinstance(first, WorkerDispatcher)
+    assert threads
+    eventually(lambda: not any(each.is_alive() for each in threads))

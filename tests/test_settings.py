@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from flask import Flask
 
 from flask_ycloud import ConfigurationError
@@ -27,6 +28,9 @@ def test_the_defaults() -> None:
         drain_seconds=25,
         slow_handler_seconds=60,
         retention_days=30,
+        dead_retention_days=90,
+        body_retention_days=None,
+        body_keys=(),
         celery_queue=None,
         celery_priority=None,
         api_key=None,
@@ -76,6 +80,10 @@ def test_the_defaults() -> None:
         ("YCLOUD_API_URL", "https://[::1/v2"),
         ("YCLOUD_RETENTION_DAYS", -1),
         ("YCLOUD_RETENTION_DAYS", None),
+        ("YCLOUD_DEAD_RETENTION_DAYS", -1),
+        ("YCLOUD_DEAD_RETENTION_DAYS", "90"),
+        ("YCLOUD_BODY_RETENTION_DAYS", -1),
+        ("YCLOUD_BODY_RETENTION_DAYS", True),
     ],
 )
 def test_a_wrong_value_names_key_value_and_what_it_takes(key: str, value: Any) -> None:
@@ -99,6 +107,34 @@ def test_retention_outlasts_any_signature() -> None:
         settings(YCLOUD_RETENTION_DAYS=0.1)
     assert settings(YCLOUD_RETENTION_DAYS=0.5).retention_days == 0.5
     assert settings(YCLOUD_RETENTION_DAYS=0).retention_days == 0
+
+
+def test_bodies_and_dead_letters_have_their_own_retention() -> None:
+    found = settings(YCLOUD_DEAD_RETENTION_DAYS=0, YCLOUD_BODY_RETENTION_DAYS=0)
+    assert (found.dead_retention_days, found.body_retention_days) == (0, 0)
+    assert settings(YCLOUD_BODY_RETENTION_DAYS=0.1).body_retention_days == 0.1
+    assert settings(YCLOUD_BODY_RETENTION_DAYS=None).body_retention_days is None
+
+
+def test_keys_of_bodies() -> None:
+    keys = [Fernet.generate_key() for _ in range(2)]
+    texts = tuple(key.decode() for key in keys)
+    assert settings(YCLOUD_BODY_KEYS=keys[0]).body_keys == texts[:1]
+    assert settings(YCLOUD_BODY_KEYS=list(texts)).body_keys == texts
+    assert settings(YCLOUD_BODY_KEYS=("", *keys)).body_keys == ("", *texts)
+    assert texts[0] not in repr(settings(YCLOUD_BODY_KEYS=keys))
+
+
+@pytest.mark.parametrize(
+    "value", ["hunter2", b"hunter2", [7], {"hunter2"}, ["hunter2" * 6], "h\xe9" * 22]
+)
+def test_what_is_no_key_is_not_shown(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="key 1 of 1 is no key") as wrong:
+        settings(YCLOUD_BODY_KEYS=value)
+    assert "hunter2" not in str(wrong.value)
+    key = Fernet.generate_key().decode()
+    with pytest.raises(ConfigurationError, match="YCLOUD_BODY_KEYS: key 2 of 2 is no key"):
+        settings(YCLOUD_BODY_KEYS=[key, ""])
 
 
 def test_no_repr_shows_a_password() -> None:

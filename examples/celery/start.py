@@ -1,37 +1,57 @@
-"""Start web, worker and beat on this machine; Ctrl-C ends all three."""
+"""Start web, worker and beat on this machine; end all when one ends, or at Ctrl-C."""
 
 import os
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
 PORT = os.environ.get("PORT", "8000")
-CELERY = [sys.executable, "-m", "celery", "-A", "celery_app:celery_app"]
-COMMANDS = [
-    [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{PORT}", "celery_app:app"],
-    [*CELERY, "worker", "--concurrency", "2", "--loglevel", "warning"],
-    [*CELERY, "beat", "--loglevel", "warning", "--schedule", "/tmp/ycloud-beat"],  # noqa: S108
-]
+PYTHON = [sys.executable, "-m"]
+CELERY = [*PYTHON, "celery", "-A", "celery_app:celery_app"]
+
+
+def commands(folder: str) -> dict[str, list[str]]:
+    """Beat reads its schedule by pickle, so it is where nobody else can write."""
+    return {
+        "web": [*PYTHON, "gunicorn", "-b", f"127.0.0.1:{PORT}", "celery_app:app"],
+        "worker": [*CELERY, "worker", "--concurrency", "2", "--loglevel", "warning"],
+        "beat": [*CELERY, "beat", "--loglevel", "warning", "--schedule", f"{folder}/beat"],
+    }
+
+
+def run(folder: str) -> str | None:
+    """Run them until one ends, and give its name; ``None`` after Ctrl-C."""
+    running = {
+        name: subprocess.Popen(command, cwd=HERE)  # noqa: S603
+        for name, command in commands(folder).items()
+    }
+    url = f"http://127.0.0.1:{PORT}/ycloud/webhook"
+    print(f"Deliveries go to {url}; Ctrl-C ends.", flush=True)
+    try:
+        while True:
+            for name, process in running.items():
+                if process.poll() is not None:
+                    return name
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        return None  # they got it, too
+    finally:
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            process.wait()
 
 
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    running = [subprocess.Popen(command, cwd=HERE) for command in COMMANDS]  # noqa: S603
-    print(
-        f"Deliveries go to http://127.0.0.1:{PORT}/ycloud/webhook; Ctrl-C ends.", flush=True
-    )
-    try:
-        for process in running:
-            process.wait()
-    except KeyboardInterrupt:
-        pass  # they got it, too
-    finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait()
+    with tempfile.TemporaryDirectory(prefix="ycloud-beat-") as folder:  # mode 0700
+        ended = run(folder)
+    if ended is not None:
+        sys.exit(f"The {ended} ended, so the others were ended, too. Its log says why.")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,24 @@
-"""Handling by Huey. Its worker: huey_consumer with_huey.huey"""
+"""Handling by Huey. Its worker: huey_consumer with_huey.huey
+
+Huey's tasks are pickles, which could run code. So they are signed: give web and worker one
+HUEY_SECRET.
+"""
 
 import os
 
 from flask import Flask
 from huey import RedisHuey
+from huey.serializer import SignedSerializer
 
 from flask_ycloud import Event, on_event, ycloud_bp
 from flask_ycloud.dispatch.tasks import TaskDispatcher, handle
 
 REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
-huey = RedisHuey(os.environ.get("QUEUE", "ycloud"), url=REDIS_URL)
+huey = RedisHuey(
+    os.environ.get("QUEUE", "ycloud"),
+    url=REDIS_URL,
+    serializer=SignedSerializer(secret=os.environ["HUEY_SECRET"]),
+)
 
 
 @huey.task()  # type: ignore[untyped-decorator]

@@ -1,4 +1,7 @@
-"""Handling by RQ. Its worker: rq worker --with-scheduler -c with_rq ycloud"""
+"""Handling by RQ, with tasks in JSON: a pickle could run code.
+
+Its worker: rq worker --with-scheduler -c with_rq -S rq.serializers.JSONSerializer ycloud
+"""
 
 import os
 from datetime import timedelta
@@ -6,12 +9,17 @@ from datetime import timedelta
 from flask import Flask
 from redis import Redis
 from rq import Queue
+from rq.serializers import JSONSerializer
 
 from flask_ycloud import Event, on_event, ycloud_bp
 from flask_ycloud.dispatch.tasks import TaskDispatcher, handle
 
 REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
-queue = Queue(os.environ.get("QUEUE", "ycloud"), connection=Redis.from_url(REDIS_URL))
+queue = Queue(
+    os.environ.get("QUEUE", "ycloud"),
+    connection=Redis.from_url(REDIS_URL),
+    serializer=JSONSerializer,
+)
 
 
 def send(event_id: str, seconds: float, **where: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,10 @@ import httpx
 
 from ..errors import APIError, EventNotUnderstood
 from ..protocol import read_time
+
+#: How many bytes an answer may have, downloads aside.
+LONGEST_ANSWER = 16 * 1024**2
+_LONGEST_ERROR = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -43,19 +48,33 @@ class WebhookEndpoint:
 def read_json(answer: httpx.Response) -> dict[str, Any]:
     """The JSON object of an answer; empty if it has no body.
 
+    :param answer: one whose body was not read yet.
     :raises APIError: if YCloud refused, or its answer is something else.
     """
     if not answer.is_success:
         raise read_error(answer)
-    if not answer.content:
+    body = _beginning(answer, LONGEST_ANSWER)
+    if len(body) > LONGEST_ANSWER:
+        raise not_understood(f"it has more than {LONGEST_ANSWER:,} bytes")
+    if not body:
         return {}
     try:
-        found = answer.json()
-    except ValueError:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise not_understood("it is no JSON object")
+        raise not_understood("it is not a JSON object")
     return found
+
+
+def _beginning(answer: httpx.Response, most: int) -> bytes:
+    """The body of an answer, or as much of it as tells that it has more bytes."""
+    body = b""
+    for chunk in answer.iter_bytes():
+        body += chunk
+        if len(body) > most:
+            break
+    return body
 
 
 def read_endpoint(found: Any) -> WebhookEndpoint:
@@ -84,14 +103,14 @@ def _time(value: str | None) -> datetime | None:
 
 
 def read_error(answer: httpx.Response) -> APIError:
-    """The error that an answer carries."""
+    """The error that an answer carries. Its body was not read yet."""
     try:
-        error = answer.json()["error"]
+        error = json.loads(_beginning(answer, _LONGEST_ERROR))["error"]
         code, message = str(error["code"]), str(error.get("message", ""))
         request_id = error.get("requestId")
         whatsapp = error.get("whatsappApiError") or {}
         whatsapp_code = str(whatsapp["code"]) if "code" in whatsapp else None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         code, message, request_id = "", answer.reason_phrase, None
         whatsapp_code = None
     return APIError(

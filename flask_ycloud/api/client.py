@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Generator, Mapping
@@ -12,6 +13,8 @@ from urllib.parse import unquote
 import httpx
 
 from ..errors import APIError, ConfigurationError
+from ..logs import log
+from ..protocol import is_loopback
 from .answers import not_understood, read_json
 from .media import Download, receive, redirected, staged
 from .repeating import repeat
@@ -19,11 +22,17 @@ from .repeating import repeat
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+_logger = logging.getLogger(__name__)
+
 BASE_URL = "https://api.ycloud.com/v2"
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 _PATH = re.compile(r"(?:/(?:[\w.~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)+", re.A)
 _MOST_REDIRECTS = 5
+_IN_THE_CLEAR = (
+    "The API's URL at %s has no HTTPS: anybody on the way can read the API key. Use https://"
+    " in YCLOUD_API_URL or base_url=."
+)
 
 
 class YCloud:
@@ -45,7 +54,9 @@ class YCloud:
     so does ``with``. The key is sent to YCloud only, and is in no repr, log or message.
 
     :param api_key: from YCloud's dashboard, Developers → API keys.
-    :param base_url: of the API; ``https://api.ycloud.com/v2`` if left out.
+    :param base_url: of the API; ``https://api.ycloud.com/v2`` if left out. Without HTTPS a
+        warning is logged, unless it leads to this machine: anybody on the way can read the
+        key.
     :param timeout: seconds to wait for a connection, and for each part of an answer.
     :raises ConfigurationError: if the key is no text of printable ASCII characters.
     """
@@ -53,10 +64,11 @@ class YCloud:
     def __init__(
         self, api_key: str, *, base_url: str | None = None, timeout: float = 10.0
     ) -> None:
-        self._key = _Key(api_key, httpx.URL(base_url or BASE_URL))
-        self._client = httpx.Client(
-            base_url=base_url or BASE_URL, auth=self._key, timeout=timeout
-        )
+        base_url = base_url or BASE_URL
+        self._key = _Key(api_key, httpx.URL(base_url))
+        if not base_url.lower().startswith("https:") and not is_loopback(base_url):
+            log(_logger, logging.WARNING, _IN_THE_CLEAR, httpx.URL(base_url).host)
+        self._client = httpx.Client(base_url=base_url, auth=self._key, timeout=timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +107,7 @@ class YCloud:
         request = self._request(method, path, json=json, params=params)
         try:
             return repeat(
-                lambda: read_json(self._client.send(request)),
+                lambda: self._answer(request),
                 f"{method} {path}",
                 safe=method != "POST",
             )
@@ -134,6 +146,10 @@ class YCloud:
             return repeat(
                 lambda: self._fetch(url, file, max_bytes), f"GET {url.path}", safe=True
             )
+
+    def _answer(self, request: httpx.Request) -> dict[str, Any]:
+        with closing(self._client.send(request, stream=True)) as answer:
+            return read_json(answer)
 
     def _fetch(self, url: httpx.URL, file: BinaryIO, max_bytes: int) -> Download:
         for _ in range(_MOST_REDIRECTS + 1):

@@ -35,7 +35,7 @@ class WebhookEndpoints(YCloud):
     ) -> WebhookEndpoint:
         """Make an endpoint; what is returned has its secret.
 
-        :param url: where YCloud shall send, up to 500 characters.
+        :param url: where YCloud is to send, up to 500 characters.
         :param event_properties: required with ``contact.attributes_changed``, as
             ``{"contact.attributes_changed": ["tags", …]}``.
         :param description: up to 400 characters.

@@ -60,7 +60,6 @@ def receive(answer: httpx.Response, file: BinaryIO, max_bytes: int) -> Download:
     :raises APIError: if it is an error, or larger than ``max_bytes``.
     """
     if not answer.is_success:
-        answer.read()
         raise read_error(answer)
     if int(answer.headers.get("Content-Length", 0)) > max_bytes:
         raise _too_large(max_bytes)
@@ -79,7 +78,7 @@ def receive(answer: httpx.Response, file: BinaryIO, max_bytes: int) -> Download:
 def redirected(answer: httpx.Response) -> httpx.URL | None:
     """Where an answer sends us; ``None`` if it is the last.
 
-    :raises APIError: if it is no place to download from.
+    :raises APIError: if it is not a place to download from.
     """
     if answer.next_request is None:
         return None

@@ -7,24 +7,27 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from flask import current_app
 
 from ..actions import log_action, os_user
 from ..errors import EventNotFound, EventRunning, EventSettled, YCloudError
-from ..inbox import Identity, Inbox, Report, SelectedEvents, Selection
 from ..runtime import runtime_of
+from . import completion
 from .group import ycloud_cli
 from .output import echo
 from .places import telling_how
 from .selecting import selection_options
 
+if TYPE_CHECKING:
+    from ..inbox import Inbox, Report, SelectedEvents, Selection
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 #: Acts on selected events, and calls the function after each batch.
-_Act = Callable[[SelectedEvents, Callable[[int], None]], Report]
+_Act = Callable[["SelectedEvents", Callable[[int], None]], "Report"]
 
 #: Acts on one event, by its id and where it is.
 _ActOnOne = Callable[..., None]
@@ -36,7 +39,7 @@ def _acting_options(command: _Command) -> _Command:
         click.option("--json", "json_too", is_flag=True, help="Report for scripts."),
         click.option("--yes", "-y", "sure", is_flag=True, help="Do not ask."),
         selection_options,
-        click.argument("event_ids", nargs=-1),
+        click.argument("event_ids", nargs=-1, shell_complete=completion.event_ids),
     ):
         command = option(command)
     return command
@@ -52,9 +55,14 @@ def replay(
     json_too: bool,
     succeeded_too: bool,
 ) -> None:
-    """Have events handled again: the handlers that have not succeeded.
+    """Run the handlers again that have not succeeded.
 
     Name the events by their ids, or select them by the options.
+
+    \b
+    Examples:
+      flask ycloud replay evt_0f2ae3c2
+      flask ycloud replay --state dead --handler shop.crm:update --since 2h
     """
     if succeeded_too and selection.unhandled:
         raise click.UsageError("--all is for events that some handler succeeded with.")
@@ -67,7 +75,7 @@ def replay(
         return selected.replay(succeeded_too=succeeded_too, progress=progress)
 
     how = {"succeeded_too": succeeded_too}
-    acting = _Acting("Replay", "due again", sure, json_too, how)
+    acting = _Acting("Replay", "queued for replay", sure, json_too, how)
     acting.on(inbox, event_ids, selection, one, some)
 
 
@@ -85,6 +93,10 @@ def discard(
 
     Name the events by their ids, or select them by the options. They stay in the inbox as
     long as done events do, and can be replayed.
+
+    \b
+    Example:
+      flask ycloud discard --cause 3f2a91c0 --reason "The account is closed"
     """
     if not reason.strip():
         raise click.BadParameter("Say why.", param_hint="--reason")
@@ -96,7 +108,35 @@ def discard(
     def some(selected: SelectedEvents, progress: Callable[[int], None]) -> Report:
         return selected.discard(reason, progress=progress)
 
-    acting = _Acting("Discard", "discarded", sure, json_too, {"reason": reason})
+    acting = _Acting("Discard", "discarded", sure, json_too, {})
+    acting.on(inbox, event_ids, selection, one, some)
+
+
+@ycloud_cli.command()
+@_acting_options
+def delete(
+    event_ids: tuple[str, ...], selection: Selection, sure: bool, json_too: bool
+) -> None:
+    """Delete events for good, with their bodies and all that became of them.
+
+    Name the events by their ids, or select them by the options. Only their ids stay for a
+    while, so that a copy of a delivery runs no handler.
+
+    \b
+    Example:
+      flask ycloud delete evt_0f2ae3c2
+    """
+    inbox = runtime_of(current_app).inbox
+    if event_ids and not sure:
+        click.confirm(f"Delete {_events(len(event_ids))} for good?", abort=True, err=True)
+
+    def one(event_id: str, **where: Any) -> None:
+        inbox.delete(event_id, **where)
+
+    def some(selected: SelectedEvents, progress: Callable[[int], None]) -> Report:
+        return selected.delete(progress=progress)
+
+    acting = _Acting("Delete", "deleted", sure, json_too, {})
     acting.on(inbox, event_ids, selection, one, some)
 
 
@@ -127,6 +167,8 @@ class _Acting:
         some: _Act,
     ) -> None:
         """Act on events that are named, or selected; end with 1 if some were skipped."""
+        from ..inbox import Selection  # here, since it needs SQLAlchemy
+
         where = Selection(endpoint=selection.endpoint, tenant=selection.tenant)
         if not event_ids:
             report = self._on_selected(inbox.select(_narrowed(selection)), some)
@@ -142,17 +184,21 @@ class _Acting:
         self._finish(report, named=bool(event_ids))
 
     def _on_selected(self, selected: SelectedEvents, act: _Act) -> Report:
+        from ..inbox import Report  # here, since it needs SQLAlchemy
+
         count = selected.count()
         if not count:
             return Report(0)
         if not self._sure:
             click.confirm(f"{self._verb} {_events(count)}?", abort=True, err=True)
-        with _progress(f"{self._verb}ing", count) as progress:
+        with _progress(self._verb, count) as progress:
             return act(selected, progress)
 
     def _on_each(
         self, inbox: Inbox, event_ids: Sequence[str], where: Selection, act: _ActOnOne
     ) -> Report:
+        from ..inbox import Identity, Report
+
         done, skipped = list[Identity](), Counter[str]()
         for event_id in event_ids:
             try:
@@ -198,6 +244,8 @@ _WHY: dict[type[Exception], str] = {
 
 
 def _narrowed(selection: Selection) -> Selection:
+    from ..inbox import Selection
+
     if selection == Selection():
         raise click.UsageError(
             "Name the events by their ids, or select some: for example --state dead."

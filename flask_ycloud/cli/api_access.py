@@ -46,8 +46,8 @@ def with_api(command: Callable[..., None]) -> Callable[..., None]:
     from_environment = click.option(
         "--api-key-env",
         metavar="NAME",
-        help="The environment variable that has the account's API key;"
-        " YCLOUD_API_KEY of the settings if left out.",
+        help="The environment variable that has the account's API key. Default:"
+        " YCLOUD_API_KEY of the settings.",
     )
     from_input = click.option(
         "--api-key-stdin", is_flag=True, help="Read the API key from standard input."

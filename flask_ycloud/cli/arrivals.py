@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..errors import ConfigurationError, UnknownTenant
-from ..inbox import last_day
 from ..runtime import Runtime
 from ..secret_checks import weakness_of
 from .configuration import weak
@@ -67,6 +66,8 @@ def _unknown(place: Place, endpoint_id: str | None) -> Finding:
 
 def troubles(runtime: Runtime) -> Iterator[Finding]:
     """What was rejected, and what came under a known id with another body."""
+    from ..inbox import last_day  # here, since it needs SQLAlchemy
+
     found = last_day(runtime.inbox)
     for (endpoint, reason), count in found.rejected.items():
         text = f"{endpoint}: {count} deliveries were rejected in the last day: {reason}."

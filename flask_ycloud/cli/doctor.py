@@ -15,12 +15,13 @@ from flask import current_app
 from ..errors import InboxUnavailable
 from ..formats import short
 from ..handlers import types_handled
-from ..inbox import heartbeats
 from ..protocol import KNOWN_SUBSCRIPTIONS
 from ..runtime import Runtime, runtime_of
+from . import completion
 from .account import account
 from .arrivals import clock, signing_secrets, troubles
 from .configuration import password, without_effect
+from .encryption import body_keys
 from .finding import Finding
 from .group import ycloud_cli
 from .migrations import migrations
@@ -36,11 +37,17 @@ _WORKER_SILENT = 60.0
 
 
 @ycloud_cli.command()
-@click.option("--tenant", "tenants", multiple=True, help="Look at this tenant, too.")
+@click.option(
+    "--tenant",
+    "tenants",
+    multiple=True,
+    shell_complete=completion.tenants,
+    help="Look at this tenant, too.",
+)
 @click.option("--endpoint-id", help="What a function secrets= is asked with.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def doctor(tenants: tuple[str, ...], endpoint_id: str | None, as_json: bool) -> None:
-    """Look whether everything is as it should be. The status is 1 if something is bad."""
+    """Check the app, and say what to fix. The status is 1 if something is bad."""
     runtime = runtime_of(current_app)
     if tenants and not any(map(runtime.serves_many, runtime.endpoints)):
         raise click.UsageError("--tenant: no endpoint has <tenant> in its path.")
@@ -68,7 +75,7 @@ def examine(
     yield from signing_secrets(runtime, tenants, endpoint_id)
     yield from _handlers(runtime)
     try:
-        for look in (_inbox, migrations, _backlog, troubles, clock, _workers):
+        for look in (_inbox, body_keys, migrations, _backlog, troubles, clock, _workers):
             yield from look(runtime)
     except InboxUnavailable as error:
         remedy = "Is the database there, and may this app write to it?"
@@ -158,6 +165,8 @@ def _backlog(runtime: Runtime) -> Iterator[Finding]:
 def _workers(runtime: Runtime) -> Iterator[Finding]:
     if runtime.dispatch not in ("worker", "manual"):
         return
+    from ..inbox import heartbeats  # here, since it needs SQLAlchemy
+
     for trouble in heartbeats.troubles(runtime.inbox):
         yield Finding("workers", "bad", trouble, "Then restart the server.")
     ages = heartbeats.workers(runtime.inbox)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 from flask import current_app
@@ -12,7 +13,9 @@ from flask import current_app
 from ..handlers import types_handled
 from ..runtime import runtime_of
 from ..settings import is_base_url
+from . import completion
 from .places import place_named
+from .webhook_urls import webhook_url
 
 _Command = Callable[..., None]
 
@@ -21,8 +24,10 @@ _STATUS = click.Choice(["active", "disabled"])
 
 def output_options(command: _Command) -> _Command:
     """The options of what shows endpoints."""
-    reveal = click.option("--reveal", is_flag=True, help="Show the signing secret.")
-    as_json = click.option("--json", "as_json", is_flag=True, help="For scripts.")
+    reveal = click.option("--reveal", is_flag=True, help="Show the signing secret, too.")
+    as_json = click.option(
+        "--json", "as_json", is_flag=True, help="Print JSON, for scripts."
+    )
     return reveal(as_json(command))
 
 
@@ -33,10 +38,13 @@ def url_options(command: _Command) -> _Command:
     """
     argument = click.argument("url", required=False)
     base_url = click.option(
-        "--base-url", help="In place of URL: where the app is reached; its path is added."
+        "--base-url",
+        help="Where the app is reached, in place of URL. The app's path is added.",
     )
     tenant = click.option(
-        "--tenant", help="Whose path, at an endpoint that serves many accounts."
+        "--tenant",
+        shell_complete=completion.tenants,
+        help="The tenant whose path is added, at an endpoint that serves many accounts.",
     )
 
     @functools.wraps(command)
@@ -52,24 +60,39 @@ def url_options(command: _Command) -> _Command:
     return argument(base_url(tenant(read)))
 
 
-def field_options(events: str, status: str | None = None) -> Callable[[_Command], _Command]:
+def field_options(
+    events: str, status: str = "Default: active."
+) -> Callable[[_Command], _Command]:
     """The options of what makes or changes endpoints, as ``fields`` for the API.
 
     :param events: the help of ``--event``.
     :param status: the help of ``--status``.
     """
     options = (
-        click.option("--event", "events", multiple=True, help=events),
         click.option(
-            "--from-handlers", is_flag=True, help="Just the types with handlers here."
+            "--event",
+            "events",
+            multiple=True,
+            shell_complete=completion.event_types,
+            help=events,
         ),
         click.option(
-            "--endpoint", help="Whose handlers and path; the first one's if left out."
+            "--from-handlers",
+            is_flag=True,
+            help="Subscribe to the types that have a handler in this app.",
         ),
         click.option(
-            "--attribute", "attributes", multiple=True, help="A contact's, to be told of."
+            "--endpoint",
+            shell_complete=completion.endpoints,
+            help="The app's endpoint whose handlers and path are used. Default: the first.",
         ),
-        click.option("--description", help="What it is for."),
+        click.option(
+            "--attribute",
+            "attributes",
+            multiple=True,
+            help="A contact's attribute, for contact.attributes_changed.",
+        ),
+        click.option("--description", help="A note that YCloud keeps with the endpoint."),
         click.option("--status", type=_STATUS, help=status),
     )
 
@@ -111,13 +134,21 @@ def _url(
                 "--tenant takes no URL: the path comes from the app. Name where the app is"
                 " reached: --base-url https://example.org"
             )
-        return url
+        return webhook_url(url, _path(url, endpoint))
     if base_url is None or not is_base_url(base_url):
         raise click.UsageError(
             "--base-url takes a URL without a query, such as https://example.org"
         )
     runtime = runtime_of(current_app)
     return base_url.rstrip("/") + place_named(runtime, endpoint, tenant).path(runtime)
+
+
+def _path(url: str, endpoint: str | None) -> str:
+    """The path of the app's endpoint, for a URL that has none."""
+    if urlsplit(url if "://" in url else f"//{url}").path.strip("/"):
+        return ""
+    runtime = runtime_of(current_app)
+    return place_named(runtime, endpoint, None).path(runtime)
 
 
 def _events(events: Iterable[str], from_handlers: bool, endpoint: str | None) -> list[str]:

@@ -19,17 +19,32 @@ if TYPE_CHECKING:
 
 @ycloud_cli.group("endpoints")
 def endpoints() -> None:
-    """The webhook endpoints of the YCloud account."""
+    """Manage the webhook endpoints of the YCloud account.
+
+    \b
+    Example:
+      flask ycloud endpoints list
+    """
 
 
 @endpoints.command("list")
 @output_options
+@click.option("--ids", is_flag=True, help="Print the ids only, one in a line.")
 @with_api
-def list_endpoints(api: WebhookEndpoints, reveal: bool, as_json: bool) -> None:
-    """Every endpoint of the account."""
+def list_endpoints(api: WebhookEndpoints, reveal: bool, as_json: bool, ids: bool) -> None:
+    """List the endpoints of the account.
+
+    \b
+    Example:
+      flask ycloud endpoints list --json
+    """
     found = list(api.list())
     if as_json:
         echo(json.dumps([plain(each, reveal) for each in found]))
+        return
+    if ids:
+        for each in found:
+            echo(each.id)
         return
     if not found:
         echo("No endpoints.")
@@ -47,7 +62,12 @@ def list_endpoints(api: WebhookEndpoints, reveal: bool, as_json: bool) -> None:
 @output_options
 @with_api
 def show(api: WebhookEndpoints, endpoint_id: str, reveal: bool, as_json: bool) -> None:
-    """One endpoint, and what it is subscribed to."""
+    """Show one endpoint, and what it is subscribed to.
+
+    \b
+    Example:
+      flask ycloud endpoints show wh627c8640675de8fc689ab9d9
+    """
     show_endpoint(api.retrieve(endpoint_id), reveal, as_json)
 
 
@@ -59,29 +79,41 @@ def show(api: WebhookEndpoints, endpoint_id: str, reveal: bool, as_json: bool) -
 def create(
     api: WebhookEndpoints, url: str, fields: dict[str, Any], reveal: bool, as_json: bool
 ) -> None:
-    """Make an endpoint that YCloud sends to at URL."""
+    """Create an endpoint, so that YCloud sends events to URL.
+
+    \b
+    Example:
+      flask ycloud endpoints create --base-url https://example.org --from-handlers
+    """
     show_endpoint(api.create(url, **_with_events(fields)), reveal, as_json)
 
 
 @endpoints.command()
 @with_api
 @url_options
-@field_options("A type to subscribe to.", "If left out, it stays as it is.")
+@field_options("A type to subscribe to.", "Default: as it is; active for a new one.")
 @output_options
 def ensure(
     api: WebhookEndpoints, url: str, fields: dict[str, Any], reveal: bool, as_json: bool
 ) -> None:
-    """Make the endpoint at URL, or change the one that is there.
+    """Create the endpoint at URL, or change the one that is there.
 
-    It changes nothing if the endpoint is as it should be.
+    It changes nothing if the endpoint is as it should be, so each deployment can call it.
+
+    \b
+    Example:
+      flask ycloud endpoints ensure --base-url https://example.org --from-handlers
     """
     show_endpoint(api.ensure(url, **_with_events(fields)), reveal, as_json)
 
 
 @endpoints.command()
 @click.argument("endpoint_id")
-@click.option("--url")
-@field_options("Subscribe to these, and no other.", "active also ends pending.")
+@click.option("--url", help="The new URL.")
+@field_options(
+    "A type to subscribe to, in place of those that it has.",
+    "active also has YCloud send again to an endpoint that is pending.",
+)
 @output_options
 @with_api
 def update(
@@ -92,7 +124,12 @@ def update(
     reveal: bool,
     as_json: bool,
 ) -> None:
-    """Change what is given, and leave the rest."""
+    """Change an endpoint; what you leave out stays as it is.
+
+    \b
+    Example:
+      flask ycloud endpoints update wh627c8640675de8fc689ab9d9 --status active
+    """
     changes = {"url": url, **fields}
     if all(value is None for value in changes.values()):
         raise click.UsageError("There is nothing to change: see --help.")
@@ -104,7 +141,12 @@ def update(
 @click.confirmation_option(prompt="YCloud will send nothing to it any more. Delete it?")
 @with_api
 def delete(api: WebhookEndpoints, endpoint_id: str) -> None:
-    """Delete an endpoint."""
+    """Delete an endpoint: YCloud sends nothing to it any more.
+
+    \b
+    Example:
+      flask ycloud endpoints delete wh627c8640675de8fc689ab9d9
+    """
     api.delete(endpoint_id)
     echo(f"{endpoint_id} is deleted.")
 
@@ -112,7 +154,7 @@ def delete(api: WebhookEndpoints, endpoint_id: str) -> None:
 @endpoints.command("rotate-secret")
 @click.argument("endpoint_id")
 @click.confirmation_option(
-    prompt="From now on YCloud signs with a new secret, and deliveries are refused until"
+    prompt="From now on YCloud signs with a new secret, and deliveries are rejected until"
     " the app has it. Rotate it?"
 )
 @output_options
@@ -120,7 +162,12 @@ def delete(api: WebhookEndpoints, endpoint_id: str) -> None:
 def rotate_secret(
     api: WebhookEndpoints, endpoint_id: str, reveal: bool, as_json: bool
 ) -> None:
-    """Give an endpoint a new signing secret."""
+    """Give an endpoint a new signing secret.
+
+    \b
+    Example:
+      flask ycloud endpoints rotate-secret wh627c8640675de8fc689ab9d9 --reveal
+    """
     show_endpoint(api.rotate_secret(endpoint_id), reveal, as_json)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..formats import without_message
-from ..inbox import DeadCause, StoredEvent
 from ..runtime import Runtime
 from ..waiting import waits_for
+
+if TYPE_CHECKING:
+    from ..inbox import DeadCause, StoredEvent
 
 
 def as_json(
@@ -21,16 +23,26 @@ def as_json(
     :param whole: with its handlers and their runs.
     """
     found: dict[str, Any] = plain(dataclasses.asdict(event))
-    body = found.pop("body")
+    del found["opens"]
     if not whole:
         del found["handlers"], found["attempts"]
     found["handler"] = event.failed_handler
     if payload:
-        found["body"] = body.decode("utf-8", "backslashreplace")
+        found["body"] = None if event.emptied_at else text_of(event)
     else:
         for run in (*found.get("handlers", ()), *found.get("attempts", ())):
             run["error"] = run["error"] and without_message(run["error"])
     return found
+
+
+def text_of(event: StoredEvent) -> str:
+    """Its body as text; or that it has none.
+
+    :raises BodyUnreadable: if it is encrypted with a key that is missing.
+    """
+    if event.emptied_at is not None:
+        return "It has no body any more."
+    return event.body.decode("utf-8", "backslashreplace")
 
 
 def cause_as_json(cause: DeadCause) -> dict[str, Any]:

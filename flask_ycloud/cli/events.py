@@ -1,21 +1,23 @@
-"""The inbox as a whole: ``stats``, ``prune`` and ``init-db``."""
+"""The inbox as a whole: ``stats`` and ``init-db``."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from typing import TYPE_CHECKING
 
 import click
 from flask import current_app
 
-from ..actions import log_action, os_user
 from ..formats import short
-from ..inbox import Stats, throughput
 from ..runtime import runtime_of
 from .event_output import plain
 from .group import ycloud_cli
 from .output import echo, event_of, table
 from .pausing import paused_line
+
+if TYPE_CHECKING:
+    from ..inbox import Stats
 
 _WAITING = {
     "worker": "for a worker",
@@ -28,8 +30,15 @@ _WAITING = {
 @ycloud_cli.command()
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def stats(as_json: bool) -> None:
-    """How many events wait and for what, run, or are dead letters; and the last hour."""
+    """Count events that are pending, running or dead letters; and those of the last hour.
+
+    \b
+    Example:
+      flask ycloud stats --json
+    """
     inbox = runtime_of(current_app).inbox
+    from ..inbox import throughput  # here, since it needs SQLAlchemy
+
     found, last_hour = inbox.stats(), throughput(inbox)
     if as_json:
         every = dataclasses.asdict(found) | {"last_hour": dataclasses.asdict(last_hour)}
@@ -76,21 +85,16 @@ def _print_counts(found: Stats) -> None:
         echo(f"{run.handler} has been running for {time} with {event_of(run)}.")
 
 
-@ycloud_cli.command()
-@click.option("--days", type=click.FloatRange(0), help="Default: YCLOUD_RETENTION_DAYS.")
-def prune(days: float | None) -> None:
-    """Delete events that were done long ago; dead letters stay."""
-    count = runtime_of(current_app).inbox.prune(days=days)
-    log_action(os_user(), "prune", count=count, days=days)
-    echo(f"Deleted {count} events.")
-
-
 @ycloud_cli.command("init-db")
 def init_db() -> None:
-    """Make the inbox's tables, or bring them up to date.
+    """Create the inbox's tables, or bring them up to date.
 
-    The app does so by itself at its first use; this is for those who deploy with a
+    The app does so by itself at its first use. This command is for a deployment with a
     database role of its own.
+
+    \b
+    Example:
+      flask ycloud init-db
     """
     version = runtime_of(current_app).inbox.database.init()
     echo(f"The inbox's tables are there, version {version}.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """What one look has shown.
+    """What one check has shown.
 
     :param check: what was looked at, in a word.
     :param level: ``"good"``, ``"look"`` (at it some time), ``"bad"`` or ``"skipped"``.

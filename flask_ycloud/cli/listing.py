@@ -7,19 +7,32 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 from flask import current_app
 
 from ..formats import ago, ahead, in_one_line, without_message
-from ..inbox import Attempt, DeadCause, HandlerState, SelectedEvents, Selection, StoredEvent
 from ..runtime import Runtime, runtime_of
 from ..waiting import waits_for
-from .event_output import as_json, cause_as_json, reason_of, state_of
+from . import completion
+from .event_output import as_json, cause_as_json, reason_of, state_of, text_of
 from .group import ycloud_cli
 from .output import echo, echo_body, fields, table
 from .places import telling_how, where_options
 from .selecting import selection_options
+
+if TYPE_CHECKING:
+    from ..inbox import (
+        Attempt,
+        DeadCause,
+        HandlerState,
+        SelectedEvents,
+        Selection,
+        StoredEvent,
+    )
+
+_MOST = 2**63 - 1  # that a database can count to
 
 #: Seconds between two looks of ``list --follow``.
 FOLLOW_SECONDS = 1.0
@@ -34,8 +47,19 @@ _HEAD = (
 
 @ycloud_cli.command("list")
 @selection_options
-@click.option("--limit", "-n", default=20, show_default=True, type=click.IntRange(1))
-@click.option("--before", type=int, help="For the next page: the last # of this one.")
+@click.option(
+    "--limit",
+    "-n",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1, _MOST),
+    help="How many events at most.",
+)
+@click.option(
+    "--before",
+    type=click.IntRange(1, _MOST),
+    help="For the next page: the last # of this one.",
+)
 @click.option("--follow", "-f", is_flag=True, help="Print new events until Ctrl-C.")
 @click.option("--json", "json_too", is_flag=True, help="For scripts.")
 @click.option("--ids", "only_ids", is_flag=True, help="Only the ids, for scripts.")
@@ -47,7 +71,13 @@ def list_events(
     json_too: bool,
     only_ids: bool,
 ) -> None:
-    """Events, the newest first; with --follow the newest last."""
+    """List events, the newest first; with --follow the newest last.
+
+    \b
+    Examples:
+      flask ycloud list --state dead --since 2h
+      flask ycloud list --follow --type 'whatsapp.*'
+    """
     runtime = runtime_of(current_app)
     selected = runtime.inbox.select(selection)
     if follow:
@@ -94,7 +124,7 @@ def _follow(
     runtime: Runtime, selected: SelectedEvents, limit: int, json_too: bool, only_ids: bool
 ) -> None:
     try:
-        for event in _arriving(selected, limit):
+        for event in _arriving(selected, limit):  # pragma: no branch  (it has no end)
             if json_too:
                 echo(json.dumps(as_json(event)))
             elif only_ids:
@@ -136,7 +166,7 @@ def _after(selected: SelectedEvents, position: int) -> list[StoredEvent]:
 
 
 @ycloud_cli.command()
-@click.argument("event_id")
+@click.argument("event_id", shell_complete=completion.event_ids)
 @where_options
 @click.option("--payload", is_flag=True, help="Show the body, and messages of errors.")
 @click.option("--body", "only_body", is_flag=True, help="Only the body, byte for byte.")
@@ -149,12 +179,19 @@ def show(
     only_body: bool,
     json_too: bool,
 ) -> None:
-    """One event: how each handler fared, run by run."""
+    """Show one event, and each run of its handlers.
+
+    \b
+    Example:
+      flask ycloud show evt_0f2ae3c2
+    """
     runtime = runtime_of(current_app)
     with telling_how():
         event = runtime.inbox.get(event_id, endpoint=endpoint, tenant=tenant)
     if event is None:
         raise click.ClickException(f"The inbox has no event {event_id!r}.")
+    if only_body and event.emptied_at is not None:
+        raise click.ClickException(text_of(event))
     if only_body:
         echo_body(event.body)
         return
@@ -179,7 +216,7 @@ def show(
         )
     if payload:
         echo()
-        echo(event.body.decode("utf-8", "backslashreplace"))
+        echo(text_of(event))
 
 
 def _print_event(runtime: Runtime, event: StoredEvent) -> None:
@@ -198,6 +235,8 @@ def _print_event(runtime: Runtime, event: StoredEvent) -> None:
         "running": event.running_since and f"since {ago(event.running_since)}",
         "received": event.received_at.isoformat(timespec="milliseconds"),
         "next look": event.due_at and ahead(event.due_at),
+        "origin": event.origin,
+        "emptied": event.emptied_at and event.emptied_at.isoformat(timespec="milliseconds"),
         "settled": event.settled_at and event.settled_at.isoformat(timespec="milliseconds"),
     }
     fields(lines, 13)
@@ -225,6 +264,10 @@ def dead(selection: Selection, json_too: bool, only_ids: bool) -> None:
     """Dead letters by their cause: the handler, the error and its place.
 
     'replay' and 'discard' take a cause with --cause.
+
+    \b
+    Example:
+      flask ycloud dead --since 24h
     """
     if selection.state not in (None, "dead"):
         raise click.UsageError("Only dead letters have a cause: leave out --state.")

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
 from ..runtime import Runtime
 from .finding import Finding
 
@@ -48,6 +46,8 @@ def migrations(runtime: Runtime) -> Iterator[Finding]:
 
 
 def _shares_database(runtime: Runtime) -> bool:
+    import sqlalchemy as sa  # here: no other command needs it
+
     database = runtime.inbox.database
     models: Any = runtime.app.extensions.get("sqlalchemy")
     engines = getattr(models, "engines", None) or {}

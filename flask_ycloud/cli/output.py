@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -26,7 +28,7 @@ def echo(
 
 
 def echo_body(body: bytes) -> None:
-    """Print a body byte for byte; on a terminal so that nothing in it acts."""
+    """Print a body byte for byte, for a file or pipe; on a terminal nothing in it acts."""
     if sys.stdout.isatty():
         echo(body.decode("utf-8", "backslashreplace"))
     else:
@@ -56,6 +58,19 @@ def fields(values: Mapping[str, object], width: int) -> None:
         if value:
             lines = value if isinstance(value, list) else [value]
             echo(f"{name:<{width}}" + f"\n{'':<{width}}".join(map(in_line, lines)))
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on a terminal, for what is told how much is done, and of how much."""
+    shown: Any = click.progressbar  # its overloads take sequences only
+    with shown(length=1, label=label, file=sys.stderr) as bar:
+
+        def on_progress(done: int, total: int) -> None:
+            bar.length = max(1, total)
+            bar.update(max(0, done - bar.pos))
+
+        yield on_progress
 
 
 def event_of(run: RunningHandler) -> str:

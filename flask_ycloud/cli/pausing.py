@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from flask import current_app
 
 from ..actions import log_action, os_user
 from ..formats import ago
-from ..inbox import Inbox, Pause
 from ..runtime import runtime_of
+from . import completion
 from .group import ycloud_cli
 from .output import echo
+
+if TYPE_CHECKING:
+    from ..inbox import Inbox, Pause
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -22,9 +25,19 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def _what_options(command: _Command) -> _Command:
     for option in (
         click.option("--json", "json_too", is_flag=True, help="For scripts."),
-        click.option("--handler", help="The name of a handler."),
-        click.option("--type", help="An event type, or a pattern such as 'whatsapp.*'."),
-        click.option("--endpoint", help="The name of a WebhookBlueprint."),
+        click.option(
+            "--handler", help="The name of a handler.", shell_complete=completion.handlers
+        ),
+        click.option(
+            "--type",
+            shell_complete=completion.event_types,
+            help="An event type, or a pattern such as 'whatsapp.*'.",
+        ),
+        click.option(
+            "--endpoint",
+            shell_complete=completion.endpoints,
+            help="The name of a WebhookBlueprint.",
+        ),
     ):
         command = option(command)
     return command
@@ -37,6 +50,10 @@ def pause(json_too: bool, **what: str | None) -> None:
 
     Deliveries are still accepted, and their events wait. All processes know of it within a
     few seconds; handlers that run already finish.
+
+    \b
+    Example:
+      flask ycloud pause --handler shop.crm:update
     """
     inbox = runtime_of(current_app).inbox
     began = _call(inbox.pause, what)
@@ -46,7 +63,12 @@ def pause(json_too: bool, **what: str | None) -> None:
 @ycloud_cli.command()
 @_what_options
 def resume(json_too: bool, **what: str | None) -> None:
-    """End a pause. What waited for it is handled, in its order."""
+    """End a pause. The events that waited are handled, in their order.
+
+    \b
+    Example:
+      flask ycloud resume --handler shop.crm:update
+    """
     inbox = runtime_of(current_app).inbox
     ended = _call(inbox.resume, what)
     _finish(inbox, "Resumed" if ended else "It was not paused", what, json_too)
@@ -54,12 +76,12 @@ def resume(json_too: bool, **what: str | None) -> None:
         click.get_current_context().exit(1)
 
 
-def _call(do: Callable[..., bool], what: dict[str, Any]) -> bool:
+def _call(do: Callable[..., bool], what: dict[str, str | None]) -> bool:
     try:
         done = do(**what)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    log_action(os_user(), do.__name__, count=0, **what)
+    log_action(os_user(), do.__name__, (), count=0, **what)
     return done
 
 

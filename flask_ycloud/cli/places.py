@@ -10,6 +10,7 @@ import click
 
 from ..errors import AmbiguousEvent
 from ..runtime import Runtime
+from . import completion
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -61,8 +62,16 @@ def places(runtime: Runtime, tenants: Sequence[str]) -> Iterator[Place]:
 
 def where_options(command: _Command) -> _Command:
     """The options that tell an event from others of the same id."""
-    tenant = click.option("--tenant", help="Whose it is, if several have that id.")
-    endpoint = click.option("--endpoint", help="Where it arrived, if it did at several.")
+    tenant = click.option(
+        "--tenant",
+        shell_complete=completion.tenants,
+        help="Whose it is, if several have that id.",
+    )
+    endpoint = click.option(
+        "--endpoint",
+        shell_complete=completion.endpoints,
+        help="Where it arrived, if it did at several.",
+    )
     return endpoint(tenant(command))
 
 

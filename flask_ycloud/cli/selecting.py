@@ -10,11 +10,10 @@ from typing import Any, TypeVar
 
 import click
 
-from ..inbox import Selection, check_pattern
+from . import completion
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-_STATES = ("pending", "running", "done", "dead", "discarded")
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -40,11 +39,31 @@ def _time(ctx: click.Context, param: click.Parameter, value: str | None) -> date
 
 
 _OPTIONS = (
-    click.option("--state", type=click.Choice(_STATES)),
-    click.option("--type", help="An event type, or a pattern such as 'whatsapp.*'."),
-    click.option("--endpoint", help="The name of a WebhookBlueprint."),
-    click.option("--tenant", help="Of an endpoint that serves many accounts."),
-    click.option("--handler", help="A handler that has run; of dead letters, that failed."),
+    click.option(
+        "--state",
+        type=click.Choice(completion.STATES),
+        help="What became of them until now.",
+    ),
+    click.option(
+        "--type",
+        shell_complete=completion.event_types,
+        help="An event type, or a pattern such as 'whatsapp.*'.",
+    ),
+    click.option(
+        "--endpoint",
+        shell_complete=completion.endpoints,
+        help="The name of a WebhookBlueprint.",
+    ),
+    click.option(
+        "--tenant",
+        shell_complete=completion.tenants,
+        help="A tenant of an endpoint that serves many accounts.",
+    ),
+    click.option(
+        "--handler",
+        shell_complete=completion.handlers,
+        help="A handler that has run; of dead letters, the one that failed.",
+    ),
     click.option("--error", help="A text in the last error, or in the reason."),
     click.option("--cause", help="Dead letters of a cause that 'dead' shows."),
     click.option("--unhandled", is_flag=True, help="That no handler was subscribed to."),
@@ -62,6 +81,8 @@ def selection_options(command: _Command) -> _Command:
 
     @functools.wraps(command)
     def selecting(*args: Any, **options: Any) -> Any:
+        from ..inbox import Selection, check_pattern  # here, since they need SQLAlchemy
+
         given = {name: options.pop(name) for name in _NAMES}
         given["unhandled"] = given["unhandled"] or None
         try:

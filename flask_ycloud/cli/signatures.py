@@ -20,17 +20,31 @@ from ..errors import (
 from ..formats import short
 from ..protocol import ENDPOINT_ID_HEADER, HEADER, verify
 from ..runtime import Runtime, runtime_of
+from . import completion
 from .group import ycloud_cli
 from .output import echo
 from .places import Place, place_named, places
 
 
 @ycloud_cli.command("verify")
-@click.option("--header", required=True, help=f"The value of {HEADER}.")
-@click.option("--body-file", required=True, type=click.File("rb"), help="The raw body.")
-@click.option("--endpoint", help="Whose secret; the first one if left out.")
-@click.option("--tenant", help="Whose, at an endpoint that serves many accounts.")
-@click.option("--endpoint-id", help=f"The value of {ENDPOINT_ID_HEADER}.")
+@click.option("--header", required=True, help=f"The value of the header {HEADER}.")
+@click.option(
+    "--body-file",
+    required=True,
+    type=click.File("rb"),
+    help="A file with the raw body; - is standard input.",
+)
+@click.option(
+    "--endpoint",
+    shell_complete=completion.endpoints,
+    help="The endpoint whose secret is used. Default: the first one.",
+)
+@click.option(
+    "--tenant",
+    shell_complete=completion.tenants,
+    help="The tenant, at an endpoint that serves many accounts.",
+)
+@click.option("--endpoint-id", help=f"The value of the header {ENDPOINT_ID_HEADER}.")
 def verify_file(
     header: str,
     body_file: BinaryIO,
@@ -38,7 +52,12 @@ def verify_file(
     tenant: str | None,
     endpoint_id: str | None,
 ) -> None:
-    """Say whether a signature fits a body, and if not, why."""
+    """Check the signature of a delivery, and say why it fails.
+
+    \b
+    Example:
+      flask ycloud verify --header "t=1654084800,s=8eb7…" --body-file body.json
+    """
     runtime = runtime_of(current_app)
     place = place_named(runtime, endpoint, tenant)
     body = body_file.read()

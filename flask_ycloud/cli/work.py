@@ -1,4 +1,4 @@
-"""Have events handled: ``worker`` and ``sweep``."""
+"""Handle events: ``worker`` and ``sweep``."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 from flask import current_app
 
-from ..dispatch import WorkerDispatcher, tasks
 from ..errors import YCloudError
 from ..handlers import types_handled
 from ..runtime import runtime_of
 from .group import ycloud_cli
 from .output import echo
+
+if TYPE_CHECKING:
+    from ..dispatch import WorkerDispatcher
 
 _NO_HANDLERS = """\
 This process has no handlers, so every event would end unhandled. Import the module with
@@ -29,7 +32,11 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @ycloud_cli.command()
-@click.option("--threads", type=click.IntRange(1), help="Default: YCLOUD_WORKER_THREADS.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="How many events are handled at once. Default: YCLOUD_WORKER_THREADS.",
+)
 @click.option("--once", is_flag=True, help="Handle what is due now, then end.")
 @click.option(
     "--heartbeat",
@@ -44,15 +51,17 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     help="What this package logs, if the app has not configured logging.",
 )
 def worker(threads: int | None, once: bool, heartbeat: Path | None, log_level: str) -> None:
-    """Handle events until SIGTERM or Ctrl-C.
+    """Handle events in this process, until SIGTERM or Ctrl-C.
 
     Running handlers then get YCLOUD_DRAIN_SECONDS to finish. A second Ctrl-C ends the
     wait. What has not finished is given back, and another process handles it.
 
     \b
     Example:
-      flask --app shop ycloud worker --threads 8 --heartbeat /tmp/worker
+      flask ycloud worker --threads 8 --heartbeat /tmp/worker
     """
+    from ..dispatch import WorkerDispatcher  # here, since it needs SQLAlchemy
+
     runtime = runtime_of(current_app)
     if not any(types_handled(*runtime.scopes(name)) for name in runtime.endpoints):
         raise click.ClickException(_NO_HANDLERS.format(module=current_app.import_name))
@@ -118,7 +127,14 @@ def _log(level: str) -> None:
 
 @ycloud_cli.command()
 def sweep() -> None:
-    """Send again the tasks of events that are overdue: for Celery and other queues."""
+    """Send the tasks of overdue events again, for Celery and other queues.
+
+    \b
+    Example:
+      flask ycloud sweep
+    """
+    from ..dispatch import tasks
+
     try:
         echo(f"Sent {tasks.sweep()} tasks.")
     except YCloudError:

@@ -5,16 +5,32 @@ from __future__ import annotations
 import logging
 from functools import partial
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+from flask.cli import FlaskGroup
 
 from ..errors import ConfigurationError, YCloudError, type_and_stack
+from ..lazy import imported_on_use
 from ..logs import log
 from ..runtime import Dispatcher, Runtime
 from . import servers
 from .ending import this_process
-from .inline import InlineDispatcher
 from .lifecycle import start, stop, why_not_ready
-from .manual import ManualDispatcher
-from .worker import WorkerDispatcher
+
+if TYPE_CHECKING:
+    from .inline import InlineDispatcher
+    from .manual import ManualDispatcher
+    from .worker import WorkerDispatcher
+else:  # to a type checker it would give every name
+    __getattr__ = imported_on_use(
+        __name__,
+        {
+            "InlineDispatcher": "inline",
+            "ManualDispatcher": "manual",
+            "WorkerDispatcher": "worker",
+        },
+    )
 
 _logger = logging.getLogger(__name__)
 
@@ -43,9 +59,15 @@ def make_dispatcher(runtime: Runtime) -> Dispatcher:
 
         return CeleryDispatcher(runtime)
     if dispatch == "inline":
+        from .inline import InlineDispatcher
+
         return InlineDispatcher(runtime)
     if dispatch == "manual":
+        from .manual import ManualDispatcher
+
         return ManualDispatcher(runtime)
+    from .worker import WorkerDispatcher
+
     return WorkerDispatcher(runtime, threads=runtime.settings.worker_threads)
 
 
@@ -54,6 +76,11 @@ def prepare(runtime: Runtime) -> None:
 
     :raises ConfigurationError: if a package that the dispatch needs is not installed.
     """
+    if not _is_a_command():
+        import_module(".worker", __package__)  # so that no request waits for it
+        if runtime.dispatch == "worker":
+            this_process.listen()
+            servers.when_it_serves(partial(start_quietly, runtime))
     if runtime.settings.dispatch == "celery":
         try:
             import_module(".celery", __package__)  # its tasks are known from then on
@@ -62,9 +89,6 @@ def prepare(runtime: Runtime) -> None:
                 f"YCLOUD_DISPATCH is 'celery', and the module {missing.name!r} is not"
                 " installed: pip install 'flask-ycloud[celery]'."
             ) from None
-    if runtime.dispatch == "worker":
-        this_process.listen()
-        servers.when_it_serves(partial(start_quietly, runtime))
 
 
 def start_quietly(runtime: Runtime) -> None:
@@ -76,3 +100,11 @@ def start_quietly(runtime: Runtime) -> None:
             message = "Events are not handled, and deliveries are answered 503: %s"
             text = str(error) if isinstance(error, YCloudError) else type_and_stack(error)
             log(_logger, logging.ERROR, message, text)
+
+
+def _is_a_command() -> bool:
+    """Whether a command of ``flask`` loads the app, and it serves no requests."""
+    context = click.get_current_context(silent=True)
+    if context is None or context.info_name == "run":
+        return False
+    return isinstance(context.find_root().command, FlaskGroup)

@@ -6,7 +6,6 @@ from flask import Flask
 
 from ..runtime import Dispatcher, runtime_of
 from .ending import this_process
-from .worker import WorkerDispatcher
 
 
 def start(app: Flask) -> None:
@@ -45,6 +44,8 @@ def stop(app: Flask) -> None:
 
 def why_not_ready(dispatcher: Dispatcher) -> str | None:
     """Why this process should get no deliveries now; ``None`` if it should."""
+    from .worker import WorkerDispatcher  # here, since it needs SQLAlchemy
+
     if this_process.is_ending:
         return "this process ends"
     if isinstance(dispatcher, WorkerDispatcher) and not dispatcher.is_alive:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from .. import tracing
-from ..errors import EventNotUnderstood, message_of, type_and_stack
+from ..errors import BodyUnreadable, EventNotUnderstood, message_of, type_and_stack
 from ..formats import with_message, without_message
 from ..handlers import (
     Handler,
@@ -38,8 +38,9 @@ _logger = logging.getLogger(__name__)
 #: not come back as one wave.
 _JITTER = 0.1
 
-#: Seconds until the next look at an event whose failed handler is not known here, and
-#: how long after its failure such a look is worth it: a deployment may be under way.
+#: Seconds until the next look at an event that cannot be read, or whose failed handler is
+#: not known here; and how long after its failure such a look is worth it: a deployment may
+#: be under way.
 _LOOK_AGAIN_AFTER = 60.0
 _LOOK_UNTIL = 86_400.0
 
@@ -84,8 +85,12 @@ def process(
 def _process(runtime: Runtime, claim: Claim, saver: Saver, keeper: LeaseKeeper) -> Handled:
     received_at = datetime.fromtimestamp(claim.received_at, timezone.utc)
     try:
+        body = runtime.inbox.body_of(claim)
+    except BodyUnreadable as error:
+        return _put_off(runtime, claim, saver, error)
+    try:
         event = parse_event(
-            claim.body,
+            body,
             endpoint=claim.endpoint,
             tenant=claim.tenant or None,
             endpoint_id=claim.endpoint_id,
@@ -97,6 +102,17 @@ def _process(runtime: Runtime, claim: Claim, saver: Saver, keeper: LeaseKeeper) 
         saved = saver.save(Progress(claim, (), verdict), told)
         return Handled(verdict if saved else None)
     return _Round(runtime, claim, event, saver, keeper).run()
+
+
+def _put_off(runtime: Runtime, claim: Claim, saver: Saver, error: Exception) -> Handled:
+    """Leave an event that cannot be read to a process that has its key, or to later."""
+    text = str(error)
+    if runtime.once(text):  # not for each event, each minute
+        message = "Event %s waits: its body cannot be read. %s"
+        log(_logger, logging.ERROR, message, claim.id, text, **claim.about)
+    due_at = runtime.inbox.clock() + _LOOK_AGAIN_AFTER
+    verdict = Verdict("pending", due_at=due_at)
+    return Handled(verdict if saver.save(Progress(claim, (), verdict), None) else None)
 
 
 class _Round:

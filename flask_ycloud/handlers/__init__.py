@@ -1,9 +1,12 @@
 """Who is subscribed? Signals, ``on_event``, and running one handler."""
 
-from .invocation import Handler, Outcome, Receiver, run
+from .checks import is_async
+from .invocation import Handler, Outcome, Receiver, function_of, run
 from .loops import wait_for
 from .registry import (
     Handlers,
+    Subscribed,
+    all_handlers,
     event_signal,
     everywhere,
     handlers_for,
@@ -29,6 +32,8 @@ __all__ = [
     "Handlers",
     "Outcome",
     "Receiver",
+    "Subscribed",
+    "all_handlers",
     "announce",
     "delivery_rejected",
     "event_accepted",
@@ -38,9 +43,11 @@ __all__ = [
     "event_duplicated",
     "event_signal",
     "everywhere",
+    "function_of",
     "handler_failed",
     "handler_succeeded",
     "handlers_for",
+    "is_async",
     "note_app",
     "on_event",
     "run",

@@ -44,7 +44,7 @@ def check_timeout(timeout: float | None, func: Callable[..., Any]) -> None:
     """Check that a time limit is one, and can be kept."""
     if timeout is None:
         return
-    if not _is(inspect.iscoroutinefunction, func):
+    if not is_async(func):
         raise ConfigurationError(
             f"on_event(…, timeout={timeout!r}) is for async def, and"
             f" {spoken_name_of(func)} is a plain function: Python cannot stop a thread, so"
@@ -55,6 +55,11 @@ def check_timeout(timeout: float | None, func: Callable[..., Any]) -> None:
         raise ConfigurationError(
             f"on_event(…, timeout={timeout!r}): it takes seconds, above zero."
         )
+
+
+def is_async(func: Any) -> bool:
+    """Whether it is an ``async def``, or calls one."""
+    return _is(inspect.iscoroutinefunction, func)
 
 
 def check_function(func: Any) -> None:

@@ -10,7 +10,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..errors import ConfigurationError
 from ..logs import log
@@ -155,6 +155,25 @@ def handlers_for(app: object, event_type: str, *scopes: Handlers) -> dict[str, R
                 name = f"{base}#{number}"  # two lambdas, or a name in two scopes
             found.setdefault(name, receiver)
     return found
+
+
+class Subscribed(NamedTuple):
+    """A handler or plain receiver, and one type or pattern that it is subscribed to."""
+
+    subscription: str
+    name: str
+    receiver: Receiver
+    scope: Handlers
+
+
+def all_handlers(app: object, *scopes: Handlers) -> list[Subscribed]:
+    """Every handler and plain receiver in these scopes, by type or pattern."""
+    return [
+        Subscribed(name, name_of_receiver(receiver), receiver, scope)
+        for scope in scopes
+        for name in sorted(scope.signals.subscriptions())
+        for receiver in scope.signals.receivers_of(app, name)
+    ]
 
 
 def subscriptions(*scopes: Handlers) -> set[str]:

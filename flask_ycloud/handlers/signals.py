@@ -95,6 +95,10 @@ class EventSignals:
             if signal is not None and not signal.is_muted:
                 yield from _in_order(signal, app)
 
+    def receivers_of(self, app: object, subscription: str) -> list[Callable[..., Any]]:
+        """Who is subscribed to exactly this type or pattern, in order of connection."""
+        return list(_in_order(self.signal(subscription), app))
+
     def subscriptions(self) -> set[str]:
         """The types and patterns that somebody is subscribed to."""
         return {name for name, signal in self._namespace.items() if signal.receivers}

@@ -23,6 +23,9 @@ from .tables import IDENTITY, events, outcomes
 #: Of an event that is claimed: it is being handled.
 RUNNING = "being handled now"
 
+#: Of an event that cannot be handled again, since its body is gone.
+EMPTIED = "without a body"
+
 
 @dataclass
 class Changed:
@@ -49,21 +52,22 @@ def replaying(*, succeeded_too: bool = False) -> Action:
     return partial(_replay, succeeded_too)
 
 
-def discarding(reason: str) -> Action:
+def discarding(reason: str, sealed: Callable[[str], str] = lambda text: text) -> Action:
     """End events for good.
 
+    :param sealed: what is stored of the reason.
     :raises ValueError: if the reason is empty.
     """
     if not reason.strip():
         raise ValueError("Say why the events are discarded: the reason is kept with them.")
-    return partial(_discard, reason)
+    return partial(_discard, sealed(storable(reason) or ""))
 
 
 def _replay(
     succeeded_too: bool, tx: Connection, which: sa.ColumnElement[bool], now: float
 ) -> Changed:
     changed = Changed(due=True)
-    seqs = _those(tx, which, changed, lambda row: None)
+    seqs = _those(tx, which, changed, _why_not_again)
     _update(
         tx, seqs, state="pending", due_at=now, parked_due_at=None, crashes=0,
         settled_at=None, reason=None, unhandled=False,
@@ -77,13 +81,19 @@ def _replay(
     return changed
 
 
+def _why_not_again(row: Any) -> str | None:
+    return None if row.emptied_at is None else EMPTIED
+
+
 def _discard(
     reason: str, tx: Connection, which: sa.ColumnElement[bool], now: float
 ) -> Changed:
     changed = Changed()
 
     def why_not(row: Any) -> str | None:
-        if row.state == "discarded" or (row.state == "done" and not row.unhandled):
+        if row.state in ("discarded", "deleted") or (
+            row.state == "done" and not row.unhandled
+        ):
             return f"{row.state} already"
         if row.state == "pending" and row.key is not None:
             changed.keys.add(row.key)
@@ -92,7 +102,7 @@ def _discard(
     seqs = _those(tx, which, changed, why_not)
     _update(
         tx, seqs, state="discarded", due_at=None, parked_due_at=None, settled_at=now,
-        reason=storable(reason), unhandled=False,
+        reason=reason, unhandled=False,
     )  # fmt: skip
     waiting = outcomes.c.event_seq.in_(seqs), outcomes.c.next_at.is_not(None)
     tx.execute(outcomes.update().where(*waiting).values(next_at=None))
@@ -106,7 +116,7 @@ def _those(
     why_not: Callable[[Any], str | None],
 ) -> list[int]:
     """The ``seq`` of the rows that it is done to, which are locked; others are skipped."""
-    columns = ("seq", *IDENTITY, "state", "key", "unhandled")
+    columns = ("seq", *IDENTITY, "state", "key", "unhandled", "emptied_at")
     rows = tx.execute(
         sa.select(*(events.c[name] for name in columns))
         .where(which)

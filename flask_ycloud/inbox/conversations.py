@@ -61,6 +61,24 @@ class Conversations:
         )
         tx.execute(conversations.delete().where(conversations.c.name.in_(old)))
 
+    def forget_names(self, names: Sequence[str]) -> None:
+        """Forget what these names stand for, and the other names of their conversations.
+
+        Another process may count on them for a day: what a customer then sends under two
+        names is in order under each.
+
+        :raises InboxUnavailable: if it was not stored.
+        """
+        keys = sa.select(conversations.c.key).where(conversations.c.name.in_(names))
+
+        def work(tx: Connection) -> None:
+            known = [*names, *tx.execute(keys).scalars()]
+            theirs = conversations.c.name.in_(known) | conversations.c.key.in_(known)
+            tx.execute(conversations.delete().where(theirs))
+
+        self._database.write(work)
+        self._learned.clear()
+
 
 def _learn(tx: Connection, names: tuple[str, ...], now: float) -> None:
     known = conversations.c.name.in_(names)

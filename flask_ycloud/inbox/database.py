@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import event
@@ -18,10 +20,12 @@ from ..errors import InboxUnavailable
 from ..forks import tell_child
 from ..logs import log
 from . import files, forking, postgresql, sqlite
+from .backups import back_up
 from .commits import Locked, LostConnection, NotStorable, SharedCommits
 from .engine import same_database, shown
+from .hashes import KeyedHash
 from .notifications import notifier_for
-from .tables import are_current, make_tables, schema
+from .tables import are_current, make_tables, schema, secret_of
 from .transactions import Transaction, refuse_early_commits
 
 _logger = logging.getLogger(__name__)
@@ -67,12 +71,18 @@ class Database:
         """Driver, host, port and name of the database, and nothing else of its URL."""
         return shown(self._engine)
 
+    def is_missing(self) -> bool:
+        """Whether it is an SQLite file that does not exist: its first use creates it."""
+        file = self._engine.url.database or ""
+        return self.dialect == "sqlite" and not os.path.exists(file)
+
     def is_in(self, engine: Engine) -> bool:
         """Whether an engine reaches the same tables, as far as its URL tells."""
         return same_database(engine, self._engine)
 
     def _start_afresh(self) -> None:
         self._ready = False
+        self._hash = KeyedHash(b"")
         self._making_tables = threading.Lock()
         self._shared = SharedCommits(self._begin)
         # One statement for all who wait, which needs no transaction around it.
@@ -142,6 +152,18 @@ class Database:
         with self._ready_to_use():
             return self._make_tables()
 
+    def hashed(self, value: str | bytes) -> str:
+        """The HMAC of a value under the random key of this database: 32 hex digits.
+
+        For what must be found again and not be read, such as the name of a conversation.
+
+        :raises InboxUnavailable: if the database cannot be read.
+        """
+        if not self._ready:
+            with self._ready_to_use():
+                pass
+        return self._hash.of(value)
+
     def probe(self) -> None:
         """Make a durable write that changes nothing, to see that it can be done.
 
@@ -166,6 +188,19 @@ class Database:
                 connection.execute(same)
             finally:
                 transaction.rollback()
+
+    def back_up(self, target: Path) -> int:
+        """Copy an SQLite database while it is in use. Its tables stay as they are.
+
+        :param target: the file to make or to replace.
+        :returns: how many events the copy has.
+        :raises InboxUnavailable: if there is no inbox, if it cannot be read, or if the copy
+            is damaged.
+        :raises OSError: if the file cannot be made.
+        :raises ValueError: if the file is one of the inbox's own.
+        """
+        with self._translated(), closing(self._engine.raw_connection()) as connection:
+            return back_up(connection.driver_connection, target)
 
     def notify(self) -> None:
         """Tell the processes that listen that an event is due.
@@ -304,6 +339,8 @@ class Database:
             # To ask first takes no lock: a process that was stopped while it held that of
             # the tables would keep all others from starting.
             current = are_current(connection)
+            if current:
+                self._hash = KeyedHash(secret_of(connection))
         with self._making_tables:
             if not (current or self._ready):
                 self._make_tables()
@@ -311,7 +348,9 @@ class Database:
 
     def _make_tables(self) -> int:
         with self._writing.begin() as connection:
-            return make_tables(connection)
+            version = make_tables(connection)
+            self._hash = KeyedHash(secret_of(connection))
+            return version
 
 
 _USER = re.compile(r'\b(user|role) "[^"]*"')

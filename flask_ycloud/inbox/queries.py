@@ -23,7 +23,7 @@ INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.ins
 #: will fit a partial index.
 STATES = {
     name: events.c.state == sa.literal_column(f"'{name}'")
-    for name in ("pending", "running", "done", "dead", "discarded")
+    for name in ("pending", "running", "done", "dead", "discarded", "deleted")
 }
 
 #: Whether no handler was subscribed to an event that is done; as its index has it.
@@ -66,7 +66,8 @@ def _plain(column_type: Any) -> Any:
 
 _GIVEN = (
     "id", "endpoint", "tenant", "endpoint_id", "type", "key", "received_at", "signed_at",
-    "state", "settled_at", "reason", "redeliveries", "traceparent", "body",
+    "state", "settled_at", "reason", "redeliveries", "traceparent", "origin", "body_key",
+    "body_hash", "body",
 )  # fmt: skip
 
 NEW_EVENTS = Batch(
@@ -147,8 +148,9 @@ def _insert(dialect: str, given: Any, follows: Any, source: Any) -> Any:
 
 
 def _other_body(excluded: Any) -> Any:
-    """Whether a redelivery has another body; of one that was emptied nobody knows."""
-    return (events.c.body != excluded.body) & (sa.func.length(events.c.body) > 0)
+    """Whether a redelivery has another body, which the hash tells without the body."""
+    other = events.c.body_hash != excluded.body_hash
+    return sa.func.coalesce(other, sa.false())
 
 
 def _insert_one(dialect: str) -> Any:
@@ -236,7 +238,7 @@ def _must_wait(event: Any) -> Any:
 
 _CLAIMED = (
     "seq", "attempt", "id", "endpoint", "tenant", "endpoint_id", "key", "received_at",
-    "crashes", "traceparent", "body",
+    "crashes", "traceparent", "body", "body_key",
 )  # fmt: skip
 
 
@@ -467,9 +469,20 @@ CLAIMS = Batch("claim", **_CLAIM_COLUMNS)
 RUNS = Batch("run", **_RUN_COLUMNS)
 
 
-def _settle(given: Any) -> Any:
-    """End or renew a claim; nothing if it is no longer theirs."""
+def _settle(given: Any, *, empties: bool) -> Any:
+    """End or renew a claim; nothing if it is no longer theirs.
+
+    :param empties: whether the body of an event ends with its success.
+    """
     ends = given["state"] != _RUNNING
+    emptied: dict[str, Any] = {}
+    if empties:
+        done = given["state"] == sa.literal_column("'done'")
+        emptied = {
+            "body": sa.case((done, sa.literal(b"")), else_=events.c.body),
+            "body_key": sa.case((done, sa.null()), else_=events.c.body_key),
+            "emptied_at": sa.case((done, given["settled_at"]), else_=sa.null()),
+        }
     return (
         events.update()
         .where(
@@ -485,9 +498,21 @@ def _settle(given: Any) -> Any:
             unhandled=given["unhandled"],
             started_at=sa.case((ends, sa.null()), else_=events.c.started_at),
             handler=sa.case((ends, sa.null()), else_=events.c.handler),
+            **emptied,
         )
         .returning(events.c.seq)
     )
+
+
+def quieten(dialect: str, seqs: Any) -> Any:
+    """Drop the messages of errors of attempts of some events: all but the first line."""
+    error = attempts.c.error
+    if dialect == "postgresql":
+        first_line: Any = sa.func.split_part(error, "\n", 1)
+    else:
+        first_line = sa.func.substr(error, 1, sa.func.instr(error, "\n") - 1)
+    with_message = attempts.c.event_seq.in_(seqs) & error.contains("\n")
+    return attempts.update().where(with_message).values(error=first_line)
 
 
 def _keep(dialect: str, given: Any, source: Any) -> tuple[Any, Any]:
@@ -521,19 +546,28 @@ def _bound(**columns: sa.Column[Any]) -> dict[str, Any]:
 
 
 #: On SQLite, each for one claim: its row, and then the runs of its handlers.
-SETTLE = Statement(_settle(_bound(**_CLAIM_COLUMNS)))
+SETTLE = Statement(_settle(_bound(**_CLAIM_COLUMNS), empties=False))
+SETTLE_AND_EMPTY = Statement(_settle(_bound(**_CLAIM_COLUMNS), empties=True))
 KEEP = tuple(Statement(each) for each in _keep("sqlite", _bound(**_RUN_COLUMNS), None))
 
 
-def _save_all() -> Statement:
+def _save_all(*, empties: bool) -> Statement:
     """On PostgreSQL: all of it. It gives the claims that were still theirs."""
-    held = _settle(CLAIMS.c).cte("held")
+    held = _settle(CLAIMS.c, empties=empties).cte("held")
     source = RUNS.table.join(held, held.c.seq == RUNS.c.seq)
-    keep = [insert.cte() for insert in _keep("postgresql", RUNS.c, source)]
-    return Statement(sa.select(held.c.seq).add_cte(*keep))
+    also = [insert.cte() for insert in _keep("postgresql", RUNS.c, source)]
+    if empties:
+        settled = CLAIMS.table.join(held, held.c.seq == CLAIMS.c.seq)
+        done = sa.select(held.c.seq).select_from(settled).where(CLAIMS.c.state == "done")
+        also.append(quieten("postgresql", done).cte())
+    return Statement(sa.select(held.c.seq).add_cte(*also))
 
 
-SAVE_ALL = _save_all()
+SAVE_ALL = _save_all(empties=False)
+SAVE_ALL_AND_EMPTY = _save_all(empties=True)
+
+#: On SQLite: the errors of an event that is emptied.
+QUIETEN = Statement(quieten("sqlite", (bindparam("seq_"),)))
 
 
 # What a pause holds is not released by the end of another event.
@@ -727,23 +761,62 @@ LONGEST_RUNNING = (
     .limit(10)
 )
 
-#: Some events that were done before ``then_``, the oldest first.
-OLD = (
-    sa.select(events.c.seq)
-    .where(STATES["done"], events.c.settled_at < bindparam("then_"))
-    .order_by(events.c.settled_at)
-    .limit(500)
-    .with_for_update(skip_locked=True)  # another process prunes those
+PRUNED_AT_ONCE = 500
+
+
+def _old(*which: Any) -> Any:
+    """Some events that were settled before ``then_``, the oldest first."""
+    return (
+        sa.select(events.c.seq)
+        .where(*which, events.c.settled_at < bindparam("then_"))
+        .order_by(events.c.settled_at)
+        .limit(PRUNED_AT_ONCE)
+        .with_for_update(skip_locked=True)  # another process prunes those
+    )
+
+
+# A part of what the index has.
+_ENDED: Any = sa.literal_column("state IN ('dead', 'deleted')")
+
+#: What is old, each found by an index: events that are done, with a body and without, and
+#: dead letters.
+OLD_WITH_BODY = _old(STATES["done"], events.c.emptied_at.is_(None))
+OLD_EMPTIED = _old(STATES["done"], events.c.emptied_at.is_not(None))
+OLD_DEAD = _old(_ENDED, STATES["dead"])
+
+#: Whether the last delivery of an event came before ``known_``: no copy of it passes any
+#: more.
+FORGETTABLE = sa.and_(
+    events.c.received_at < bindparam("known_"),
+    sa.func.coalesce(events.c.redelivered_at, 0) < bindparam("known_"),
 )
 
-#: The same of events that were discarded.
-OLD_DISCARDED = (
-    sa.select(events.c.seq)
-    .where(STATES["discarded"], events.c.settled_at < bindparam("then_"))
-    .order_by(events.c.seq)
-    .limit(500)
-    .with_for_update(skip_locked=True)
-)
+#: Events that were discarded, by an index of their own.
+OLD_DISCARDED = _old(STATES["discarded"])
+OLD_DISCARDED_WITH_BODY = _old(STATES["discarded"], events.c.emptied_at.is_(None))
+#: Some deleted events whose ids need not be known any more.
+OLD_DELETED = _old(_ENDED, STATES["deleted"], FORGETTABLE)
+
+
+def delete(which: Any) -> Any:
+    """Leave of events their ids alone, so that a copy of the delivery stays a duplicate."""
+    return (
+        events.update()
+        .where(which, ~STATES["running"], ~STATES["deleted"])
+        .values(
+            state="deleted",
+            body=b"",
+            body_key=None,
+            key=None,
+            traceparent=None,
+            reason=None,
+            due_at=None,
+            parked_due_at=None,
+            unhandled=False,
+            settled_at=bindparam("now_"),
+            emptied_at=sa.func.coalesce(events.c.emptied_at, bindparam("now_")),
+        )
+    )
 
 
 #: The id of the other body that came under an event's id.

@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 
 from ..errors import InboxUnavailable
 from . import queries
+from .cipher import Cipher
 from .conversations import Conversations
 from .database import Database
 from .driver import Row, Statement
@@ -31,6 +32,9 @@ from .transactions import Transaction
 
 #: How often a claim is tried that met other processes in the same instant.
 _TRIES = 5
+
+# Seconds between two looks for what a process that died left held: each is a statement.
+_ASK_AFTER = 60.0
 
 #: How often one fetch looks for more, where it met only what it parked.
 _MOST_LOOKS = 1_000
@@ -45,6 +49,8 @@ class EventQueue:
     :param endpoints: gives the endpoints whose events may be claimed here; those of others
         are left to the apps that have them. ``None`` claims whatever there is.
     :param serves_many: whether an endpoint has tenants, each with a lane of its own.
+    :param cipher: encrypts bodies, and what handlers said of them.
+    :param empties: whether the body of an event ends with its success.
     """
 
     def __init__(
@@ -55,14 +61,19 @@ class EventQueue:
         clock: Callable[[], float] = time.time,
         endpoints: Callable[[], Sequence[str]] | None = None,
         serves_many: Callable[[str], bool] = lambda endpoint: True,
+        cipher: Cipher | None = None,
+        empties: bool = False,
     ) -> None:
         self.database = database
+        self.cipher = cipher or Cipher()
+        self._empties = empties
         self.lease = lease
         self.clock = clock
         self._claimable = endpoints or self._all_endpoints
         self._lanes = Lanes(self._endpoints, serves_many, lambda: self.clock())
         self._pauses = Pauses(database)
         self._holding = Holding(database)
+        self._asked_at = float("-inf")
         self._conversations = Conversations(database, lambda: self.clock())
 
     def accept(
@@ -79,6 +90,7 @@ class EventQueue:
         signed_at: float | None = None,
         traceparent: str | None = None,
         dead: str | None = None,
+        origin: str = "",
     ) -> Arrival:
         """Store a delivery. Durable when it returns.
 
@@ -88,9 +100,11 @@ class EventQueue:
         :param signed_at: what its signature says, in unix seconds.
         :param traceparent: the trace it belongs to, as W3C Trace Context has it.
         :param dead: why it is a dead letter from the start.
+        :param origin: where it came from, if that was not YCloud.
         :raises InboxUnavailable: if it was not stored.
         """
         now = self.clock() if received_at is None else received_at
+        names = [self.database.hashed(name) for name in names]
         if len(names) > 1:
             self._conversations.learn(names)
         row = {
@@ -108,7 +122,10 @@ class EventQueue:
             "reason": dead,
             "redeliveries": 0,
             "traceparent": traceparent,
-            "body": body,
+            "origin": origin,
+            "body_key": self.cipher.key_id,
+            "body_hash": self.database.hashed(body),
+            "body": self.cipher.seal(body),
         }
         return self.database.write_single_together(self._insert, row)
 
@@ -152,7 +169,7 @@ class EventQueue:
             first = batch.setdefault(_identity(row), row)
             if first is row:
                 batch[_identity(row)] = {**row}
-            elif first["body"] == row["body"]:
+            elif first["body_hash"] == row["body_hash"]:
                 first["redeliveries"] += 1
             else:
                 later.append(position)
@@ -439,16 +456,24 @@ class EventQueue:
         now = self.clock()
         claims = [claim_values(each, now, self.lease) for each in progress]
         runs = [
-            run_values(each.claim.seq, run, now) for each in progress for run in each.runs
+            run_values(each.claim.seq, run, now, self.cipher)
+            for each in progress
+            for run in each.runs
         ]
         if self.database.dialect != "sqlite":
             arrays = queries.CLAIMS.arrays(claims) | queries.RUNS.arrays(runs)
-            return {row[0] for row in queries.SAVE_ALL.run(tx, arrays)}
-        held = {each["seq"] for each in claims if queries.SETTLE.run(tx, each)}
+            save = queries.SAVE_ALL_AND_EMPTY if self._empties else queries.SAVE_ALL
+            return {row[0] for row in save.run(tx, arrays)}
+        settle = queries.SETTLE_AND_EMPTY if self._empties else queries.SETTLE
+        held = {each["seq"] for each in claims if settle.run(tx, each)}
         for run in runs:
             if run["seq"] in held:
                 for statement in queries.KEEP:
                     statement.run(tx, run)
+        if self._empties:
+            for each in claims:
+                if each["seq"] in held and each["state"] == "done":
+                    queries.QUIETEN.run(tx, {"seq_": each["seq"]})
         for key in _freed(each for each in progress if each.claim.seq in held):
             queries.RELEASE_ONE.run(tx, {"key_": key})
         return held
@@ -460,6 +485,13 @@ class EventQueue:
             # What they were is saved; and a look for orphans finds what is left parked.
             with suppress(InboxUnavailable):
                 self.database.write_single(lambda tx: queries.RELEASE_ALL.run(tx, values))
+
+    def body_of(self, claim: Claim) -> bytes:
+        """The raw bytes of a claimed event as they arrived.
+
+        :raises BodyUnreadable: if they are encrypted with a key that is missing.
+        """
+        return self.cipher.open(claim.body, claim.body_key)
 
     def renew(self, claims: Iterable[Claim]) -> set[int]:
         """Prolong the leases of claims; one that is no longer ours stays as it is.
@@ -496,7 +528,9 @@ class EventQueue:
         :returns: where the next call goes on; empty to start again.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
-        self.release_held()
+        if time.monotonic() - self._asked_at >= _ASK_AFTER:
+            self._asked_at = time.monotonic()
+            self.release_held()
         if self.database.dialect == "sqlite":
             return ""
 
@@ -618,7 +652,10 @@ def _with_outcomes(tx: Connection, rows: list[Row]) -> list[Claim]:
     known: dict[int, dict[str, HandlerState]] = {}
     for seq, state in handler_states(tx, again):
         known.setdefault(seq, {})[state.handler] = state
-    return [replace(each, handlers=known.get(each.seq, {})) for each in claims]
+    return [
+        replace(each, handlers=known[each.seq]) if each.seq in known else each
+        for each in claims
+    ]
 
 
 def _freed(ended: Iterable[Progress]) -> Iterator[str]:

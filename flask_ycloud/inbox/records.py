@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -10,6 +11,8 @@ from typing import Literal, NamedTuple
 #: body.
 Arrival = Literal["accepted", "duplicate", "conflict"]
 
+#: A reason among the rejections, by the name of the blueprint whose pages were asked for.
+WRONG_PASSWORD = "wrong password"  # noqa: S105
 #: What can be paused.
 PauseKind = Literal["all", "endpoint", "type", "handler"]
 
@@ -126,14 +129,16 @@ class StoredEvent(Found):
     :param type: its type; ``None`` if it was not understood.
     :param received_at: when it was accepted; aware, in UTC, as all times here.
     :param signed_at: when YCloud signed it, by YCloud's clock.
-    :param state: ``"pending"``, ``"running"``, ``"done"``, ``"dead"`` or ``"discarded"``.
+    :param state: ``"pending"``, ``"running"``, ``"done"``, ``"dead"``, ``"discarded"``; or
+        ``"deleted"``: only the id is left, until no copy of the delivery could pass any
+        more.
     :param due_at: when it is looked at next; ``None`` if it is settled.
     :param settled_at: when it became done or dead, or was discarded.
     :param reason: why it is a dead letter, or why it was discarded.
     :param unhandled: whether it is done because no handler was subscribed to it.
     :param running_handler: the handler that runs, once it has run for a second.
     :param running_since: since when it runs.
-    :param body: the raw bytes as they arrived.
+    :param opens: gives :attr:`body`.
     :param redeliveries: how often it was redelivered.
     :param redelivered_at: when it was redelivered the last time.
     :param handlers: the outcomes so far; empty in a list.
@@ -148,6 +153,9 @@ class StoredEvent(Found):
         ``"pause"`` if its type, its endpoint or a handler is paused.
     :param behind: the id of the event ahead of it; ``None`` in a list.
     :param paused_handlers: the handlers that are paused, if it waits for these.
+    :param origin: where the delivery came from: empty for YCloud, ``"inspector"`` for a
+        sample that was sent from its page.
+    :param emptied_at: since when it has no body; ``None`` if it has one.
     """
 
     id: str
@@ -160,7 +168,7 @@ class StoredEvent(Found):
     settled_at: datetime | None
     reason: str | None
     position: int
-    body: bytes = field(repr=False)
+    opens: Callable[[], bytes] = field(repr=False, compare=False)
     redeliveries: int = 0
     redelivered_at: datetime | None = None
     unhandled: bool = False
@@ -171,6 +179,8 @@ class StoredEvent(Found):
     tenant: str | None = None
     endpoint_id: str | None = None
     conflict_id: str | None = None
+    origin: str = ""
+    emptied_at: datetime | None = None
     waits_for: WaitsFor | None = None
     behind: str | None = None
     paused_handlers: tuple[str, ...] = ()
@@ -187,6 +197,14 @@ class StoredEvent(Found):
         why = (each.handler for each in self.handlers if each.is_why(self.reason))
         return next(why, None)
 
+    @property
+    def body(self) -> bytes:
+        """The raw bytes as they arrived; none if it was emptied.
+
+        :raises BodyUnreadable: if it is encrypted with a key that is missing.
+        """
+        return self.opens()
+
 
 @dataclass(frozen=True)
 class Claim(Found):
@@ -197,6 +215,8 @@ class Claim(Found):
 
     :param due_at: what it was due at before it was claimed; 0 if it was never tried.
     :param crashes: how many processes died while they handled it.
+    :param body: as it is stored; ``Inbox.body_of`` decrypts it.
+    :param body_key: which key encrypted it.
     :param taken_over: whether the lease of another claim has run out.
     """
 
@@ -211,6 +231,7 @@ class Claim(Found):
     crashes: int
     traceparent: str | None
     body: bytes = field(repr=False)
+    body_key: str | None = None
     due_at: float = 0.0
     taken_over: bool = False
     handlers: dict[str, HandlerState] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from .causes import of_cause
 from .queries import STATES
-from .records import StoredEvent
+from .records import WRONG_PASSWORD, StoredEvent
 from .rejections import rejected
 from .rows import stored, with_handlers
 from .selections import HEAD, Selection, between, ends, newest, position_at
@@ -34,8 +34,6 @@ _SHORT_BODY = 16 * 1024  # bytes
 #: sender's fault.
 OUR_FAULTS = ("inbox unavailable", "secret unavailable", "dispatch unavailable")
 _CONFLICT = "conflict"  # counted beside them
-#: Counted beside them, too, by the name of the blueprint whose pages were asked for.
-WRONG_PASSWORD = "wrong password"  # noqa: S105
 _BESIDE = (_CONFLICT, WRONG_PASSWORD)
 
 
@@ -91,7 +89,7 @@ def search(
             last = min(last, before - 1)
         lowest = first if selection.few else max(first, last - _LOOKED_AT + 1)
         rows = tx.execute(query.where(events.c.seq.between(lowest, last))).all()
-        found = with_handlers(tx, rows)
+        found = with_handlers(tx, rows, inbox.cipher)
         if len(found) == limit:
             return Page(found, found[-1].position)
         return Page(found, lowest if lowest > first else None)
@@ -119,7 +117,9 @@ def with_id(
     """
     only = Selection(endpoint=endpoint, tenant=tenant, ids=(event_id,))
     some = newest(only, *HEAD).limit(_MOST_WITH_ONE_ID)
-    return inbox.database.read(lambda tx: [stored(row) for row in tx.execute(some)])
+    return inbox.database.read(
+        lambda tx: [stored(row, cipher=inbox.cipher) for row in tx.execute(some)]
+    )
 
 
 def last_day(inbox: Inbox) -> Troubles:

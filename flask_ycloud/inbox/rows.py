@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from . import queries
+from .cipher import Cipher
 from .records import Attempt, HandlerState, Identity, Progress, StoredEvent, WaitsFor
 from .tables import HELD
 
@@ -16,32 +18,57 @@ _LAST_SECOND = 253_402_300_799.0  # of the year 9999
 _LONGEST_TEXT = 2_000  # characters, of a reason or an error
 
 
+NO_CIPHER = Cipher()
+
+
 def handler_states(
-    tx: Connection, seqs: Sequence[int]
+    tx: Connection, seqs: Sequence[int], cipher: Cipher = NO_CIPHER
 ) -> Iterator[tuple[int, HandlerState]]:
-    """The outcomes of the handlers of these events, each with its event's ``seq``."""
+    """The outcomes of the handlers of these events, each with its event's ``seq``.
+
+    :param cipher: opens their errors; without it the messages stay sealed.
+    """
     if tx.dialect.name == "sqlite":
         rows = [row for seq in seqs for row in queries.OUTCOMES.run(tx, {"seq_": seq})]
     else:
         rows = queries.OUTCOMES_OF.run(tx, {"seqs_": list(seqs)}) if seqs else []
-    for seq, *state in rows:
-        yield seq, HandlerState(*state)
+    for seq, *values in rows:
+        state = HandlerState(*values)
+        opened = cipher.open_error(state.error) if cipher else state.error
+        yield seq, state if opened == state.error else replace(state, error=opened)
 
 
-def attempts_of(tx: Connection, seq: int) -> tuple[Attempt, ...]:
+def attempts_of(
+    tx: Connection, seq: int, cipher: Cipher = NO_CIPHER
+) -> tuple[Attempt, ...]:
     """Every run of an event's handlers."""
     runs = tx.execute(queries.ATTEMPTS, {"seq_": seq}).mappings()
-    return tuple(Attempt(**{**run, "ended_at": at(run["ended_at"])}) for run in runs)
+    return tuple(
+        Attempt(
+            **{
+                **run,
+                "ended_at": at(run["ended_at"]),
+                "error": cipher.open_error(run["error"]),
+            }
+        )
+        for run in runs
+    )
 
 
 def stored(
     row: Any,
     handlers: tuple[HandlerState, ...] = (),
     attempts: tuple[Attempt, ...] = (),
+    cipher: Cipher = NO_CIPHER,
 ) -> StoredEvent:
-    """A row of the events."""
+    """A row of the events.
+
+    :param cipher: opens its body, when that is asked for.
+    """
     due_at, waits_for = _waiting(row)
     held_for = (row.reason or "").split("\n") if waits_for == "pause" else ()
+    reason = None if held_for else row.reason
+    body = getattr(row, "body", b"")  # a list may leave it out
     return StoredEvent(
         id=row.id,
         type=row.type,
@@ -51,9 +78,9 @@ def stored(
         signed_at=_at(row.signed_at),
         due_at=_at(due_at),
         settled_at=_at(row.settled_at),
-        reason=None if held_for else row.reason,
+        reason=reason and cipher.open_text(reason),
         position=row.seq,
-        body=getattr(row, "body", b""),  # a list may leave it out
+        opens=cipher.opener(body, row.body_key if body else None),
         redeliveries=row.redeliveries,
         redelivered_at=_at(row.redelivered_at),
         unhandled=bool(row.unhandled),
@@ -66,15 +93,19 @@ def stored(
         conflict_id=row.conflict_id,
         waits_for=waits_for,
         paused_handlers=tuple(filter(None, held_for)),
+        origin=row.origin,
+        emptied_at=_at(row.emptied_at),
     )
 
 
-def with_handlers(tx: Connection, rows: Sequence[Any]) -> list[StoredEvent]:
+def with_handlers(
+    tx: Connection, rows: Sequence[Any], cipher: Cipher = NO_CIPHER
+) -> list[StoredEvent]:
     """Rows of the events, with the outcomes of their handlers."""
     states: dict[int, list[HandlerState]] = {}
-    for seq, state in handler_states(tx, [row.seq for row in rows]):
+    for seq, state in handler_states(tx, [row.seq for row in rows], cipher):
         states.setdefault(seq, []).append(state)
-    return [stored(row, tuple(states.get(row.seq, ()))) for row in rows]
+    return [stored(row, tuple(states.get(row.seq, ())), (), cipher) for row in rows]
 
 
 def _waiting(row: Any) -> tuple[float | None, WaitsFor | None]:
@@ -126,7 +157,9 @@ def claim_values(progress: Progress, now: float, lease: float) -> dict[str, Any]
     }
 
 
-def run_values(seq: int, state: HandlerState, now: float) -> dict[str, Any]:
+def run_values(
+    seq: int, state: HandlerState, now: float, cipher: Cipher = NO_CIPHER
+) -> dict[str, Any]:
     """A handler's run, as the statements take it."""
     return {
         "seq": seq,
@@ -135,7 +168,7 @@ def run_values(seq: int, state: HandlerState, now: float) -> dict[str, Any]:
         "number": state.attempts,
         "next_at": state.next_at,
         "seconds": state.seconds,
-        "error": storable(state.error),
+        "error": cipher.seal_error(state.state, storable(state.error)),
         "now": now,
     }
 

@@ -28,6 +28,10 @@ AT_ONCE = 500
 T = TypeVar("T")
 
 _CHANGED = "changed meanwhile"
+_NOT_DELETED = "being handled now, or changed meanwhile"
+
+# So many positions one statement goes through where no index helps.
+_LOOKED_AT = 50_000
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,24 @@ class SelectedEvents:
         :raises ValueError: if the reason is empty.
         :raises InboxUnavailable: if the inbox cannot be written. Earlier batches are done.
         """
-        return self._act(discarding(reason), progress, after, seconds)
+        action = discarding(reason, self._inbox.cipher.seal_text)
+        return self._act(action, progress, after, seconds)
+
+    def delete(self, *, progress: Callable[[int], None] = lambda count: None) -> Report:
+        """Delete them, as :meth:`Inbox.delete` does for one.
+
+        :param progress: called after each batch with the number of its events.
+        :raises InboxUnavailable: if the inbox cannot be written. Earlier batches are done.
+        """
+        done = skipped = 0
+        for which, seqs in self._batches():
+            gone = self._inbox.delete_some(which & events.c.seq.in_(seqs))
+            done += len(gone)
+            skipped += len(seqs) - len(gone)
+            progress(len(seqs))
+        if done:
+            self._inbox.truncate_log()
+        return Report(done, {_NOT_DELETED: skipped} if skipped else {})
 
     def _act(
         self, action: Action, progress: Callable[[int], None], after: int, seconds: float
@@ -156,14 +177,17 @@ class SelectedEvents:
     ) -> Iterator[tuple[sa.ColumnElement[bool], list[int]]]:
         """The positions, some at a time, each with what selects those that still fit."""
         for part in self.selection.parts():
-            which, first, last = self._read(lambda tx, part=part: _bounds(tx, part))  # type: ignore[misc]
-            after = max(first - 1, behind)
-            while seqs := self._read_seqs(which, after, last):
-                yield which, seqs
-                after = seqs[-1]
+            which, first, last = self._bounds(part)
+            for low, high in _windows(part, max(first, behind + 1), last):
+                while seqs := self._read_seqs(which, low, high):
+                    yield which, seqs
+                    low = seqs[-1] + 1
 
-    def _read_seqs(self, which: Any, after: int, last: int) -> list[int]:
-        query = sa.select(events.c.seq).where(which, _within(after + 1, last))
+    def _bounds(self, part: Selection) -> tuple[sa.ColumnElement[bool], int, int]:
+        return self._read(lambda tx: _bounds(tx, part))
+
+    def _read_seqs(self, which: Any, low: int, high: int) -> list[int]:
+        query = sa.select(events.c.seq).where(which, _within(low, high))
         query = query.order_by(events.c.seq).limit(AT_ONCE)
         return self._read(lambda tx: list(tx.execute(query).scalars()))
 
@@ -171,30 +195,38 @@ class SelectedEvents:
         for _, seqs in self._batches():
             query = sa.select(*columns).where(events.c.seq.in_(seqs)).order_by(events.c.seq)
             yield from self._read(
-                lambda tx, q=query: [stored(row) for row in tx.execute(q)]  # type: ignore[misc]
+                lambda tx, q=query: [
+                    stored(row, cipher=self._inbox.cipher) for row in tx.execute(q)
+                ]  # type: ignore[misc]
             )
 
     def _count(self, part: Selection) -> int:
-        def work(tx: Connection) -> int:
-            which, first, last = _bounds(tx, part)
-            query = sa.select(sa.func.count(events.c.seq)).where(which)
-            if part.since is not None or part.until is not None:
-                query = query.where(_within(first, last))
-            return tx.execute(query).scalar() or 0
-
-        return self._read(work)
+        which, first, last = self._bounds(part)
+        count = sa.select(sa.func.count(events.c.seq)).where(which)
+        queries = [count.where(_within(*each)) for each in _windows(part, first, last)]
+        if part.few and part.since is None and part.until is None:
+            queries = [count]  # by the index only
+        return sum(
+            self._read(lambda tx, q=each: tx.execute(q).scalar() or 0)  # type: ignore[misc]
+            for each in queries
+        )
 
     def _newest(
         self, part: Selection, limit: int, before: int | None, columns: tuple[Any, ...]
     ) -> list[StoredEvent]:
-        def work(tx: Connection) -> list[StoredEvent]:
-            which, first, last = _bounds(tx, part)
-            last = last if before is None else min(last, before - 1)
-            query = sa.select(*columns).where(which, _within(first, last))
-            rows = tx.execute(query.order_by(events.c.seq.desc()).limit(limit)).all()
-            return with_handlers(tx, rows)
+        which, first, last = self._bounds(part)
+        last = last if before is None else min(last, before - 1)
+        query = sa.select(*columns).where(which).order_by(events.c.seq.desc())
+        found: list[StoredEvent] = []
+        for low, high in reversed(list(_windows(part, first, last))):
+            some = query.where(_within(low, high)).limit(limit - len(found))
+            found += self._read(lambda tx, q=some: self._with_handlers(tx, q))  # type: ignore[misc]
+            if len(found) == limit:
+                break
+        return [self._inbox.seen(each) for each in found]
 
-        return [self._inbox.seen(each) for each in self._read(work)]
+    def _with_handlers(self, tx: Connection, query: sa.Select[Any]) -> list[StoredEvent]:
+        return with_handlers(tx, tx.execute(query).all(), self._inbox.cipher)
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         return self._inbox.database.read(work)
@@ -209,6 +241,13 @@ def _bounds(
         which.append(of_cause(tx, selection.cause))
     which += arrived(selection)
     return sa.and_(sa.true(), *which), *between(tx, selection.since, selection.until)
+
+
+def _windows(part: Selection, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """The positions in parts, so that no statement goes through too many events."""
+    step = last - first + 1 if part.few else _LOOKED_AT
+    for low in range(first, last + 1, max(step, 1)):
+        yield low, min(low + step - 1, last)
 
 
 def _within(first: int, last: int) -> sa.ColumnElement[bool]:

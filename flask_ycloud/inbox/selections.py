@@ -43,7 +43,9 @@ _ROUNDED = 1e-6  # seconds: a datetime has no more digits
 class Selection:
     """Events of the inbox by what they have in common. What is left out narrows nothing.
 
-    :param state: ``"pending"``, ``"running"``, ``"done"``, ``"dead"`` or ``"discarded"``.
+    :param state: ``"pending"``, ``"running"``, ``"done"``, ``"dead"``,
+        ``"discarded"`` or ``"deleted"``. Without it, deleted events are left out, unless
+        their ids are given.
     :param type: an event type, or a pattern such as ``"whatsapp.*"``.
     :param endpoint: the name of the endpoint that they arrived at.
     :param tenant: whose they are.
@@ -150,6 +152,8 @@ def conditions(selection: Selection) -> list[sa.ColumnElement[bool]]:
         which.append(events.c.seq.in_(waiting))
     if state is not None:
         which.append(queries.STATES[state])
+    elif selection.ids is None:  # whose id is given is found, whatever is left of it
+        which.append(~queries.STATES["deleted"])
     if selection.unhandled is not None:
         unhandled = queries.UNHANDLED
         which.append(unhandled if selection.unhandled else ~unhandled)

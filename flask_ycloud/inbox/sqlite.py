@@ -92,6 +92,8 @@ def begin_immediate(connection: Connection) -> None:
     if before is None:
         ((before,),) = driver.execute("PRAGMA busy_timeout").fetchall()
         connection.info[_BUSY] = before
+        # What is erased is overwritten in the file, whoever made the engine.
+        driver.execute("PRAGMA secure_delete = ON").close()
     arrival = getattr(_this_thread, "arrival", None)
     until = (time.monotonic() if arrival is None else arrival) + LOCK_SECONDS
     driver.execute("PRAGMA busy_timeout = 0").close()

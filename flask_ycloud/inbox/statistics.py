@@ -55,7 +55,6 @@ def _running(tx: Connection, now: float) -> tuple[RunningHandler, ...]:
 def _waiting(tx: Connection, paused: Paused) -> dict[WaitsFor, int]:
     waiting = Counter[WaitsFor]()
     for query in queries.WAITING:
-        for row in tx.execute(query):
-            waits_for: WaitsFor = "pause" if paused.stops(row[0]) else row[1]
-            waiting[waits_for] += row[2]
+        for endpoint, waits_for, count in map(tuple, tx.execute(query)):
+            waiting["pause" if paused.stops(endpoint) else waits_for] += count
     return dict(waiting)

@@ -1,65 +1,50 @@
-"""The inbox, for apps and people: get, list, replay, discard, pause, stats, prune."""
+"""The inbox, for apps and people: get, list, replay, discard, pause, stats."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ..errors import AmbiguousEvent, EventNotFound, EventRunning, EventSettled
+from ..errors import EventEmptied, EventNotFound, EventRunning, EventSettled
 from . import causes, queries
-from .changes import RUNNING, Action, discarding, replaying
-from .database import Database
-from .operations import OperatedQueue
+from .changes import EMPTIED, RUNNING, Action, discarding, replaying
+from .keeping import is_event
+from .persons import Persons
 from .records import Identity, Stats, StoredEvent
 from .rows import attempts_of, handler_states, stored
 from .selected import SelectedEvents
 from .selections import Selection
 from .statistics import stats_of
-from .tables import IDENTITY, attempts, events, outcomes
+from .tables import events
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .selections import Filters
 
-_DAY = 86_400.0
 _TRIES, _TRY_AGAIN_AFTER = 20, 0.05
-_MOST_NAMED = 10
 _EVERY = Selection()
 
 
-class Inbox(OperatedQueue):
+class Inbox(Persons):
     """The inbox of one app. ``current_inbox`` is the one of the current app.
 
-    :param database: where it is kept.
-    :param lease: seconds that a claim holds if nobody renews it.
-    :param retention_days: how long done events are kept; 0 keeps all.
     :param on_due: called with an event's identity when a replay makes it due.
-    :param clock: unix seconds.
-    :param endpoints: gives the endpoints whose events may be claimed here.
-    :param serves_many: whether an endpoint has tenants, each with a lane of its own.
+    :param others: what :class:`Keeping` takes.
     """
 
     def __init__(
         self,
-        database: Database,
-        *,
-        lease: float = 60,
-        retention_days: float = 30,
+        *args: Any,
         on_due: Callable[[Identity], None] = lambda identity: None,
-        clock: Callable[[], float] = time.time,
-        endpoints: Callable[[], Sequence[str]] | None = None,
-        serves_many: Callable[[str], bool] = lambda endpoint: True,
+        **others: Any,
     ) -> None:
-        super().__init__(
-            database, lease=lease, clock=clock, endpoints=endpoints, serves_many=serves_many
-        )
-        self._retention_days = retention_days
+        super().__init__(*args, **others)
         self._on_due = on_due
 
     def get(
@@ -77,11 +62,13 @@ class Inbox(OperatedQueue):
             return None
 
         def work(tx: Connection) -> StoredEvent | None:
-            row = tx.execute(events.select().where(_is(identity))).first()
+            row = tx.execute(events.select().where(is_event(identity))).first()
             if row is None:
                 return None  # it was deleted in between
-            states = tuple(state for _, state in handler_states(tx, [row.seq]))
-            event = stored(row, states, attempts_of(tx, row.seq))
+            found = handler_states(tx, [row.seq], self.cipher)
+            states = tuple(state for _, state in found)
+            runs = attempts_of(tx, row.seq, self.cipher)
+            event = stored(row, states, runs, self.cipher)
             if event.waits_for == "conversation":
                 ahead = queries.AHEAD, {"key_": row.key, "seq_": row.seq, "now_": now}
                 event = replace(event, behind=tx.execute(*ahead).scalar())
@@ -91,29 +78,6 @@ class Inbox(OperatedQueue):
 
         event = self.database.read(work)
         return event and self.seen(event)
-
-    def find(
-        self, event_id: str, *, endpoint: str | None = None, tenant: str | None = None
-    ) -> Identity | None:
-        """What tells the event of that id from all others; ``None`` if there is none.
-
-        :raises AmbiguousEvent: if there are several.
-        :raises InboxUnavailable: if the inbox cannot be read.
-        """
-        query = sa.select(*(events.c[name] for name in IDENTITY))
-        query = query.order_by(*query.selected_columns)
-        for name, value in zip(IDENTITY, (event_id, endpoint, tenant), strict=True):
-            if value is not None:
-                query = query.where(queries.same(events.c[name], value))
-        some = query.limit(_MOST_NAMED)
-        found = self.database.read(lambda tx: [Identity(*row) for row in tx.execute(some)])
-        if len(found) > 1:
-            places = "; ".join(str(each) for each in found)
-            raise AmbiguousEvent(
-                f"The inbox has several events {event_id!r}: {places}. Say which one by"
-                " its endpoint and its tenant."
-            )
-        return found[0] if found else None
 
     def select(
         self, selection: Selection = _EVERY, **narrow: Unpack[Filters]
@@ -141,7 +105,8 @@ class Inbox(OperatedQueue):
         """Events, the newest first.
 
         :param narrow: what :class:`Selection` takes: ``state``, ``type``, ``endpoint``,
-            ``tenant``, ``unhandled`` and others.
+            ``tenant``, ``unhandled`` and others. Without a state, events that were
+            deleted are left out.
         :param before: the ``position`` of the last one seen, for the next page.
         :param bodies: whether the bodies are read, too; if not, they are empty.
         :raises ValueError: as :class:`Selection` does.
@@ -182,6 +147,7 @@ class Inbox(OperatedQueue):
         :raises EventNotFound: if the inbox has no such event.
         :raises AmbiguousEvent: if the id is known at several endpoints or tenants.
         :raises EventRunning: if it is being handled at this moment.
+        :raises EventEmptied: if it has no body any more.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
         action = replaying(succeeded_too=succeeded_too)
@@ -211,7 +177,9 @@ class Inbox(OperatedQueue):
         :raises EventSettled: if it is done, or discarded already.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
-        self._change_one(event_id, endpoint, tenant, discarding(reason))
+        self._change_one(
+            event_id, endpoint, tenant, discarding(reason, self.cipher.seal_text)
+        )
 
     def _change_one(
         self, event_id: str, endpoint: str | None, tenant: str | None, action: Action
@@ -219,21 +187,33 @@ class Inbox(OperatedQueue):
         identity = self.find(event_id, endpoint=endpoint, tenant=tenant)
         if identity is None:
             raise EventNotFound(f"The inbox has no event {event_id!r}.")
-        changed = self.change(_is(identity), action)
+        changed = self.change(is_event(identity), action)
         for _ in range(_TRIES):
             if changed.done or changed.skipped:
                 break
             time.sleep(_TRY_AGAIN_AFTER)  # it is locked: saved or redelivered just now
-            changed = self.change(_is(identity), action)
+            changed = self.change(is_event(identity), action)
         if changed.done:
             return
         why = next(iter(changed.skipped), RUNNING)
+        if why == EMPTIED:
+            self._check_body(is_event(identity), event_id)
         if why == RUNNING:
             raise EventRunning(f"Event {event_id!r} is being handled now; try again later.")
         raise EventSettled(
             f"Event {event_id!r} is {why}. Pending events, dead letters and unhandled"
             " events can be discarded."
         )
+
+    def _check_body(self, which: sa.ColumnElement[bool], event_id: str) -> None:
+        emptied = sa.select(events.c.state).where(which, events.c.emptied_at.is_not(None))
+        state = self.database.read(lambda tx: tx.execute(emptied).scalar())
+        if state is not None:
+            why = "was deleted" if state == "deleted" else "ended with its retention"
+            raise EventEmptied(
+                f"Event {event_id!r} cannot be handled again: its body {why}. Only its id"
+                " is known."
+            )
 
     def replay_unhandled(
         self,
@@ -243,6 +223,8 @@ class Inbox(OperatedQueue):
         tenant: str | None = None,
     ) -> int:
         """Make due again what no handler was subscribed to, now that there is one.
+
+        Events whose bodies were emptied since stay as they are.
 
         It commits in small batches, so that accepts come in between.
 
@@ -261,46 +243,3 @@ class Inbox(OperatedQueue):
         :raises InboxUnavailable: if the inbox cannot be read.
         """
         return self.database.read(lambda tx: stats_of(tx, self.clock()))
-
-    def prune(self, *, days: float | None = None) -> int:
-        """Delete events that were done or discarded long ago; dead letters stay.
-
-        It commits in small batches, so that accepts come in between.
-
-        :param days: how long ago; ``YCLOUD_RETENTION_DAYS`` if left out. 0 keeps all.
-        :returns: how many were deleted.
-        :raises InboxUnavailable: if the inbox cannot be written.
-        """
-        deleted = 0
-        while batch := self.prune_some(days=days):
-            deleted += batch
-        return deleted
-
-    def prune_some(self, *, days: float | None = None) -> int:
-        """Like :meth:`prune`, for one small batch.
-
-        :returns: how many were deleted; 0 if there are no more.
-        :raises InboxUnavailable: if the inbox cannot be written.
-        """
-        days = self._retention_days if days is None else days
-        then = {"then_": self.clock() - days * _DAY}
-
-        def work(tx: Connection) -> int:
-            self._conversations.forget(tx)
-            if not days > 0:
-                return 0
-            old = tx.execute(queries.OLD, then).scalars().all()
-            old = old or tx.execute(queries.OLD_DISCARDED, then).scalars().all()
-            # One may have been replayed since.
-            ended = queries.STATES["done"] | queries.STATES["discarded"]
-            still = events.delete().where(events.c.seq.in_(old), ended)
-            gone = tx.execute(still.returning(events.c.seq)).scalars().all()
-            for table in (outcomes, attempts):
-                tx.execute(table.delete().where(table.c.event_seq.in_(gone)))
-            return len(gone)
-
-        return self.database.write(work)
-
-
-def _is(identity: Identity) -> sa.ColumnElement[bool]:
-    return sa.and_(*(events.c[name] == value for name, value in identity._asdict().items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,8 +24,13 @@ metadata = sa.MetaData()
 #: Of an event: its order of arrival. SQLite counts up in INTEGER alone.
 _POSITION = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
+#: Beside the version a random key: what is hashed with it cannot be guessed by who has
+#: only some rows of the tables.
 schema = sa.Table(
-    "ycloud_schema", metadata, sa.Column("version", sa.Integer, primary_key=True)
+    "ycloud_schema",
+    metadata,
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("secret", sa.LargeBinary),
 )
 
 #: ``due_at`` is when somebody must look at the event: 0 for an event that was never tried,
@@ -43,7 +49,7 @@ events = sa.Table(
     sa.Column("tenant", sa.Text, nullable=False, server_default=""),
     sa.Column("endpoint_id", sa.String(255)),  # at YCloud, as the delivery says
     sa.Column("type", sa.String(128)),  # NULL: not understood
-    sa.Column("key", sa.String(32)),
+    sa.Column("key", sa.String(32)),  # of its conversation: a name, hashed
     sa.Column("received_at", sa.Double, nullable=False),
     sa.Column("signed_at", sa.Double),  # by YCloud's clock
     sa.Column("state", sa.String(9), nullable=False),
@@ -65,6 +71,11 @@ events = sa.Table(
     sa.Column("differs", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("conflict_id", sa.Text),
     sa.Column("traceparent", sa.String(55)),  # W3C Trace Context, of the accept
+    # Where the delivery came from; empty for YCloud.
+    sa.Column("origin", sa.Text, nullable=False, server_default=""),
+    sa.Column("emptied_at", sa.Double),  # since then it has no body
+    sa.Column("body_key", sa.String(16)),  # which key encrypted it; NULL: none
+    sa.Column("body_hash", sa.String(32)),  # of the plain body, for as long as the row is
     sa.Column("body", sa.LargeBinary, nullable=False),  # last: reads of the rest skip it
 )
 
@@ -94,7 +105,11 @@ _partial("parked", "key", ARRIVAL, where="parked_due_at IS NOT NULL")
 # The database itself holds that a conversation has one running event at most.
 _partial("running_key", "key", where="state = 'running'", unique=True)
 _partial("dead", "seq", where="state = 'dead'")
-_partial("done", "settled_at", where="state = 'done'")
+# Each of these is in one index alone: what is done and has a body, and what else ends.
+_partial("done", "settled_at", where="state = 'done' AND emptied_at IS NULL")
+_ENDED = "state IN ('dead', 'deleted') OR emptied_at IS NOT NULL"
+_partial("ended", "state", "settled_at", where=_ENDED)
+_partial("body_key", "body_key", where="body_key IS NOT NULL")
 _partial("unhandled", "seq", where="unhandled")
 _partial("discarded", "seq", "settled_at", where="state = 'discarded'")
 #: Whether a pause holds an event; as its index has it.
@@ -191,7 +206,8 @@ def make_tables(connection: Connection) -> int:
     version = _version(connection)
     if version is None:
         metadata.create_all(connection)
-        connection.execute(schema.insert().values(version=SCHEMA_VERSION))
+        new = {"version": SCHEMA_VERSION, "secret": os.urandom(32)}
+        connection.execute(schema.insert().values(new))
         return SCHEMA_VERSION
     if version > SCHEMA_VERSION:
         raise InboxUnavailable(
@@ -199,11 +215,21 @@ def make_tables(connection: Connection) -> int:
             f" {SCHEMA_VERSION}. Install the one that made them, or newer."
         )
     for older in range(version, SCHEMA_VERSION):
-        for statement in UPGRADES[older][connection.dialect.name]:
-            connection.exec_driver_sql(statement)
+        for step in UPGRADES[older][connection.dialect.name]:
+            if callable(step):
+                step(connection)
+            else:
+                connection.exec_driver_sql(step)
     if version < SCHEMA_VERSION:
         connection.execute(schema.update().values(version=SCHEMA_VERSION))
     return SCHEMA_VERSION
+
+
+def secret_of(connection: Connection) -> bytes:
+    """The random key of this database, made with its tables."""
+    known = sa.select(schema.c.secret).where(schema.c.secret.is_not(None))
+    secret: bytes = connection.execute(known).scalars().first() or b""
+    return secret
 
 
 def _version(connection: Connection) -> int | None:

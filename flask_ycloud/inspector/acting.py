@@ -9,11 +9,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from flask import abort, current_app, redirect, render_template, request
+from flask import current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ..actions import log_action
-from ..errors import AmbiguousEvent, EventNotFound, EventRunning, EventSettled
+from ..errors import (
+    AmbiguousEvent,
+    EventEmptied,
+    EventNotFound,
+    EventRunning,
+    EventSettled,
+)
 from ..inbox import Identity, Inbox, Report, SelectedEvents, Selection
 from ..runtime import runtime_of
 from ..web import actor_name
@@ -27,6 +33,7 @@ _SECONDS = 2.0
 _WHY_NOT = {
     EventNotFound: "not in the inbox",
     EventRunning: "being handled now",
+    EventEmptied: "without a body",
     EventSettled: "done or discarded already",
     AmbiguousEvent: "not clear which is meant",
 }
@@ -71,8 +78,6 @@ def discard() -> ResponseReturnValue:
 
 def delete() -> ResponseReturnValue:
     """Ask, then delete an event."""
-    if not hasattr(runtime_of(current_app).inbox, "delete"):
-        abort(404, "This inbox deletes no single events.")
     return _act(_asked("delete"))
 
 
@@ -137,8 +142,7 @@ def _function(inbox: Inbox, asked: Asked) -> Callable[..., None]:
         )
     if asked.what == "discard":
         return lambda event_id, **where: inbox.discard(event_id, asked.reason, **where)
-    function: Callable[..., None] = getattr(inbox, "delete")  # noqa: B009
-    return function
+    return inbox.delete
 
 
 def _each(
@@ -184,6 +188,7 @@ def _on_selected(inbox: Inbox, asked: Asked) -> ResponseReturnValue:
 #: As the inbox says them.
 _WHY_NOT_SELECTED = (
     "being handled now", "done already", "discarded already", "changed meanwhile",
+    "without a body",
 )  # fmt: skip
 
 

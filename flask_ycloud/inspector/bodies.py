@@ -8,6 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ..errors import BodyUnreadable
+from ..inbox import StoredEvent
 from .colours import coloured
 from .masking import masked
 
@@ -30,6 +32,16 @@ class Shown:
     pretty: Markup | None
     raw: str | None
     left_out: int = 0
+
+
+def body_of(event: StoredEvent) -> tuple[bytes, str]:
+    """The body of an event; none, and why, if there is none to show."""
+    if event.emptied_at is not None:
+        return b"", "This body was deleted."
+    try:
+        return event.body, ""
+    except BodyUnreadable as error:
+        return b"", str(error)
 
 
 def shown(body: bytes, *, hide: bool) -> Shown:

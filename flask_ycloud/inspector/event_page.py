@@ -14,7 +14,7 @@ from ..inbox import Inbox, StoredEvent
 from ..runtime import Runtime, runtime_of
 from ..waiting import most_attempts, waits_for
 from ..web import INSPECTOR
-from .bodies import Shown, shown
+from .bodies import body_of, shown
 from .curl import as_curl
 from .links import asked_for
 from .masking import error_of
@@ -35,12 +35,14 @@ def event(event_id: str | None = None) -> str:
     if len(some) > 1:
         return render_template("ycloud/which.html", event_id=event_id, events=some)
     found = _found(runtime.inbox, event_id)
+    body, missing = body_of(found)
     return render_template(
         "ycloud/event.html",
-        **_happened(runtime, found),
-        body=_body(runtime, found),
-        size=len(found.body),
-        curl=_curl(runtime, found),
+        **_happened(runtime, found, body),
+        body=shown(body, hide=runtime.settings.inspector_masks),
+        size=len(body),
+        missing=missing,
+        curl=_curl(runtime, found, body),
     )
 
 
@@ -48,7 +50,9 @@ def status() -> str:
     """What happened so far, as the page of an event that is not settled asks for it."""
     runtime = runtime_of(current_app)
     found = _found(runtime.inbox, request.args.get("id", ""))
-    return render_template("ycloud/status.html", **_happened(runtime, found))
+    return render_template(
+        "ycloud/status.html", **_happened(runtime, found, body_of(found)[0])
+    )
 
 
 def body() -> Response:
@@ -57,7 +61,10 @@ def body() -> Response:
     if runtime.settings.inspector_masks:
         abort(403, "Personal data is masked (YCLOUD_INSPECTOR_MASKS).")
     found = _found(runtime.inbox, request.args.get("id", ""))
-    answer = Response(found.body, mimetype="application/octet-stream")
+    content, missing = body_of(found)
+    if missing:
+        abort(404, missing)
+    answer = Response(content, mimetype="application/octet-stream")
     name = f"{_STRANGE.sub('-', found.id)[:_FILE_NAME_LENGTH]}.json"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
@@ -73,26 +80,20 @@ def _found(inbox: Inbox, event_id: str) -> StoredEvent:
     abort(404, f"The inbox has no event {event_id!r}.")
 
 
-def _happened(runtime: Runtime, found: StoredEvent) -> dict[str, Any]:
+def _happened(runtime: Runtime, found: StoredEvent, body: bytes) -> dict[str, Any]:
     most: Callable[[str], int | None] = partial(most_attempts, runtime, found)
     return {
         "event": found,
-        "original": _original(runtime.inbox, found),
+        "original": _original(runtime.inbox, found, body),
         "live": found.state in ("pending", "running"),
         "waits": waits_for(runtime, found),
         "most_attempts": most,
-        "sent_from_here": getattr(found, "origin", "") == INSPECTOR,
-        "emptied_at": getattr(found, "emptied_at", None),
-        "deletes": hasattr(runtime.inbox, "delete"),
+        "sent_from_here": found.origin == INSPECTOR,
         "error_of": partial(error_of, hide=runtime.settings.inspector_masks),
     }
 
 
-def _body(runtime: Runtime, found: StoredEvent) -> Shown:
-    return shown(found.body, hide=runtime.settings.inspector_masks)
-
-
-def _curl(runtime: Runtime, found: StoredEvent) -> str | None:
+def _curl(runtime: Runtime, found: StoredEvent, body: bytes) -> str | None:
     """The body as a command, where it may be shown and its endpoint is known."""
     endpoint = runtime.endpoints.get(found.endpoint)
     if runtime.settings.inspector_masks or endpoint is None:
@@ -102,12 +103,12 @@ def _curl(runtime: Runtime, found: StoredEvent) -> str | None:
     except YCloudError:  # it served others when the event arrived
         return None
     url = request.host_url.rstrip("/") + path
-    return as_curl(found.body, url, endpoint.secrets.key or "YCLOUD_WEBHOOK_SECRET")
+    return as_curl(body, url, endpoint.secrets.key or "YCLOUD_WEBHOOK_SECRET")
 
 
-def _original(inbox: Inbox, found: StoredEvent) -> StoredEvent | None:
+def _original(inbox: Inbox, found: StoredEvent, body: bytes) -> StoredEvent | None:
     """The event under whose id this body came, if this is a conflict."""
-    event_id = id_of(found.body) if found.type else None
+    event_id = id_of(body) if found.type else None
     if event_id is None or event_id == found.id:
         return None
     other = inbox.get(event_id, endpoint=found.endpoint, tenant=found.tenant or "")

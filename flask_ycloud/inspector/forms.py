@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 from ..inbox import Selection
 from ..protocol import EVENT_TYPES
 
-STATES = ("pending", "running", "done", "dead", "discarded")
+STATES = ("pending", "running", "done", "dead", "discarded", "deleted")
 UNHANDLED = "unhandled"  # in the filter, a choice beside the states
 _TEXTS = ("endpoint", "tenant", "handler", "error", "cause")
 

@@ -22,6 +22,7 @@ from ..protocol import (
 )
 from ..runtime import Runtime, runtime_of
 from ..web import INSPECTOR, ORIGIN_KEY, actor_name
+from .bodies import body_of
 from .links import asked_for
 
 _LONGEST_AGAIN = 256 * 1024  # bytes, in a box of text
@@ -75,9 +76,10 @@ def _again(runtime: Runtime) -> str | None:
         return None
     event_id, endpoint, tenant = some[0].identity
     stored = runtime.inbox.get(event_id, endpoint=endpoint, tenant=tenant)
-    if stored is None or len(stored.body) > _LONGEST_AGAIN:
+    stored_body = body_of(stored)[0] if stored is not None else b""
+    if not 0 < len(stored_body) <= _LONGEST_AGAIN:
         return None
-    return with_fresh_id(stored.body.decode("utf-8", "backslashreplace"))
+    return with_fresh_id(stored_body.decode("utf-8", "backslashreplace"))
 
 
 def with_fresh_id(body: str) -> str:

@@ -30,7 +30,7 @@ _RFC3339 = re.compile(
 )
 # YCloud's schema says 128 for an id, its Developer Kit tells receivers to take 255.
 _LONGEST = {"id": 255}
-_HASH = "sha256:"  # of a body that is no event
+_HASH = "sha256:"  # of a body that is not an event
 _LONGEST_NAME = 128  # no documented type comes near it
 
 #: Why there is no transaction.
@@ -131,7 +131,7 @@ class Event(Generic[DataT_co]):
 
         :param session: a ``Session`` or a ``scoped_session`` of SQLAlchemy, such as
             ``db.session`` of Flask-SQLAlchemy. Its database must be the inbox's.
-        :raises ConfigurationError: if it is no session, has another database, or is in a
+        :raises ConfigurationError: if it is not a session, has another database, or is in a
             transaction. A session with several databases raises it when it uses another
             one than the inbox's.
         :raises InboxUnavailable: if no handler runs, or this is another thread than the
@@ -193,7 +193,7 @@ def read_again(event: Event[Any]) -> dict[str, Any]:
 
 
 def body_id(body: bytes) -> str:
-    """The id under which a body that is no event is kept: ``sha256:`` and its hex."""
+    """The id under which a body that is not an event is kept: ``sha256:`` and its hex."""
     return _HASH + hashlib.sha256(body).hexdigest()
 
 
@@ -207,17 +207,26 @@ def conversation_names(event: Event[Any]) -> tuple[str, ...]:
     Each endpoint and each tenant has names of its own: no event waits for one of an app
     that is not there. They are hashed, since they are made of telephone numbers.
     """
+    place = (event.endpoint, event.tenant or "")
+    return tuple(dict.fromkeys(_hash(*place, *each) for each in _alike(event)))
+
+
+def conversation_values(event: Event[Any]) -> tuple[str, ...]:
+    """What the names are made of, such as the telephone numbers of both sides."""
+    return tuple(value for _, *values in _alike(event) for value in values)
+
+
+def _alike(event: Event[Any]) -> list[tuple[str, ...]]:
+    """The names before they are hashed: of the best kind that the event has."""
     known = EVENT_TYPES.get(event.type)
     if known is None or not isinstance(event.data, dict):
-        return ()
+        return []
     found: list[tuple[str, list[str]]] = []
     for kind, fields in known.keys:
         values = [_text_at(event.data, path) for path in fields]
         if all(values):
             found.append((kind, values))
-    alike = [(kind, *values) for kind, values in found if kind == found[0][0]]
-    place = (event.endpoint, event.tenant or "")
-    return tuple(dict.fromkeys(_hash(*place, *each) for each in alike))
+    return [(kind, *values) for kind, values in found if kind == found[0][0]]
 
 
 def _text_at(data: Any, path: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
+import ipaddress
 import time
-import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
 
 from .signature import ENDPOINT_ID_HEADER, HEADER, sign
 
@@ -16,6 +19,7 @@ from .signature import ENDPOINT_ID_HEADER, HEADER, sign
 SAMPLE_ENDPOINT_ID = "wh627c8640675de8fc689ab9d9"
 
 _AT_ONCE = 8
+_LONGEST_ANSWER = 64 * 1024  # bytes
 
 
 @dataclass(frozen=True)
@@ -23,13 +27,15 @@ class Answer:
     """What a receiver answered.
 
     :param status: the HTTP status; 0 if there was no answer in time.
-    :param text: the body of the answer.
+    :param text: the body of the answer, 64 KiB of it at most.
     :param seconds: how long it took.
+    :param location: where a redirect leads. It is not followed.
     """
 
     status: int
     text: str = field(repr=False)
     seconds: float
+    location: str | None = None
 
     @property
     def acknowledged(self) -> bool:
@@ -67,6 +73,9 @@ def signed_headers(
 def post(target: Target, body: bytes, *, timeout: float = 10) -> Answer:
     """Sign a body, send it, and give the answer, whatever its status.
 
+    A redirect is not followed: the signature goes nowhere else. To this machine no proxy is
+    used.
+
     :param timeout: seconds to wait for the answer. How long YCloud waits is not documented.
     :raises ValueError: if the URL is not one of http or https.
     :raises OSError: if there is no answer.
@@ -77,12 +86,50 @@ def post(target: Target, body: bytes, *, timeout: float = 10) -> Answer:
     request = urllib.request.Request(target.url, body, headers)  # noqa: S310
     started = time.perf_counter()
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310
-            status, text = response.status, response.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            status, text = error.code, error.read()
-    return Answer(status, text.decode("utf-8", "replace"), time.perf_counter() - started)
+        with _opener(target.url).open(request, timeout=timeout) as response:
+            text = _beginning(response, started + timeout).decode("utf-8", "replace")
+    except http.client.InvalidURL as error:
+        raise ValueError(f"{target.url!r} is no URL: {error}.") from None
+    except http.client.HTTPException as error:
+        raise OSError(f"what came is no HTTP answer ({type(error).__name__})") from None
+    location = response.headers.get("Location") if 300 <= response.status < 400 else None
+    return Answer(response.status, text, time.perf_counter() - started, location)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine.
+
+    :raises ValueError: if it is not a URL.
+    """
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    """What opens a URL, and gives each answer as it is: no redirect, no cookie."""
+    opener = urllib.request.OpenerDirector()
+    # None stands for the proxies of the environment.
+    proxies: dict[str, str] | None = {} if is_loopback(url) else None
+    opener.add_handler(urllib.request.ProxyHandler(proxies))
+    opener.add_handler(urllib.request.HTTPHandler())
+    opener.add_handler(urllib.request.HTTPSHandler())
+    return opener
+
+
+def _beginning(response: Any, deadline: float) -> bytes:
+    """What an answer begins with: a receiver may send without end, or slowly."""
+    body = b""
+    while len(body) < _LONGEST_ANSWER and time.perf_counter() < deadline:
+        part: bytes = response.read1(_LONGEST_ANSWER - len(body))
+        if not part:
+            break
+        body += part
+    return body
 
 
 def attempt(target: Target, body: bytes, *, timeout: float = 10) -> Answer:

@@ -93,7 +93,7 @@ def verify(
 ) -> Signature:
     """Check that YCloud signed this body, and when.
 
-    The time is looked at last, so a :exc:`StaleSignature` is always authentic.
+    The time is checked last, so a delivery with ``StaleSignature`` is always authentic.
 
     :param body: the raw bytes as they arrived, never JSON that was written again.
     :param header: the value of ``YCloud-Signature``, or ``None`` if it was not sent.

@@ -116,7 +116,7 @@ def _number(query: Mapping[str, str], name: str, default: int) -> int:
 def _checked(body: Any) -> dict[str, Any]:
     """The fields of a body, if each is documented and is as documented."""
     if not isinstance(body, dict):
-        raise _invalid("The body is no JSON object.")
+        raise _invalid("The body is not a JSON object.")
     for name, value in body.items():
         if name not in _GOOD or not _GOOD[name](value):
             raise _invalid(f"{name} is not valid.")

@@ -97,7 +97,7 @@ class FakeYCloud(Sender):
         Nothing is sent while the URL is suspended: for 3 minutes after 200 failures
         within a minute, or after failed attempts within a minute that took 10 minutes in
         sum. A retry that falls due then is made afterwards; a first attempt only with
-        ``backfill``. Nothing is sent while :attr:`status` is not ``"active"``, neither
+        ``backfill``. Nothing is sent while ``status`` is not ``"active"``, neither
         then nor later: see :attr:`unsent`.
 
         :param every: YCloud's seconds between the creation of two events.

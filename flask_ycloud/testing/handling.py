@@ -36,7 +36,7 @@ scratch store. {_REMEDY}"""
 _FROM_THE_ENVIRONMENT = """\
 The app's inbox is the one of FLASK_YCLOUD_INBOX_URL in the environment. It may be the \
 real one, and the test would handle its events. Unset the variable for a scratch store, \
-or set another YCLOUD_INBOX_URL in app.config. If the tests shall use that one: \
+or set another YCLOUD_INBOX_URL in app.config. If the tests are to use that one: \
 FakeYCloud(app, real_inbox=True)."""
 
 
@@ -99,7 +99,7 @@ class AppInbox:
         return self.inbox.get(event_id, endpoint=endpoint, tenant=tenant)
 
     def run_due(self, errors: list[BaseException]) -> list[StoredEvent]:
-        """Have everything handled that is due now.
+        """Handle everything that is due now.
 
         :param errors: gets what handlers raise in this thread, under ``app.testing``.
         :returns: what was handled, as it is now.
@@ -165,7 +165,7 @@ class AppInbox:
         return [each for each in map(self.get, handled) if each is not None]
 
     def _busy(self) -> Sequence[StoredEvent]:
-        """What the threads have to do, by one look, so that nothing slips through."""
+        """What the threads have to do, in one query, so that nothing slips through."""
         now, endpoints = self.inbox.clock(), self._runtime.endpoints
         return [
             each

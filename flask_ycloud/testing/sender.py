@@ -125,7 +125,7 @@ class Sender:
         return self.send(event)
 
     def run_due(self, *, raises: bool | None = None) -> list[StoredEvent]:
-        """Have everything handled that is due now in the app's inbox.
+        """Handle everything that is due now in the app's inbox.
 
         With ``YCLOUD_DISPATCH = "worker"`` it waits for the app's threads, and returns what
         they have handled since the last call. Errors of handlers are then not raised.

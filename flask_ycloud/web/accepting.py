@@ -59,6 +59,7 @@ def accept(runtime: Runtime, delivery: Delivery, endpoint: str) -> Arrival:
         signed_at=delivery.signed_at,
         traceparent=tracing.current(),
         dead=event.dead,
+        origin=delivery.origin,
     )
     seconds = time.perf_counter() - delivery.started
     if arrival == "conflict":

@@ -25,7 +25,6 @@ from ..errors import (
     type_and_stack,
 )
 from ..handlers import Handlers, announce, delivery_rejected
-from ..inbox import Inbox
 from ..logs import log
 from ..protocol import HEADER
 from ..runtime import Endpoint, Runtime, attach, runtime_of
@@ -37,6 +36,7 @@ from .probes import health, ready
 from .weak_secrets import refuse_at_start, strong
 
 if TYPE_CHECKING:
+    from ..inbox import Inbox
     from ..payloads import OnEvent
 
 _logger = logging.getLogger(__name__)

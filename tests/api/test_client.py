@@ -125,7 +125,7 @@ def test_answers_that_are_not_as_documented(
     account: YCloudAPI, ycloud: YCloud, body: str
 ) -> None:
     account.failures.append(Response(body, mimetype="application/json"))
-    with pytest.raises(APIError, match="not as documented: it is no JSON") as failed:
+    with pytest.raises(APIError, match="not as documented: it is not a JSON") as failed:
         ycloud.call("POST", MESSAGES, json=MESSAGE)
     assert failed.value.maybe_done
 

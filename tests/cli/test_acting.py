@@ -83,7 +83,7 @@ def test_a_selection_is_counted_and_asked_for(app: Flask) -> None:
     assert runtime_of(app).inbox.stats().dead == 3
     done = runner.invoke(args=arguments, input="y\n")
     assert done.exit_code == 0
-    assert done.stdout == "2 events are due again.\n"
+    assert done.stdout == "2 events are queued for replay.\n"
     assert runtime_of(app).inbox.stats().dead == 1
 
 
@@ -111,7 +111,7 @@ def test_what_is_skipped_is_reported_and_the_status_is_1(app: Flask) -> None:
 
 def test_nothing_fits(app: Flask) -> None:
     result = call(app, "replay", "--state", "dead", "--type", "contact.*")
-    assert (result.exit_code, result.output) == (0, "0 events are due again.\n")
+    assert (result.exit_code, result.output) == (0, "0 events are queued for replay.\n")
 
 
 def test_ids_go_on_after_an_error(app: Flask) -> None:
@@ -120,8 +120,8 @@ def test_ids_go_on_after_an_error(app: Flask) -> None:
     result = call(app, "replay", "evt_crm_0", "nope", id_of(body), "evt_crm_1")
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
-        "evt_crm_0 is due again.",
-        "evt_crm_1 is due again.",
+        "evt_crm_0 is queued for replay.",
+        "evt_crm_1 is queued for replay.",
     ]
     first, second, *_ = result.stderr.splitlines()
     assert first == "Error: The inbox has no event 'nope'."
@@ -174,8 +174,8 @@ def test_a_bar_on_a_terminal(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(acting, "_is_a_terminal", lambda: True)
     result = call(app, "replay", "--state", "dead", "--yes")
-    assert "Replaying" in result.stderr
-    assert result.stdout == "3 events are due again.\n"
+    assert "Replay" in result.stderr
+    assert result.stdout == "3 events are queued for replay.\n"
 
 
 def test_an_error_of_the_database_is_no_skipped_event(
@@ -225,7 +225,7 @@ def test_5000_dead_letters_of_three_causes_in_three_commands(
         shown = command(tmp_path, inbox_url, "dead", "--json")
         causes = {each["handler"]: each["id"] for each in json.loads(shown)}
         said = command(tmp_path, inbox_url, "replay", "--cause", causes["app:crm"], "--yes")
-        assert said == "2,500 events are due again.\n"
+        assert said == "2,500 events are queued for replay.\n"
         why = ("--reason", "the mail is out of date", "--yes")
         said = command(tmp_path, inbox_url, "discard", "--cause", causes["app:mail"], *why)
         assert said == "1,500 events are discarded.\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import json
 import os
 import re
@@ -22,7 +21,6 @@ from flask import Flask
 from flask_ycloud import sign, ycloud_bp
 from flask_ycloud.inbox import Database, Inbox, open_engine
 from flask_ycloud.runtime import runtime_of
-from flask_ycloud.settings import Settings
 
 from ..processes import _free_port, answers, post
 from ..support import SECRET, body_of, eventually, id_of
@@ -40,22 +38,14 @@ def documented(page: Path) -> list[str]:
     return COMMAND.findall(re.sub(r" \\\n +", " ", page.read_text()))
 
 
-#: The pages, but for one whose commands have a test of their own, with an app of its own.
+#: The pages, but for those whose commands have a test of their own, with an app of its own.
 PAGES = [
     page
     for page in (ROOT / "README.rst", *(ROOT / "docs").glob("*.rst"))
-    if documented(page) and page.stem != "flask-sqlalchemy"
+    if documented(page) and page.stem not in {"flask-sqlalchemy", "tutorial"}
 ]
 #: A setting of an indented block, as a shell or a systemd unit has it.
 ENVIRONMENT = re.compile(r"^    (?:Environment=)?(FLASK_YCLOUD_\w+)=(.*)$", re.M)
-FROM_THE_ENVIRONMENT = """
-from flask import Flask
-from flask_ycloud import ycloud_bp
-
-app = Flask(__name__)
-app.config.from_prefixed_env()
-app.register_blueprint(ycloud_bp)
-"""
 #: What the documents call "app" or "shop".
 APP = """
 import os
@@ -184,10 +174,14 @@ def commands(shell: Shell, command: str, words: list[str]) -> None:
         works(shell, command)
     elif "send" in words:
         with shell.serving("gunicorn app:app"):
-            succeeds(shell, command)
+            succeeds(shell, re.sub(r" --port \d+", "", command))
+    elif "listen" in words:
+        listens(shell, command)
     elif "verify" in words:
         finds_the_fault(shell, command)
     else:
+        if "backup" in words:
+            keep(shell)
         if "evt_…" in words:
             command = command.replace("evt_…", keep(shell, dead="a reason"))
         for endpoint_id in shell.account.endpoints:
@@ -207,6 +201,16 @@ def works(shell: Shell, command: str) -> None:
     eventually(lambda: shell.inbox.stats().pending == shell.inbox.stats().running == 0)
     process.terminate()
     assert process.wait(60) == 0
+
+
+def listens(shell: Shell, command: str) -> None:
+    """It has an endpoint at YCloud while it runs."""
+    before = set(shell.account.endpoints)
+    process = shell.start(f"{re.sub(r' --port [0-9]+', '', command)} --port {shell.port}")
+    eventually(lambda: set(shell.account.endpoints) - before)
+    process.terminate()
+    assert process.wait(60) == 0
+    assert set(shell.account.endpoints) == before
 
 
 def keep(shell: Shell, dead: str | None = None) -> str:
@@ -251,31 +255,7 @@ def test_settings_for_the_environment_are_taken(monkeypatch: pytest.MonkeyPatch)
             field = name.removeprefix("FLASK_YCLOUD_").lower()
             assert getattr(runtime_of(app).settings, field) == value
             found.add(value.partition(":")[0])
-    assert found >= {"sqlite", "postgresql+psycopg"}
-
-
-def test_the_systemd_unit_serves(shell: Shell) -> None:
-    """Its lines as systemd takes them, in folders of the test."""
-    page = (ROOT / "docs" / "deploying.rst").read_text()
-    block = re.search(r"\n    \[Service\]\n(?:    .*\n|\n)+", page)
-    assert block is not None
-    parser = configparser.ConfigParser(interpolation=None)
-    parser.optionxform = str  # type: ignore[assignment]
-    parser.read_string(textwrap.dedent(block[0]))
-    assert parser["Install"]["WantedBy"] == "multi-user.target"
-    unit = parser["Service"]
-    state = f"/var/lib/{unit['StateDirectory']}"
-    (shell.folder / "var").mkdir()
-    name, _, value = unit["Environment"].partition("=")
-    assert state in value
-    shell.environ[name] = value.replace(state, f"{shell.folder}/var")
-    shell.environ["FLASK_YCLOUD_WEBHOOK_SECRET"] = SECRET
-    (shell.folder / "app.py").write_text(FROM_THE_ENVIRONMENT)
-    programs = f"{unit['WorkingDirectory']}/.venv/bin/"
-    assert unit["ExecStart"].startswith(programs)
-    serves(shell, unit["ExecStart"].removeprefix(programs), [])
-    assert (shell.folder / "var" / "ycloud.db").exists()
-    assert int(unit["TimeoutStopSec"]) > Settings.from_config({}).drain_seconds
+    assert found >= {"postgresql+psycopg"}
 
 
 def test_no_command_is_overlooked() -> None:

@@ -270,3 +270,30 @@ def test_without_httpx(keyed: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     result = call(keyed, "endpoints", "list")
     assert result.exit_code == 1
     assert "pip install 'flask-ycloud[api]'" in result.output
+
+
+def test_a_url_without_a_path_gets_the_apps(keyed: Flask) -> None:
+    for url, expected in (
+        ("example.org", URL),
+        ("https://example.org", URL),
+        ("https://example.org/?key=1", f"{URL}?key=1"),
+        ("https://example.org/in?key=1", "https://example.org/in?key=1"),
+    ):
+        result = run(keyed, "create", url, "--event", TYPE, "--json")
+        assert json.loads(result.output)["url"] == expected
+
+
+@pytest.mark.parametrize(
+    "url", ["notaurl", "ftp://example.org", "https://", "https://a b.org", "x@example.org"]
+)
+def test_what_cannot_be_a_url(keyed: Flask, account: YCloudAPI, url: str) -> None:
+    result = run(keyed, "create", url, "--event", TYPE)
+    assert result.exit_code == 2
+    assert f"{url!r} is not a host or a URL." in result.output
+    assert account.calls == []
+
+
+def test_the_ids_only(keyed: Flask) -> None:
+    assert run(keyed, "list", "--ids").output == ""
+    ids = [make(keyed)["id"] for _ in range(2)]
+    assert run(keyed, "list", "--ids").output.splitlines() == ids

@@ -151,10 +151,10 @@ def test_what_an_account_has(make_app: MakeApp, account: YCloudAPI) -> None:
 
 
 def test_what_a_server_answers(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flask_ycloud.cli import samples
+    from flask_ycloud.cli import send
     from flask_ycloud.protocol import Answer
 
-    monkeypatch.setattr(samples, "post", lambda *_: Answer(200, f"ok {EVIL}", 0.1))
+    monkeypatch.setattr(send, "post", lambda *_: Answer(200, f"ok {EVIL}", 0.1))
     sent = call(app, "send", "sms.message.updated").output
     assert_harmless(sent)
     assert "ok \\x1b]0;owned" in sent

@@ -99,12 +99,15 @@ def test_replaying_the_event_of_a_tenant(app: Flask, body: bytes) -> None:
 
 def test_replaying_what_is_unhandled_of_a_tenant(app: Flask, body: bytes) -> None:
     def replay(*where: str) -> str:
-        return call(app, "replay", "--unhandled", *where, "--yes").output
+        return call(app, "replay", "--unhandled", "--yes", *where).output
 
     on_event(TYPE, name="one")(lambda event: None)
-    assert replay("--tenant", "acme", "--endpoint", "ycloud") == "0 events are due again.\n"
-    assert replay("--tenant", "acme") == "1 event is due again.\n"
-    assert replay() == "2 events are due again.\n"
+    assert (
+        replay("--tenant", "acme", "--endpoint", "ycloud")
+        == "0 events are queued for replay.\n"
+    )
+    assert replay("--tenant", "acme") == "1 event is queued for replay.\n"
+    assert replay() == "2 events are queued for replay.\n"
 
 
 def test_stats_name_the_tenant_of_a_handler_that_runs(make_app: MakeApp) -> None:

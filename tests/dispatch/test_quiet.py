@@ -79,6 +79,24 @@ def test_the_workers_of_a_process_hold_three_connections(
 
 
 @pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
+def test_a_process_that_only_accepts_holds_two_connections(
+    make_app: MakeApp, inbox_url: str
+) -> None:
+    """One accepts for all threads, one notifies. They stay open, so they can be counted."""
+    name = f"ycloud_{time.monotonic_ns():x}"
+    url = f"{inbox_url}&application_name={name}"
+    app = make_app(YCLOUD_DISPATCH="manual", YCLOUD_INBOX_URL=url)
+    with ThreadPoolExecutor(32) as pool:
+        answers = list(pool.map(lambda _: deliver(app, body_of()).status_code, range(300)))
+    assert answers == [200] * 300
+    query = sa.text("SELECT count(*) FROM pg_stat_activity WHERE application_name = :name")
+    held = runtime_of(app).inbox.database.read(
+        lambda tx: tx.execute(query, {"name": name}).scalar_one()
+    )
+    assert held <= 2
+
+
+@pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
 def test_a_lone_accept_is_one_round_trip(
     inbox_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,8 +91,8 @@ def test_a_busy_worker_is_never_called_dead(
     dispatcher._beat_at = 0.0
     old = body_of("contact.created")
     inbox.accept(id_of(old), old, endpoint="elsewhere", event_type="contact.created")
-    settle = "UPDATE ycloud_events SET state = 'done', due_at = NULL, settled_at = 1"
-    settle += f" WHERE id = '{id_of(old)}'"
+    settle = "UPDATE ycloud_events SET state = 'done', due_at = NULL, settled_at = 1,"
+    settle += f" received_at = 1 WHERE id = '{id_of(old)}'"
     inbox.database.write(lambda tx: tx.exec_driver_sql(settle))
     dispatcher._prune_at = 0.0
     eventually(lambda: inbox.get(id_of(old)) is None)

@@ -106,7 +106,7 @@ def test_the_group_is_replayed_once_the_handler_is_there(
     seen: list[str] = []
     on_event("*", name="late")(lambda event: seen.append(event.id))
     result = call(app, "replay", "--unhandled", "--type", TYPE, "--yes")
-    assert result.output == "2 events are due again.\n"
+    assert result.output == "2 events are queued for replay.\n"
     call(app, "worker", "--once")
     assert sorted(seen) == sorted(unhandled[:2])
     with app.app_context():

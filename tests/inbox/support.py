@@ -27,7 +27,8 @@ def accept(
 ) -> Arrival:
     settings = {"endpoint": "ycloud", "event_type": "sms.message.updated"}
     names = (key,) if key else ()
-    return inbox.accept(event_id, b'{"a": 1}', **settings | {"names": names} | changes)
+    body = changes.pop("body", b'{"a": 1}')
+    return inbox.accept(event_id, body, **settings | {"names": names} | changes)
 
 
 def identity(event_id: str) -> Identity:

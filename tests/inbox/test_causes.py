@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from flask_ycloud.inbox import HandlerState, Identity, Inbox, Verdict
+from flask_ycloud.inbox import HandlerState, Identity, Inbox, Verdict, search
 
 from ..conftest import Clock
 from .support import accept, claim, identity
@@ -94,3 +94,11 @@ def test_which_handler_a_dead_letter_is_of(buried: Inbox) -> None:
     }
     assert handlers["key_0"] == "shop: crm"
     assert handlers["sha256:0"] is None
+
+
+def test_a_page_of_a_cause(buried: Inbox) -> None:
+    cause = buried.dead_by_cause()[0]
+    page = search(buried, cause=cause.id, limit=2)
+    assert [each.id for each in page.events] == ["key_2", "key_1"]
+    rest = search(buried, cause=cause.id, limit=2, before=page.older)
+    assert [each.id for each in rest.events] == ["key_0"]

@@ -26,10 +26,19 @@ def accept(inbox: Inbox, event_id: str, names: tuple[str, ...], **changes: Any) 
     assert accept_one(inbox, event_id, names=names, **changes) == "accepted"
 
 
+#: Every name that the tests use.
+NAMES = (
+    *BOTH, "new user", "another user", "another number", *"abc",
+    *(f"{kind}{number}" for kind in "un" for number in range(9)),
+)  # fmt: skip
+
+
 def known(inbox: Inbox) -> dict[str, str]:
+    """The names and keys that are kept, which are hashed."""
+    plain = {inbox.database.hashed(name): name for name in NAMES}
     query = sa.select(conversations.c.name, conversations.c.key)
     rows = inbox.database.read(lambda tx: tx.execute(query).all())
-    return {row.name: row.key for row in rows}
+    return {plain[row.name]: plain[row.key] for row in rows}
 
 
 def assert_in_order(inbox: Inbox, event_ids: list[str]) -> None:

@@ -67,7 +67,7 @@ def test_another_process_knows_soon(inbox: Inbox, elsewhere: Inbox) -> None:
     assert ids(elsewhere) == ["evt_1"]  # it has looked just now
     inbox.pause(type="sms.*")
     accept(inbox, "evt_2")
-    deadline = time.monotonic() + pauses.KNOWN_SECONDS
+    deadline = time.monotonic() + 10 * pauses.KNOWN_SECONDS
     while ids(elsewhere):
         accept(inbox, f"more_{time.monotonic()}")
         assert time.monotonic() < deadline
@@ -295,3 +295,13 @@ def test_events_wait_for_something(inbox: Inbox, clock: Clock) -> None:
     assert waits("evt_2") == ("conversation", "evt_1")
     inbox.save(held, SUCCEEDED, DONE)
     assert waits("evt_2") == ("worker", None)
+
+
+def test_heartbeats_do_not_ask_each_time(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[None] = []
+    monkeypatch.setattr(inbox, "release_held", lambda: asked.append(None))
+    for _ in range(3):
+        inbox.release_orphans()
+    assert len(asked) == 1

@@ -14,7 +14,15 @@ from flask_ycloud import (
     EventSettled,
     InboxUnavailable,
 )
-from flask_ycloud.inbox import Claim, HandlerState, Identity, Inbox, Verdict, selected
+from flask_ycloud.inbox import (
+    Claim,
+    HandlerState,
+    Identity,
+    Inbox,
+    Verdict,
+    selected,
+    store,
+)
 from flask_ycloud.inbox.changes import Changed
 from flask_ycloud.inbox.tables import events
 
@@ -210,6 +218,25 @@ def test_what_cannot_be_discarded(inbox: Inbox) -> None:
     inbox.save(held, SUCCEEDED, DONE)
     with pytest.raises(EventSettled, match="'evt_1' is done already"):
         inbox.discard("evt_1", "no")
+
+
+@pytest.mark.parametrize("locked", [2, 99])
+def test_one_that_is_locked_is_tried_again(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch, locked: int
+) -> None:
+    """While a redelivery is counted, for example."""
+    accept(inbox)
+    change, left = inbox.change, [Changed()] * locked
+    monkeypatch.setattr(store, "_TRY_AGAIN_AFTER", 0.0)
+    monkeypatch.setattr(
+        inbox, "change", lambda *what: left.pop() if left else change(*what)
+    )
+    if locked == 99:
+        with pytest.raises(EventRunning):
+            inbox.discard("evt_1", "no")
+        return
+    inbox.discard("evt_1", "no")
+    assert state_of(inbox) == "discarded"
 
 
 def test_a_strange_reason_is_kept(inbox: Inbox) -> None:

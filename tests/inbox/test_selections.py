@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flask_ycloud.inbox import HandlerState, Inbox, Selection, Verdict
+from flask_ycloud.inbox import HandlerState, Inbox, Selection, Verdict, selected
 
 from ..conftest import Clock
 from .support import DONE, SUCCEEDED, accept, claim
@@ -175,3 +175,15 @@ def test_what_no_database_can_hold_selects_nothing(inbox: Inbox, odd: str) -> No
 def test_what_narrows_a_selection_is_told() -> None:
     assert Selection().narrowing == {}
     assert Selection(state="dead", ids=["a"]).narrowing == {"state": "dead", "ids": ("a",)}
+
+
+def test_what_no_index_finds_is_looked_for_in_parts(
+    stocked: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selected, "_LOOKED_AT", 2)
+    whatsapp = stocked.select(type="whatsapp.*")
+    assert [each.id for each in whatsapp] == ["unhandled", "dead"]
+    assert whatsapp.count() == 2
+    assert [each.id for each in whatsapp.newest(9)] == ["dead", "unhandled"]
+    assert [each.id for each in whatsapp.newest(1)] == ["dead"]
+    assert whatsapp.replay().done == 2

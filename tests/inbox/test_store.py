@@ -167,6 +167,6 @@ def test_an_event_that_is_replayed_just_now_is_not_pruned(
     inbox.replay("evt_1")
     clock.now += 31 * 86_400
     # As if the look for old ones had come before the replay.
-    monkeypatch.setattr(queries, "OLD", sa.select(events.c.seq))
+    monkeypatch.setattr(queries, "OLD_WITH_BODY", sa.select(events.c.seq))
     assert inbox.prune() == 0
     assert claim(inbox).handlers == {"app:track": SUCCEEDED}

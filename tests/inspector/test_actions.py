@@ -12,11 +12,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_ycloud import WebhookBlueprint, on_event, ycloud_bp
-from flask_ycloud.inbox import StoredEvent
 from flask_ycloud.inspector import InspectorBlueprint
 from flask_ycloud.protocol import body_id
 from flask_ycloud.runtime import runtime_of
-from flask_ycloud.web import accepting, blueprint
 
 from ..conftest import MakeApp
 from ..support import SECRET, body_of, deliver, id_of
@@ -86,38 +84,6 @@ def test_sending_a_sample(make_app: MakeApp) -> None:
         assert "not understood" in words(client.get(link))
     assert client.get(f"{PAGE}send?type=no.such.type").status_code == 404
     assert SECRET not in sent.text
-
-
-def test_what_is_sent_says_that_it_is_no_delivery_of_ycloud(
-    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    came: list[str] = []
-    real = accepting.accept
-
-    def accept(runtime: Any, delivery: Any, endpoint: str) -> Any:
-        came.append(delivery.origin)
-        return real(runtime, delivery, endpoint)
-
-    monkeypatch.setattr(blueprint, "accept", accept)
-    body = body_of()
-    form = {"csrf_token": token(client, f"{PAGE}send"), "body": body.decode()}
-    client.post(f"{PAGE}send", data=form)
-    assert came == ["inspector"]
-
-
-def test_the_page_of_a_sample_says_so(
-    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    body = body_of()
-    deliver(app, body)
-    page = f"{PAGE}events/{id_of(body)}"
-    text = words(client.get(page))
-    assert "signed by YCloud, by its clock" in text
-    assert "inspector" not in text
-    monkeypatch.setattr(StoredEvent, "origin", "inspector", raising=False)
-    text = words(client.get(page))
-    assert "sent from the inspector, not by YCloud" in text
-    assert "signed by YCloud" not in text
 
 
 # Who may only look.

@@ -97,7 +97,9 @@ def test_updates_can_be_paused_and_leave_a_choice_alone(app: Flask, page: Page) 
     page.goto(f"{app.config['URL']}?type={TYPE}")
     page.get_by_label(f"Choose {first}").check()
     second = send(app)
-    asked = page.expect_request(lambda request: "/live-counts" in request.url, timeout=10_000)
+    asked = page.expect_request(
+        lambda request: "/live-counts" in request.url, timeout=10_000
+    )
     with asked, page.expect_request(lambda request: "/live-counts" in request.url):
         pass
     expect(page.get_by_role("link", name=second)).not_to_be_attached()

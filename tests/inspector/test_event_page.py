@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_ycloud import Retry, WebhookBlueprint, on_event
-from flask_ycloud.inbox import StoredEvent
 from flask_ycloud.protocol import body_id
 from flask_ycloud.runtime import runtime_of
 
@@ -111,15 +109,16 @@ def test_curl_is_for_an_endpoint_that_is_there(make_app: MakeApp, inbox_url: str
     assert "openssl" not in inspected(now).get(f"{PAGE}events/evt_acme").text
 
 
-def test_a_body_that_was_deleted(
-    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runtime_of(app).inbox.accept("evt_1", b"", endpoint="ycloud", event_type=TYPE, dead="x")
-    then = datetime(2026, 5, 4, tzinfo=timezone.utc)
-    monkeypatch.setattr(StoredEvent, "emptied_at", then, raising=False)
-    text = words(client.get(f"{PAGE}events/evt_1"))
-    assert "This body was deleted on 2026-05-04 00:00:00.000 UTC" in text
-    assert "Replay" not in text
+def test_a_body_that_was_deleted(app: Flask, client: FlaskClient) -> None:
+    body = body_of()
+    deliver(app, body)
+    runtime_of(app).inbox.delete(id_of(body))
+    page = client.get(f"{PAGE}events/{id_of(body)}")
+    assert "This body was deleted on 20" in words(page)
+    assert "Replay" not in words(page)
+    assert "Download" not in page.text
+    assert client.get(f"{PAGE}body?id={id_of(body)}").status_code == 404
+    assert client.get(f"{PAGE}send?again={id_of(body)}").status_code == 200
 
 
 def test_an_event_that_is_gone_in_between(

@@ -20,7 +20,7 @@ from .support import PAGE, inspected, words
 def event(body: bytes, event_type: str | None = "x") -> StoredEvent:
     now = datetime.now(timezone.utc)
     return StoredEvent(
-        "evt_1", event_type, "ycloud", "done", now, None, None, None, None, 1, body
+        "evt_1", event_type, "ycloud", "done", now, None, None, None, None, 1, lambda: body
     )
 
 

@@ -39,7 +39,7 @@ def look_at(app: Flask, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def post(target: Any, *_: Any, **__: Any) -> None:
         sent.append(target.url)
 
-    monkeypatch.setattr("flask_ycloud.cli.samples.post", post)
+    monkeypatch.setattr("flask_ycloud.cli.send.post", post)
     call(app, "send", TYPE)
     assert sent == [f"http://127.0.0.1:5000{path}"]
     assert "Traceback" not in call(app, "doctor").output

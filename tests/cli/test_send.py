@@ -1,12 +1,14 @@
-"""The commands about samples and signatures, over real HTTP."""
+"""``send``: signed samples, over real HTTP."""
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,16 @@ import pytest
 from flask import Flask, request
 from werkzeug.serving import make_server
 
-from flask_ycloud import WebhookBlueprint, current_inbox, parse_event, sign, ycloud_bp
+from flask_ycloud import (
+    WebhookBlueprint,
+    current_inbox,
+    on_event,
+    parse_event,
+    verify,
+    ycloud_bp,
+)
 from flask_ycloud.protocol import (
     ENDPOINT_ID_HEADER,
-    EVENT_TYPES,
     Answer,
     Target,
     conversation_names,
@@ -26,37 +34,31 @@ from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
 from ..processes import Site
-from ..support import PATH, SECRET, body_of, call
+from ..support import PATH, SECRET, call
 
 TYPE = "sms.message.updated"
+PAGE = "<!doctype html>\n<p>x"
 INBOUND = "whatsapp.inbound_message.received"
 
 
-def test_the_types(app: Flask) -> None:
-    lines = call(app, "types").output.splitlines()
-    assert [line.split()[0] for line in lines] == ["TYPE", *EVENT_TYPES]
-    found = call(app, "types", "SMS.").output
-    assert TYPE in found
-    assert "An SMS was delivered or could not be." in found
-    assert "whatsapp" not in found
-    assert "image" in call(app, "types", "inbound_message").output
-    result = call(app, "types", "sms.message.update_")
-    assert result.exit_code == 1
-    assert result.output.startswith("Error: No documented event type has 'sms.message")
-    assert TYPE in result.output
+@contextmanager
+def serving(app: Flask) -> Iterator[str]:
+    """Serve an app over real HTTP, and give its URL."""
+    server = make_server("127.0.0.1", 0, app)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.fixture
 def served(make_app: MakeApp) -> Iterator[tuple[Flask, str]]:
     """An app that serves over real HTTP."""
     app = make_app(ycloud_bp, WebhookBlueprint("eu", secret_key="EU"), EU="eu secret")
-    server = make_server("127.0.0.1", 0, app)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield app, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app) as url:
+        yield app, url
 
 
 def test_sending_a_sample(served: tuple[Flask, str]) -> None:
@@ -119,7 +121,7 @@ def test_sending_finds_the_path_by_itself(
         sent.append(target.url)
         return Answer(200, "", 0)
 
-    monkeypatch.setattr("flask_ycloud.cli.samples.post", post)
+    monkeypatch.setattr("flask_ycloud.cli.send.post", post)
     app = make_app(WebhookBlueprint("hooks", url_prefix="/in"), SERVER_NAME="example.org")
     assert call(app, "send", TYPE).exit_code == 0
     assert sent == ["http://127.0.0.1:5000/in/webhook"]
@@ -284,83 +286,206 @@ def test_changes_that_cannot_be(app: Flask, change: str, message: str) -> None:
     assert message in result.output
 
 
-# Why a signature fails.
+def test_a_field_inside_another_is_checked_too(app: Flask) -> None:
+    result = call(app, "send", INBOUND, "--variant", "image", "--set", "image.nope=3")
+    assert result.exit_code == 2
+    assert "has no 'image.nope'" in result.output
 
 
-@pytest.fixture
-def verified(make_app: MakeApp, tmp_path: Path) -> Any:
-    app = make_app(ycloud_bp, WebhookBlueprint("eu", secret_key="EU"), EU=["eu secret"])
-
-    def verify(body: bytes, header: str, *options: str) -> str:
-        file = tmp_path / "body"
-        file.write_bytes(body)
-        args = ("verify", "--header", header, "--body-file", str(file), *options)
-        result = call(app, *args)
-        assert result.exit_code == (0 if "is right" in result.output else 1)
-        return result.output
-
-    return verify
+# Where to, and from where.
 
 
-def test_a_right_signature(verified: Any) -> None:
-    body = body_of()
-    right = "The signature is right, and was made "
-    assert verified(body, sign(body, SECRET)).startswith(right)
-    assert verified(body, f"YCloud-Signature: {sign(body, SECRET)}").startswith(right)
-    header = sign(body, "eu secret")
-    assert verified(body, header, "--endpoint", "eu").startswith(right)
+def test_a_port(served: tuple[Flask, str]) -> None:
+    app, url = served
+    port = url.rpartition(":")[2]
+    assert call(app, "send", TYPE, "--port", port).exit_code == 0
+    result = call(app, "send", TYPE, "--port", port, "--url", url)
+    assert result.exit_code == 2
+    assert "Use --port or --url, not both." in result.output
 
 
-def test_a_wrong_secret(verified: Any) -> None:
-    body = body_of()
-    assert "No secret in the settings gives" in verified(body, sign(body, "other"))
-    assert "No secret in the settings gives" in verified(b"hello", sign(b"x", "other"))
-    found = verified(body, sign(body, "eu secret"))
-    assert "signed with the secret of the endpoint 'eu', not 'ycloud'" in found
-    assert "No endpoint 'us'" in verified(body, sign(body, SECRET), "--endpoint", "us")
+def test_a_file(served: tuple[Flask, str], tmp_path: Path) -> None:
+    app, url = served
+    body = b'{ "id":"evt_mine",\n"type": "sms.message.updated", "apiVersion": "v2",'
+    body += b'"createTime": "2025-01-01T00:00:00Z", "sms": {"id": "1"}}\n'
+    file = tmp_path / "body.json"
+    file.write_bytes(body)
+    result = call(app, "send", "--file", str(file), "--url", url + PATH)
+    assert result.output == f'evt_mine {TYPE} → 200 {{"status": "accepted"}}\n'
+    stored = runtime_of(app).inbox.get("evt_mine")
+    assert stored is not None
+    assert stored.body == body
 
 
-def test_a_stale_signature(verified: Any) -> None:
-    body = body_of()
-    header = sign(body, SECRET, timestamp=int(time.time()) - 90_000)
-    assert "The signature was made 9000" in verified(body, header)
-
-
-def test_a_malformed_header(verified: Any) -> None:
-    assert "needs one t=<unix seconds>" in verified(b"{}", "s=" + 64 * "0")
-    assert "an element without '='" in verified(b"{}", "")
-
-
-@pytest.mark.parametrize("ascii_only", [True, False])
-@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
-def test_a_body_that_was_written_anew(
-    verified: Any, separators: tuple[str, str], ascii_only: bool
-) -> None:
-    event = json.loads(body_of()) | {"name": "Zoë"}
-    written = json.dumps(event, separators=separators, ensure_ascii=ascii_only).encode()
-    changed = json.dumps(event, indent=2).encode()
-    assert "it was parsed and written again as JSON" in verified(
-        changed, sign(written, SECRET)
-    )
+def test_standard_input_and_what_is_no_event(served: tuple[Flask, str]) -> None:
+    app, url = served
+    args = ["ycloud", "send", "--file", "-", "--url", url + PATH]
+    result = app.test_cli_runner().invoke(args=args, input="no JSON")
+    assert result.output.startswith("sha256:")
+    assert "(not understood) → 200" in result.output
 
 
 @pytest.mark.parametrize(
-    ("sent_body", "kept", "what"),
+    ("args", "message"),
     [
-        (b"{}", b"{}\n", "white space was added around it"),
-        (b"{}\n", b"{}", "the line break at its end was taken away"),
-        (b'{\n"a": 1}', b'{\r\n"a": 1}', "its line breaks were changed"),
-        (b"x", b" x", "white space was added"),
+        ([], "Name the event type, or the file to send"),
+        ([TYPE, "--file", "-"], "Name the event type, or the file to send"),
+        (["--file", "-", "--set", "a=1"], "--file takes no --variant and no --set."),
+        (["--file", "-", "--variant", "a"], "--file takes no --variant and no --set."),
+        (["--file", "-", "--count", "2"], "--print and --file are for one event"),
+        ([TYPE, "--print", "--count", "2"], "--print and --file are for one event"),
+        (["sms.*"], "'sms.*' is a pattern, and an event has one type."),
     ],
 )
-def test_a_body_with_other_white_space(
-    verified: Any, sent_body: bytes, kept: bytes, what: str
-) -> None:
-    found = verified(kept, sign(sent_body, SECRET))
-    assert f"The body was changed after it was signed: {what}" in found
-
-
-def test_no_file(app: Flask) -> None:
-    result = call(app, "verify", "--header", "t=1", "--body-file", "/no/such/file")
+def test_what_does_not_fit_together(app: Flask, args: list[str], message: str) -> None:
+    result = call(app, "send", *args)
     assert result.exit_code == 2
-    assert "No such file" in result.output
+    assert message in result.output
+
+
+# Without sending.
+
+
+def test_the_printed_request_is_signed(app: Flask) -> None:
+    shown = call(app, "send", TYPE, "--set", "text=It's", "--print").output
+    head, _, rest = shown.partition("\n\n")
+    lines = head.splitlines()
+    assert lines[0] == f"POST http://127.0.0.1:5000{PATH}"
+    headers = dict(line.split(": ", 1) for line in lines[1:])
+    body = rest[: rest.index("\n\ncurl ")]
+    assert json.loads(body)["sms"]["text"] == "It's"
+    verify(body.encode(), headers["YCloud-Signature"], [SECRET])
+    assert app.extensions["ycloud"].inbox.list() == []
+
+
+def test_the_curl_command_sends_it(gunicorn: tuple[Flask, str], site: Site) -> None:
+    app, url = gunicorn
+    shown = call(app, "send", TYPE, "--set", "text=It's $HOME", "--url", url, "--print")
+    command = shown.output[shown.output.index("curl ") :]
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert '{"status": "accepted"}' in done.stdout, done.stderr
+    (stored,) = site.inbox.list()
+    assert json.loads(stored.body)["sms"]["text"] == "It's $HOME"
+
+
+def test_the_curl_command_of_a_file(app: Flask, tmp_path: Path) -> None:
+    file = tmp_path / "a b.json"
+    file.write_bytes(b"\xff")
+    shown = call(app, "send", "--file", str(file), "--print").output
+    assert "\n\n\\xff\n\n" in shown
+    assert shown.endswith(f"--data-binary '@{file}'\n")
+
+
+# What was answered.
+
+
+def answer_with(app: Flask, status: int, text: str, **headers: str) -> None:
+    @app.before_request
+    def answer() -> tuple[str, int, dict[str, str]]:
+        return text, status, headers
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "headers", "shown"),
+    [
+        (404, PAGE, {}, "→ 404 An HTML page of 20 characters. Is the path right?"),
+        (500, PAGE, {}, "→ 500 An HTML page of 20 characters.\n"),
+        (302, "", {"Location": "https://a.example/"}, "→ 302 It redirects to https://a.ex"),
+        (400, "a\x1b[31m\nb" + "c" * 400, {}, "→ 400 a\\x1b[31m bccc"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("more", [(), ("--count", "2")])
+def test_answers_in_a_line(
+    served: tuple[Flask, str],
+    status: int,
+    text: str,
+    headers: dict[str, str],
+    shown: str,
+    more: tuple[str, ...],
+) -> None:
+    app, url = served
+    answer_with(app, status, text, **headers)
+    result = call(app, "send", TYPE, "--url", url + PATH, *more)
+    assert result.exit_code == 1
+    assert (shown.removeprefix("→ ") if more else shown) in result.output
+    assert max(map(len, result.output.splitlines())) < 400
+
+
+# What became of it.
+
+
+def test_waiting_for_the_end(served: tuple[Flask, str]) -> None:
+    app, url = served
+    on_event(TYPE, name="track")(lambda event: None)
+    result = call(app, "send", TYPE, "--url", url + PATH, "--wait")
+    assert result.exit_code == 0, result.output
+    _, end, head, row = result.output.splitlines()
+    assert re.fullmatch(r"After \d\.\d s: done\.", end)
+    assert head.split() == ["HANDLER", "STATE", "ATTEMPTS", "SECONDS", "ERROR"]
+    assert row.split()[:3] == ["track", "succeeded", "1"]
+
+
+def test_waiting_for_what_nobody_handles(served: tuple[Flask, str]) -> None:
+    app, url = served
+    result = call(app, "send", TYPE, "--url", url + PATH, "--wait")
+    assert result.exit_code == 0
+    assert "done, unhandled: no handler is subscribed to it." in result.output
+
+
+@pytest.fixture
+def retrying(site: Site, make_app: MakeApp) -> tuple[Flask, str]:
+    """An app with the inbox of a gunicorn, whose handler takes its time."""
+    server = site.serve("--threads", "4", WORK="0.3")
+    app = make_app(YCLOUD_INBOX_URL=site.inbox_url, YCLOUD_DISPATCH="manual")
+    return app, f"http://127.0.0.1:{server.port}{PATH}"
+
+
+def test_waiting_for_another_process(retrying: tuple[Flask, str]) -> None:
+    app, url = retrying
+    result = call(app, "send", TYPE, "--url", url, "--wait")
+    assert result.exit_code == 0, result.output
+    assert "served_app:handle  succeeded" in result.output
+    many = call(app, "send", TYPE, "--url", url, "--wait", "--count", "5")
+    assert many.exit_code == 0, many.output
+    assert "       5  done" in many.output
+    soon = call(app, "send", TYPE, "--url", url, "--wait", "--wait-seconds", "0.1")
+    assert soon.exit_code == 1
+    assert re.search(r"After 0\.1 s: (pending|running)", soon.output)
+
+
+def test_waiting_for_a_retry_that_is_too_far_ahead(make_app: MakeApp) -> None:
+    app = make_app(TESTING=False, YCLOUD_DISPATCH="inline", YCLOUD_RETRY_DELAYS=[600])
+
+    @on_event(TYPE, name="fails")
+    def fails(event: Any) -> None:
+        raise RuntimeError
+
+    with serving(app) as url:
+        started = time.monotonic()
+        result = call(app, "send", TYPE, "--url", url + PATH, "--wait")
+    assert time.monotonic() - started < 20, "it does not wait for 30 s"
+    assert result.exit_code == 1
+    assert "pending, the next attempt is in 1" in result.output
+    assert "RuntimeError at " in result.output
+
+
+def test_waiting_for_a_dead_letter(served: tuple[Flask, str]) -> None:
+    app, url = served
+    args = ["ycloud", "send", "--file", "-", "--wait", "--url", url + PATH]
+    result = app.test_cli_runner().invoke(args=args, input="no JSON")
+    assert result.exit_code == 1
+    assert "After 0.0 s: dead, " in result.output
+
+
+def test_waiting_for_an_inbox_of_others(
+    served: tuple[Flask, str], make_app: MakeApp
+) -> None:
+    _, url = served
+    other = make_app()
+    options = ("--wait", "--wait-seconds", "0.1", "--url", url + PATH)
+    result = call(other, "send", TYPE, *options)
+    assert result.exit_code == 1
+    assert "Does the server use the same YCLOUD_INBOX_URL?" in result.output
+    many = call(other, "send", TYPE, *options, "--count", "2")
+    assert many.exit_code == 1
+    assert "       2  unknown here" in many.output

@@ -1,0 +1,83 @@
+"""Bodies encrypted at rest: ``encrypt``, and the doctor's check of the keys."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+
+import click
+from flask import current_app
+
+from ..actions import log_action, os_user
+from ..runtime import Runtime, runtime_of
+from .finding import Finding
+from .group import ycloud_cli
+from .output import echo, progress
+
+
+@ycloud_cli.command()
+@click.option("--decrypt", is_flag=True, help="Store all of it as plain instead.")
+def encrypt(decrypt: bool) -> None:
+    """Encrypt with the first of YCLOUD_BODY_KEYS what is plain or under an older key.
+
+    It works while deliveries arrive and other processes handle events.
+
+    \b
+    Example:
+      flask ycloud encrypt
+    """
+    from ..inbox import encrypt as encrypt_all  # here, since it needs SQLAlchemy
+
+    runtime = runtime_of(current_app)
+    key_id = runtime.inbox.cipher.key_id
+    if decrypt and key_id is not None:
+        raise click.UsageError(
+            "New deliveries would be encrypted meanwhile. Let the first of YCLOUD_BODY_KEYS"
+            " be empty, restart the app, and then decrypt."
+        )
+    if not decrypt and key_id is None:
+        raise click.UsageError("YCLOUD_BODY_KEYS has no key that encrypts.")
+    with progress("Decrypting" if decrypt else "Encrypting") as on_progress:
+        done = encrypt_all(runtime.inbox, decrypt=decrypt, on_progress=on_progress)
+    log_action(os_user(), "decrypt" if decrypt else "encrypt", count=done.bodies)
+    how = "Decrypted" if decrypt else f"Encrypted with the key {key_id}:"
+    echo(f"{how} {done.bodies} bodies and {done.texts} messages.")
+    if done.unreadable:
+        echo(
+            f"{done.unreadable} bodies stay as they are: their keys are not in"
+            " YCLOUD_BODY_KEYS.",
+            err=True,
+        )
+        raise click.exceptions.Exit(1)
+
+
+def body_keys(runtime: Runtime) -> Iterator[Finding]:
+    """Whether bodies are encrypted as they should be."""
+    from ..inbox import has_plain, keys_in_use
+
+    cipher = runtime.inbox.cipher
+    if cipher and importlib.util.find_spec("cryptography") is None:
+        text = "YCLOUD_BODY_KEYS is set, but the package cryptography is not installed."
+        remedy = "Deliveries are answered 503: pip install 'flask-ycloud[encryption]'"
+        yield Finding("keys", "bad", text, remedy)
+        return
+    used = keys_in_use(runtime.inbox)
+    missing, older = used - cipher.key_ids, used & cipher.key_ids - {cipher.key_id}
+    plain = cipher.key_id is not None and has_plain(runtime.inbox)
+    if missing:
+        text = f"Bodies need keys that are not in YCLOUD_BODY_KEYS: {_list(missing)}."
+        remedy = "Add them behind the first key. Their events wait until then."
+        yield Finding("keys", "bad", text, remedy)
+    if older:
+        how = "flask ycloud encrypt" + ("" if cipher.key_id else " --decrypt")
+        text = f"Bodies are encrypted with keys that are not the first: {_list(older)}."
+        yield Finding("keys", "look", text, f"Before you remove a key: {how}")
+    if plain:
+        text = "Bodies that arrived before YCLOUD_BODY_KEYS was set are plain."
+        yield Finding("keys", "look", text, "Encrypt them: flask ycloud encrypt")
+    if cipher.key_id is not None and not (missing or older or plain):
+        yield Finding("keys", "good", f"Bodies are encrypted with {cipher.key_id}.")
+
+
+def _list(key_ids: frozenset[str]) -> str:
+    return ", ".join(sorted(key_ids))

@@ -1,0 +1,101 @@
+"""Whether a person is named in the body of an event: by a number, a user id, an e-mail."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+_SHORTEST_NUMBER = 5  # digits
+_SHORTEST = 4  # characters, of anything else
+
+#: What people put between the digits of a number.
+_BETWEEN = r"[\s\u00a0().\-]{0,2}"
+_DIGITS = re.compile(r"[0-9]+")
+_GROUPED = re.compile(rf"[0-9](?:{_BETWEEN}[0-9])*")
+_AS_ARGUMENT = re.compile(r"\+?[0-9\s\u00a0().\-]+")
+_WAMID = re.compile(r"wamid\.([A-Za-z0-9+/_-]+)")
+
+
+class Person:
+    """Who somebody is to us: a telephone number, a user id, or an e-mail address.
+
+    :param who: a number may have a plus, spaces, dots, hyphens and brackets, or none of
+        them.
+    :raises ValueError: if it is too short to tell a person.
+    """
+
+    def __init__(self, who: str) -> None:
+        plain = " ".join(who.split())
+        is_number = _AS_ARGUMENT.fullmatch(plain) is not None
+        digits = "".join(_DIGITS.findall(plain)).removeprefix("00")
+        self._digits = digits if is_number else ""
+        #: The same for every way to write a number.
+        self.name = self._digits if is_number else plain.casefold()
+        if len(self.name) < (_SHORTEST_NUMBER if is_number else _SHORTEST):
+            raise ValueError(
+                f"A person is a telephone number of {_SHORTEST_NUMBER} digits or more, or a"
+                f" user id or an e-mail address of {_SHORTEST} characters or more."
+            )
+        self._numbers = (self._digits, f"00{self._digits}")
+        # No part of a longer word or address: not ann@example.com in jo.ann@example.com.
+        self._words = re.compile(
+            rf"(?<!\w)(?<!\w[.+-]){re.escape(self.name)}(?!\w|[.@-]\w)"
+        )
+
+    def is_in(self, body: bytes) -> bool:
+        """Whether a body names the person: in a text, as a number, or as a key."""
+        return any(self.is_named(text) for text in _texts(body))
+
+    def is_named(self, text: str) -> bool:
+        """Whether a text names the person."""
+        if not self._digits:
+            return self._in_words(text.casefold())
+        return self._in_digits(text) or any(
+            self._in_digits(_decoded(each)) for each in _WAMID.findall(text)
+        )
+
+    def _in_words(self, text: str) -> bool:
+        return self.name in text and self._words.search(text) is not None
+
+    def _in_digits(self, text: str) -> bool:
+        if any(run in self._numbers for run in _DIGITS.findall(text)):
+            return True
+        groups = ("".join(_DIGITS.findall(each)) for each in _GROUPED.findall(text))
+        return any(group in self._numbers for group in groups)
+
+
+def _decoded(encoded: str) -> str:
+    """What is in a message id of WhatsApp: the customer's number, among others."""
+    whole = encoded[: len(encoded) // 4 * 4].translate({ord("-"): "+", ord("_"): "/"})
+    return base64.b64decode(whole).decode("latin-1")
+
+
+def _texts(body: bytes) -> Iterator[str]:
+    """Every text, number and key of a body; the body as it is if it is no JSON."""
+    text = body.decode("utf-8", "replace")
+    waiting: list[Any] = [_loaded(text, text)]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting.extend(value)
+        elif isinstance(value, str):
+            yield value
+            if value[:1] in ("{", "["):  # forms answer with JSON in a text
+                inside = _loaded(value, None)
+                waiting.extend(inside if isinstance(inside, list) else ())
+
+
+def _loaded(text: str, otherwise: Any) -> Any:
+    """JSON as lists and texts: keys, and all values of one that is there twice, too."""
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=lambda pairs: [each for pair in pairs for each in pair],
+            parse_int=str,
+            parse_float=str,
+        )
+    except (ValueError, RecursionError):
+        return otherwise

@@ -1,0 +1,175 @@
+"""Encrypt what is stored already: what is plain, and what is under an older key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ..errors import BodyUnreadable
+from .cipher import Cipher
+from .store import Inbox
+from .tables import attempts, events, outcomes
+
+_AT_ONCE = 100
+_LOOKED_AT = 20_000  # of the oldest events, for those that are plain
+
+OnProgress = Callable[[int, int], object]
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """What came of it.
+
+    :param bodies: how many bodies were written again.
+    :param texts: how many messages of errors and reasons of discards.
+    :param unreadable: how many bodies could not be read, since their key is missing.
+    """
+
+    bodies: int
+    texts: int
+    unreadable: int
+
+
+def encrypt(
+    inbox: Inbox,
+    *,
+    decrypt: bool = False,
+    on_progress: OnProgress = lambda done, total: None,
+) -> Rotation:
+    """Write again, with the first key, what is plain or under another key.
+
+    It commits in small batches. Deliveries are accepted and events are handled meanwhile,
+    by other processes, too. It can be called again if it was stopped.
+
+    :param decrypt: write all of it as plain instead.
+    :param on_progress: called with the positions that were looked at, and how many there
+        are.
+    :raises InboxUnavailable: if the inbox cannot be written, or the package cryptography is
+        missing.
+    """
+    target = Cipher() if decrypt else inbox.cipher
+    target.seal(b"")  # or say at once what is missing
+    bodies, unreadable = _rotate_bodies(inbox, target, on_progress)
+    texts = sum(_rotate_texts(inbox, target, table) for table in (outcomes, attempts))
+    inbox.truncate_log()
+    return Rotation(bodies, texts, unreadable)
+
+
+def keys_in_use(inbox: Inbox) -> frozenset[str]:
+    """The ids of the keys that bodies in the inbox need. It is quick.
+
+    :raises InboxUnavailable: if the inbox cannot be read.
+    """
+    following = (
+        sa.select(events.c.body_key)
+        .where(events.c.body_key.is_not(None), events.c.body_key > sa.bindparam("after_"))
+        .order_by(events.c.body_key)
+        .limit(1)
+    )
+
+    def work(tx: Connection) -> frozenset[str]:
+        found = [""]
+        while key_id := tx.execute(following, {"after_": found[-1]}).scalar():
+            found.append(key_id)
+        return frozenset(found[1:])
+
+    return inbox.database.read(work)
+
+
+def has_plain(inbox: Inbox) -> bool:
+    """Whether some of the oldest 20,000 events have a body that is not encrypted.
+
+    :raises InboxUnavailable: if the inbox cannot be read.
+    """
+    oldest = (
+        sa.select(events.c.body_key, events.c.emptied_at)
+        .order_by(events.c.seq)
+        .limit(_LOOKED_AT)
+        .subquery()
+    )
+    plain: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(oldest).limit(1)
+    plain = plain.where(oldest.c.body_key.is_(None), oldest.c.emptied_at.is_(None))
+    return inbox.database.read(lambda tx: tx.execute(plain).first()) is not None
+
+
+def _rotate_bodies(
+    inbox: Inbox, target: Cipher, on_progress: OnProgress
+) -> tuple[int, int]:
+    """How many bodies were written again, and how many could not be read."""
+    other = (
+        events.c.body_key.is_not(None)
+        if target.key_id is None
+        else events.c.body_key.is_distinct_from(target.key_id)
+    )
+    columns = (events.c.seq, events.c.body_key, events.c.body, events.c.reason)
+    query = sa.select(*columns).where(other, events.c.emptied_at.is_(None))
+    query = query.order_by(events.c.seq).limit(_AT_ONCE)
+    newest = sa.select(sa.func.max(events.c.seq))
+    last = inbox.database.read(lambda tx: tx.execute(newest).scalar() or 0)
+    after = bodies = unreadable = 0
+    while rows := _read(inbox, query.where(events.c.seq > after)):
+        after = rows[-1].seq
+        sealed = list(_sealed(inbox.cipher, target, rows))
+        unreadable += len(rows) - len(sealed)
+        bodies += inbox.database.write(lambda tx, s=sealed: _write_bodies(tx, s))  # type: ignore[misc]
+        on_progress(after, max(last, after))
+    return bodies, unreadable
+
+
+def _read(inbox: Inbox, query: Any) -> Sequence[Any]:
+    return inbox.database.read(lambda tx: tx.execute(query).all())
+
+
+def _sealed(cipher: Cipher, target: Cipher, rows: Iterable[Any]) -> Any:
+    for row in rows:
+        try:
+            body = cipher.open(row.body, row.body_key)
+        except BodyUnreadable:
+            continue
+        reason = row.reason and cipher.resealed_text(row.reason, target)
+        yield row.seq, row.body_key, target.key_id, target.seal(body), reason
+
+
+def _write_bodies(tx: Connection, sealed: Iterable[tuple[Any, ...]]) -> int:
+    """Write them, except for those that something else has changed since."""
+    written = 0
+    for seq, before, key_id, body, reason in sealed:
+        same = events.c.body_key.is_not_distinct_from(before)
+        these = (events.c.seq == seq, same, events.c.emptied_at.is_(None))
+        values = {"body": body, "body_key": key_id, "reason": reason}
+        update = events.update().where(*these).values(values)
+        written += tx.execute(update).rowcount
+    return written
+
+
+def _rotate_texts(inbox: Inbox, target: Cipher, table: sa.Table) -> int:
+    """The same for the errors in a table of runs."""
+    primary = list(table.primary_key.columns)
+    with_error = table.c.error.is_not(None)
+    seqs = sa.select(table.c.event_seq).where(with_error).distinct()
+    seqs = seqs.order_by(table.c.event_seq).limit(_AT_ONCE)
+    columns = (*primary, table.c.state, table.c.error)
+    after = written = 0
+
+    def some(after: int) -> Any:
+        these = table.c.event_seq.in_(seqs.where(table.c.event_seq > after))
+        return sa.select(*columns).where(these, with_error)
+
+    def write(tx: Connection, rows: Sequence[Any]) -> int:
+        changed = 0
+        for row in rows:
+            error = inbox.cipher.resealed_error(row.state, row.error, target)
+            if error != row.error:
+                this = [column == getattr(row, column.name) for column in primary]
+                same = table.update().where(*this, table.c.error == row.error)
+                changed += tx.execute(same.values(error=error)).rowcount
+        return changed
+
+    while rows := _read(inbox, some(after)):
+        after = max(row.event_seq for row in rows)
+        written += inbox.database.write(lambda tx, r=rows: write(tx, r))  # type: ignore[misc]
+    return written

@@ -1,0 +1,153 @@
+"""Words and phrases that readers stumbled over before, and plain ones.
+
+    make english
+
+It reads the prose of the documentation, and the docstrings, comments and messages of the
+package, but no code. Where such a word is right, a comment ``plain-english: allow`` on the
+same line, or at most two lines above, lets it pass.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+import tokenize
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+
+#: A pattern, and what to write instead. A space in a pattern is any white space.
+RULES = {
+    r"(?<!leave)(?<!left)(?<!let) alone[.:;)]": "'only', before what it is about",
+    r"\banew\b": "'again'; of JSON: 're-serialised'",
+    r"\bas ever\b": "'as usual'",
+    r"\b(?:be|is|are|was|were) away\b": "'is unavailable', 'cannot be reached'",
+    r"\bcan(?:not)? be had\b|\bcould(?: not)? be had\b": "'can be fetched', 'is available'",
+    r"\bcom(?:e|es|ing) again\b": "'is sent again'",
+    r"\bdeliver(?:y|ies)\b[^.;]{0,30}\brefused\b|\brefused deliver(?:y|ies)\b":
+        "'rejected': the word for deliveries",
+    r"\bis due again\b|\bare due again\b": "'is queued for replay'",
+    r"\bfare[sd]?\b": "'ended', 'did'",
+    r"\bHave (?:an? |the )?\w+ (?:handled|run|sent|shown|told|made)\b":
+        "start with the verb: 'Handle …'",
+    r"\bhears?\b|\bheard (?:of|from)\b": "'receives', 'handles'; of a process: 'reported'",
+    r"\b(?:that|it|which|this) is no (?!longer|more|different|better|help|such)\w+":
+        "'is not a …'",
+    r"\b(?:the doctor's|one) look\b": "'check'",
+    r"\bLook whether\b|\blooks? whether\b": "'check whether'",
+    r"\bmend(?:s|ed|ing)?\b": "'fix'",
+    r"\b(?:tables?|files?|folders?|requests?) (?:is|are|was|were) made\b": "'created'",
+    r"\brooms?\b": "'module', 'wing'",
+    r"\bshall\b": "'must', 'should' or the present tense",
+    r"\b(?:stands?|stood) (?:in|at|on|beside|here|there)\b": "'is in', 'is beside'",
+    r"\bto be told of\b|\btold of it\b": "'notified of'",
+    r"\bwhat (?:has|have) succeeded\b": "'the handlers that have succeeded'",
+    r"\bto who\b": "'to anyone who'",
+}  # fmt: skip
+_RULES = [(re.compile(p.replace(" ", r"\s+")), told) for p, told in RULES.items()]
+_ALLOWED = "plain-english: allow"
+
+#: Where it reads.
+PLACES = ("*.rst", "*.md", "docs/*.rst", "flask_ycloud/**/*.py", "flask_ycloud/**/*.html")
+#: What is not prose of ours, or is made.
+NOT_OURS = ("flask_ycloud/payloads.py",)
+#: What a later pass goes through.
+LATER = (
+    "docs/commands.rst", "docs/configuration.rst", "docs/deploying.rst",
+    "docs/observing.rst", "flask_ycloud/dispatch/", "flask_ycloud/inbox/",
+    "flask_ycloud/inspector/", "flask_ycloud/web/",
+)  # fmt: skip
+
+_LITERAL = re.compile(r"``.+?``|`[^`]*`_{0,2}|:\w+:`[^`]*`", re.S)
+_QUOTES = re.compile(r"^[a-zA-Z]*['\"]+|['\"]+$")
+_FORMATTED = re.compile(r"[rR]?[fF]")
+_EXPRESSION = re.compile(r"\{[^{}\n]*\}")
+_BLOCK = re.compile(r"(?:.*::|\.\. (?:code-block|invisible-code-block|math|raw)\b.*)$")
+
+
+class Finding(NamedTuple):
+    """A phrase, and where it is."""
+
+    path: str
+    line: int
+    words: str
+    proposal: str
+
+
+def findings(path: str, text: str) -> Iterator[Finding]:
+    """What to write in another way in a file."""
+    lines = text.splitlines()
+    prose = _of_python(text) if path.endswith(".py") else _of_page(lines)
+    prose = _LITERAL.sub(lambda match: re.sub(r"[^\n]", "_", match[0]), prose)
+    for pattern, proposal in _RULES:
+        for match in pattern.finditer(prose):
+            line = 1 + prose.count("\n", 0, match.start())
+            if not any(_ALLOWED in each for each in lines[max(0, line - 3) : line]):
+                yield Finding(path, line, " ".join(match[0].split()), proposal)
+
+
+def _of_page(lines: list[str]) -> str:
+    """A page, with its blocks of code left blank."""
+    kept, block = [], None  # the indentation that a block of code is deeper than
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        if block is not None and line.strip() and indent <= block:
+            block = None
+        kept.append("" if block is not None else line)
+        if block is None and _BLOCK.match(line.strip()):
+            block = indent
+    return "\n".join(kept)
+
+
+def _of_python(text: str) -> str:
+    """The comments and strings of a module in their places, with a bar for any code."""
+    kept = [[" "] * len(line) for line in text.splitlines()]
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        kind = tokenize.tok_name[token.type]
+        shown = token.string
+        if kind == "COMMENT":
+            shown = shown.replace("#", " ")
+        elif kind in ("STRING", "FSTRING_MIDDLE"):
+            if _FORMATTED.match(shown):  # one token below Python 3.12
+                shown = _EXPRESSION.sub(lambda match: "|" * len(match[0]), shown)
+            shown = _QUOTES.sub(lambda match: " " * len(match[0]), shown)
+        elif kind in ("NAME", "OP", "NUMBER"):
+            shown = "|" * len(shown)
+        else:
+            continue
+        row, column = token.start
+        for number, part in enumerate(shown.split("\n")):
+            start = column if number == 0 else 0
+            kept[row - 1 + number][start : start + len(part)] = part
+    return "\n".join(map("".join, kept))
+
+
+def files() -> Iterator[tuple[str, str]]:
+    """The files of the project that have prose."""
+    paths = {path for place in PLACES for path in ROOT.glob(place)}
+    for path in sorted(paths):
+        name = path.relative_to(ROOT).as_posix()
+        if name not in NOT_OURS:
+            yield name, path.read_text("utf-8")
+
+
+def main(arguments: Iterable[str]) -> int:
+    """Print what it finds; with ``--later`` count what a later pass goes through."""
+    found = [each for name, text in files() for each in findings(name, text)]
+    later = [each for each in found if each.path.startswith(LATER)]
+    if "--later" in arguments:
+        for path, count in Counter(each.path for each in later).items():
+            print(f"{count:4} {path}")
+        return 0
+    now = [each for each in found if each not in later]
+    for each in now:
+        print(f"{each.path}:{each.line}: {each.words!r}: {each.proposal}")
+    return 1 if now else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,205 @@
+"""Keys rotate: what is stored is encrypted again, while the inbox is used."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from cryptography.fernet import Fernet
+
+from flask_ycloud import InboxUnavailable
+from flask_ycloud.inbox import (
+    Cipher,
+    Database,
+    HandlerState,
+    Inbox,
+    Verdict,
+    encrypt,
+    has_plain,
+    keys_in_use,
+)
+from flask_ycloud.inbox import cipher as ciphers
+from flask_ycloud.inbox import rotation as room
+from flask_ycloud.inbox.tables import attempts, events, outcomes
+
+from .support import DONE, SUCCEEDED, accept, claim
+
+FIRST, SECOND = (Fernet.generate_key().decode() for _ in range(2))
+FAILED = HandlerState("app:track", "failed", 1, error="ValueError at app.py:1\nof Ann")
+DISCARDED = HandlerState("app:other", "discarded", 1, error="Ann is unknown")
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_AT_ONCE", 3)
+
+
+def with_keys(database: Database, *keys: str) -> Inbox:
+    return Inbox(database, cipher=Cipher(keys))
+
+
+def fill(inbox: Inbox, first: int, last: int) -> None:
+    """Some that failed with a message, some that were discarded, some that wait."""
+    for number in range(first, last):
+        accept(inbox, f"evt_{number}", body=f"of Ann {number}".encode())
+        if number % 2:
+            inbox.save(claim(inbox), FAILED, Verdict("pending", due_at=1e12))
+        else:
+            inbox.save(claim(inbox), DISCARDED, DONE)
+
+
+def stored(inbox: Inbox) -> list[Any]:
+    """Every body, and every error, as the tables have them."""
+
+    def work(tx: sa.Connection) -> list[Any]:
+        bodies = tx.execute(sa.select(events.c.body).order_by(events.c.seq)).scalars()
+        errors = [
+            error
+            for table in (outcomes, attempts)
+            for error in tx.execute(sa.select(table.c.error)).scalars()
+        ]
+        return [bytes(body).decode() for body in bodies] + errors
+
+    return inbox.database.read(work)
+
+
+def assert_all_is_there(inbox: Inbox, count: int) -> None:
+    for number in range(count):
+        event = inbox.get(f"evt_{number}")
+        assert event is not None
+        assert event.body == f"of Ann {number}".encode()
+        error = (FAILED if number % 2 else DISCARDED).error
+        assert [state.error for state in event.handlers] == [error]
+        assert [run.error for run in event.attempts] == [error]
+
+
+def test_from_plain_to_a_key_to_another_and_back(database: Database) -> None:
+    plain = with_keys(database)
+    fill(plain, 0, 8)
+    assert (keys_in_use(plain), has_plain(plain)) == (frozenset(), True)
+
+    first = with_keys(database, FIRST)
+    assert_all_is_there(first, 8)
+    done = encrypt(first)
+    assert (done.bodies, done.texts, done.unreadable) == (8, 16, 0)
+    assert not any("Ann" in each for each in stored(first))
+    assert keys_in_use(first) == first.cipher.key_ids
+    assert not has_plain(first)
+    fill(first, 8, 10)
+    assert_all_is_there(first, 10)
+    assert encrypt(first) == room.Rotation(0, 0, 0)
+
+    second = with_keys(database, SECOND, FIRST)
+    steps: list[tuple[int, int]] = []
+    done = encrypt(second, on_progress=lambda *step: steps.append(step))
+    assert (done.bodies, done.texts, done.unreadable) == (10, 20, 0)
+    assert steps == [(3, 10), (6, 10), (9, 10), (10, 10)]
+    assert_all_is_there(with_keys(database, SECOND), 10)
+
+    done = encrypt(with_keys(database, "", SECOND), decrypt=True)
+    assert (done.bodies, done.texts, done.unreadable) == (10, 20, 0)
+    assert_all_is_there(plain, 10)
+    assert all("Ann" in each for each in stored(plain))
+
+
+def test_what_cannot_be_read_stays_as_it_is(database: Database) -> None:
+    fill(with_keys(database, FIRST), 0, 4)
+    before = stored(with_keys(database))
+    done = encrypt(with_keys(database, SECOND))
+    assert (done.bodies, done.texts, done.unreadable) == (0, 0, 4)
+    assert stored(with_keys(database)) == before
+    assert_all_is_there(with_keys(database, FIRST), 4)
+
+
+def test_a_sealed_reason_goes_along(database: Database) -> None:
+    first = with_keys(database, FIRST)
+    accept(first, dead=first.cipher.seal_text("of Ann"))
+    encrypt(with_keys(database, SECOND, FIRST))
+    event = with_keys(database, SECOND).get("evt_1")
+    assert event is not None
+    assert event.reason == "of Ann"
+
+
+def test_what_changes_in_the_same_instant_stays_changed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body that is emptied between the read and the write stays empty."""
+    inbox = with_keys(database, FIRST)
+    fill(with_keys(database), 0, 1)
+    really = room._write_bodies
+
+    def write(tx: sa.Connection, sealed: Any) -> int:
+        inbox._delete(tx, events.c.id == "evt_0")
+        return really(tx, sealed)
+
+    monkeypatch.setattr(room, "_write_bodies", write)
+    assert encrypt(inbox) == room.Rotation(0, 0, 0)
+    assert stored(inbox) == [""]
+
+
+def test_deliveries_arrive_and_are_handled_meanwhile(database: Database) -> None:
+    """By a process that still has the older key first, and by one that has the new one."""
+    old, new = with_keys(database, FIRST, SECOND), with_keys(database, SECOND, FIRST)
+    fill(old, 0, 20)
+    for number in range(100, 160):
+        accept(old, f"evt_{number}", body=f"of Ann {number}".encode())
+    stop = threading.Event()
+    handled: list[bytes] = []
+    arrived: list[int] = []
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while not stop.is_set():
+                number = 1000 + len(arrived)
+                accept(old, f"evt_{number}", body=f"of Ann {number}".encode())
+                arrived.append(number)
+                for held in new.fetch(2):
+                    handled.append(new.body_of(held))
+                    assert new.save(held, SUCCEEDED, DONE)
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not handled:
+        time.sleep(0.001)
+    encrypt(new)
+    stop.set()
+    thread.join()
+    assert errors == []
+    while held := new.claim():
+        handled.append(new.body_of(held))
+        new.save(held, SUCCEEDED, DONE)
+    numbers = [*range(100, 160), *arrived]
+    assert sorted(handled) == sorted(f"of Ann {number}".encode() for number in numbers)
+    encrypt(new)
+    only = with_keys(database, SECOND)
+    assert keys_in_use(only) == only.cipher.key_ids
+    assert_all_is_there(only, 20)
+
+
+def test_an_emptied_event_needs_no_key(database: Database) -> None:
+    accept(Inbox(database, cipher=Cipher([FIRST]), body_retention_days=0))
+    inbox = Inbox(database, cipher=Cipher([FIRST]), body_retention_days=0)
+    inbox.save(claim(inbox), SUCCEEDED, DONE)
+    accept(with_keys(database, FIRST), "evt_2")
+    inbox.delete("evt_2")
+    assert keys_in_use(inbox) == frozenset()
+    assert not has_plain(inbox)
+    assert encrypt(with_keys(database, SECOND)) == room.Rotation(0, 0, 0)
+
+
+def test_it_says_at_once_that_the_package_is_missing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Cipher, "_fernets", property(_missing))
+    with pytest.raises(InboxUnavailable, match="pip install"):
+        encrypt(with_keys(database, FIRST))
+
+
+def _missing(_: Cipher) -> None:
+    raise InboxUnavailable(ciphers._MISSING)

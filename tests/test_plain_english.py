@@ -1,0 +1,125 @@
+"""The check of the prose: what it finds, and what it leaves alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts import plain_english
+from scripts.plain_english import LATER, RULES, files, findings, main
+
+#: One sentence for each rule, in its order, and the same in plain English.
+SENTENCES = [
+    ("It goes by the id alone.", "It goes only by the id. It was left alone."),
+    ("It is handled anew.", "It is handled again."),
+    ("Start it as ever.", "Start it as usual."),
+    ("The database is away.", "The database is unavailable. Right away."),
+    ("The secret cannot be had.", "The secret cannot be fetched. He had it."),
+    ("The event comes again.", "The event comes, and again it is late."),
+    ("The delivery is refused.", "The delivery is rejected. A delivery; it refused."),
+    ("It is due again.", "It is queued for replay."),
+    ("How it fared.", "How it ended. A farewell."),
+    ("Have events handled.", "Handle events. Have a look."),
+    ("It hears of SMS.", "It receives SMS. I heard that."),
+    ("If it is no JSON.", "If it is no longer JSON, there is no handler."),
+    ("It is the doctor's look.", "Look at it."),
+    ("It looks whether it is there.", "It checks whether it is there."),
+    ("To mend it.", "To fix and recommend it."),
+    ("The table is made.", "The table is created. It is made of wood."),
+    ("In this room.", "In this module, with headroom."),
+    ("It shall run.", "It must run."),
+    ("It stands in the file.", "It is in the file. What it stands for."),
+    ("What is to be told of it.", "It was told off."),
+    ("Replay what has succeeded.", "Replay those that have succeeded."),
+    ("Give it to who knows.", "Give it to those who know."),
+]
+
+
+def test_each_rule_has_a_sentence() -> None:
+    assert len(SENTENCES) == len(RULES)
+
+
+@pytest.mark.parametrize(
+    ("rule", "sentences"), list(zip(RULES, SENTENCES, strict=True)), ids=range(len(RULES))
+)
+def test_a_rule_finds_its_phrase_and_no_plain_one(
+    rule: str, sentences: tuple[str, str]
+) -> None:
+    hard, plain = sentences
+    (found,) = findings("page.rst", f"Title\n\n{hard}\n")
+    assert (found.path, found.line, found.proposal) == ("page.rst", 3, RULES[rule])
+    assert not list(findings("page.rst", plain))
+
+
+def test_phrases_are_found_across_lines_where_they_begin() -> None:
+    (found,) = findings("page.rst", "One\ntwo the broker is\naway three\n")
+    assert (found.line, found.words) == (2, "is away")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "anew = 1\n",
+        "text = f'{anew}'\n",
+        "text = f'be {x} away'\n",
+        "call('be', x, 'away')\n",
+        "x = '``anew``'\n",
+        "# the room  plain-english: allow\n",
+        "# plain-english: allow\n\nx = 'the room'\n",
+    ],
+)
+def test_code_is_not_prose(code: str) -> None:
+    assert not list(findings("module.py", code))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        '"""A room."""\n',
+        "x = 1  # a room\n",
+        "# it comes\n# again\n",
+        "x = (\n    'it is due '\n    f'again'\n)\n",
+        "def f():\n    '''One.\n\n    A room.\n    '''\n",
+        "x = 'plain-english: allow'\n\n\n# a room\n",
+    ],
+)
+def test_comments_and_strings_are_prose(code: str) -> None:
+    assert len(list(findings("module.py", code))) == 1
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "Run::\n\n    room = 1\n\nDone.\n",
+        ".. code-block:: python\n\n   # a room\n\n   room\n",
+        "* One::\n\n      room\n\n* Two\n",
+        "The setting ``room``, and :ref:`room`, and `room <x>`_.\n",
+    ],
+)
+def test_blocks_of_code_are_left_out(page: str) -> None:
+    assert not list(findings("page.rst", page))
+
+
+def test_text_after_a_block_is_read() -> None:
+    page = "Run::\n\n    room = 1\n\nIn this room.\n"
+    assert [each.line for each in findings("page.rst", page)] == [5]
+
+
+def test_it_reads_the_project() -> None:
+    names = {name for name, _ in files()}
+    assert {"README.rst", "CHANGES.rst", "SECURITY.md", "docs/index.rst"} <= names
+    assert {"flask_ycloud/errors.py", "flask_ycloud/cli/doctor.py"} <= names
+    assert "flask_ycloud/payloads.py" not in names
+    assert all(any(name.startswith(each) for name in names) for each in LATER)
+
+
+def test_it_tells_and_counts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    later = LATER[0]
+    monkeypatch.setattr(plain_english, "files", lambda: [(later, "A room. A room.")])
+    assert main([]) == 0
+    assert main(["--later"]) == 0
+    assert capsys.readouterr().out == f"   2 {later}\n"
+    monkeypatch.setattr(plain_english, "files", lambda: [("a.rst", "One.\nA room.")])
+    assert main([]) == 1
+    assert capsys.readouterr().out == "a.rst:2: 'room': 'module', 'wing'\n"
