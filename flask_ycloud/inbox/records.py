@@ -312,7 +312,7 @@ class Stats:
         first; ten at most.
     :param discarded: events that somebody discarded.
     :param waiting: the pending events by what they wait for, as
-        :attr:`StoredEvent.waits_for` says it.
+        ``StoredEvent.waits_for`` says it.
     :param pauses: what is paused.
     """
 

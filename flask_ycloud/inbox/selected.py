@@ -115,7 +115,7 @@ class SelectedEvents:
 
         :param succeeded_too: whether handlers that have succeeded run again.
         :param progress: called after each batch with the number of its events.
-        :param after: where an earlier call stopped: its :attr:`Report.stopped_at`.
+        :param after: where an earlier call stopped: its report's ``stopped_at``.
         :param seconds: no further batch begins after so many.
         :raises InboxUnavailable: if the inbox cannot be written. Earlier batches are done.
         """
@@ -134,7 +134,7 @@ class SelectedEvents:
 
         :param reason: kept with each, so leave personal data out of it.
         :param progress: called after each batch with the number of its events.
-        :param after: where an earlier call stopped: its :attr:`Report.stopped_at`.
+        :param after: where an earlier call stopped: its report's ``stopped_at``.
         :param seconds: no further batch begins after so many.
         :raises ValueError: if the reason is empty.
         :raises InboxUnavailable: if the inbox cannot be written. Earlier batches are done.
