@@ -237,6 +237,8 @@ def test_a_sample_is_sent(app: Flask, page: Page) -> None:
     body = page.get_by_label("Body")
     page.get_by_role("combobox", name="Type").select_option(INBOUND)
     expect(body).to_have_value(re.compile('"whatsappInboundMessage"'))
+    # Until then htmx does not know the new form. No person is so quick.
+    expect(page.locator(".htmx-added, .htmx-settling")).to_have_count(0)
     page.get_by_role("combobox", name="Variant").select_option("image")
     expect(body).to_have_value(re.compile('"type": "image"'))
     first = body.input_value()
