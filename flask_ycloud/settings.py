@@ -20,6 +20,7 @@ KEYS = frozenset(
         "YCLOUD_DEAD_RETENTION_DAYS", "YCLOUD_DISPATCH", "YCLOUD_DRAIN_SECONDS",
         "YCLOUD_ERROR_MESSAGES",
         "YCLOUD_INBOX_URL", "YCLOUD_INSPECTOR_MASKS", "YCLOUD_INSPECTOR_PASSWORD",
+        "YCLOUD_INSPECTOR_TITLE",
         "YCLOUD_LEASE_SECONDS", "YCLOUD_MAX_BODY_BYTES", "YCLOUD_RETENTION_DAYS",
         "YCLOUD_RETRY_DELAYS", "YCLOUD_SIGNATURE_TOLERANCE",
         "YCLOUD_SLOW_HANDLER_SECONDS", "YCLOUD_WORKER_THREADS",
@@ -67,6 +68,7 @@ class Settings:
     api_url: str | None
     inspector_password: str | None = field(repr=False)
     inspector_masks: bool
+    inspector_title: str | None
     error_messages: bool
 
     @classmethod
@@ -100,6 +102,9 @@ class Settings:
                 config, "YCLOUD_INSPECTOR_PASSWORD", "a password, at least 8 characters", 8
             ),
             inspector_masks=_flag(config, "YCLOUD_INSPECTOR_MASKS"),
+            inspector_title=_text(
+                config, "YCLOUD_INSPECTOR_TITLE", "a text, such as 'shop, staging'"
+            ),
             error_messages=_flag(config, "YCLOUD_ERROR_MESSAGES"),
         )
         shortest = settings.known_seconds / _DAY

@@ -20,8 +20,9 @@ from flask_ycloud import EVENT_TYPES, Discard, Event, on_event, ycloud_bp
 from flask_ycloud.inspector import inspector_bp
 from flask_ycloud.runtime import runtime_of
 from flask_ycloud.testing import FakeYCloud, sample_event
-from tests.support import eventually
+from tests.support import deliver, eventually
 
+SECRET = "whsec_of_the_pictures"  # noqa: S105
 PICTURES = Path(__file__).parent.parent / "docs" / "_static"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -29,7 +30,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 def make_app(folder: str) -> Flask:
     app = Flask("shop", instance_path=folder)
     app.config.update(
-        YCLOUD_WEBHOOK_SECRET="whsec_of_the_pictures",  # noqa: S106
+        YCLOUD_INSPECTOR_TITLE="shop, staging",
+        YCLOUD_WEBHOOK_SECRET=SECRET,
         YCLOUD_RETRY_DELAYS=[0.05, 0.1],
     )
     app.register_blueprint(ycloud_bp)
@@ -42,6 +44,11 @@ def make_app(folder: str) -> Flask:
     @on_event("voice.message.updated", name="shop.calls:log_call")
     def log_call(event: Event) -> None:
         raise KeyError("duration")
+
+    @on_event("contact.*", name="shop.crm:sync")
+    def sync(event: Event) -> None:
+        if event.type == "contact.deleted":
+            raise ConnectionError("the CRM is down")
 
     @on_event("whatsapp.inbound_message.received", name="shop.chat:reply")
     def reply(event: Event) -> None:
@@ -65,6 +72,7 @@ def fill(app: Flask) -> str:
             events.append(sample_event("voice.message.updated"))
         ycloud.deliver(events, duplicates=0.1, shuffled=True)
         eventually(lambda: inbox.stats().running + inbox.stats().pending == 0)
+    deliver(app, b"not an event", secret=SECRET)
     shown = ycloud.send("voice.message.updated").event["id"]
     ycloud.send("whatsapp.inbound_message.received", variant="image")
     eventually(lambda: inbox.stats().running + inbox.stats().pending == 0)
@@ -81,6 +89,8 @@ def take(url: str, event_id: str) -> None:
         )
         for name, path, options in (
             ("inspector", "", wide),
+            ("inspector-dead", "?state=dead", wide),
+            ("inspector-causes", "causes", wide),
             ("inspector-event", f"events/{event_id}", wide),
             ("inspector-activity", "activity", wide | dark),
             ("inspector-phone", "", phone | dark),

@@ -31,9 +31,14 @@ _PIECES = [
 _FIELDS = (
     "type", "state", "endpoint", "tenant", "since", "until", "before", "id", "variant",
     "notice", "replayed", "left", "event", "all", "sure", "succeeded_too", "body",
-    "csrf_token",
+    "csrf_token", "handler", "error", "cause", "span", "again", "reason", "begun", "after",
+    "done", "count", "kind", "name",
 )  # fmt: skip
-_PATHS = ("", "rows", "activity", "send", "event", "replay", "events/", "static/")
+_PATHS = (
+    "", "rows", "live-counts", "causes", "activity", "pauses", "send", "event", "status",
+    "body", "replay", "events/", "static/",
+)  # fmt: skip
+_ACTIONS = ("replay", "discard", "delete", "pause", "resume", "send")
 _COMMANDS = (
     ("list", "--type", "--endpoint", "--tenant", "--limit", "--before", "--state"),
     ("show", "--endpoint", "--tenant"),
@@ -76,7 +81,7 @@ def attack_page(client: FlaskClient, rng: random.Random) -> None:
         form = {each: _as_utf8(value) for each, value in _fields(rng).items()}
         if rng.random() < 0.8:
             form["csrf_token"] = _token(client)
-        path = PAGE + rng.choice(("replay", "send"))
+        path = PAGE + rng.choice(_ACTIONS)
         answer = client.post(f"{path}?{query}", data=form)
     else:
         answer = client.get(f"{path}?{query}")

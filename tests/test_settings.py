@@ -37,6 +37,7 @@ def test_the_defaults() -> None:
         api_url=None,
         inspector_password=None,
         inspector_masks=False,
+        inspector_title=None,
         error_messages=False,
     )
 
@@ -149,6 +150,13 @@ def test_what_is_secret_is_not_shown(key: str, value: Any) -> None:
         settings(**{key: value})
     assert "secret key" not in str(wrong.value)
     assert "12345678" not in str(wrong.value)
+
+
+def test_the_title_of_the_inspector() -> None:
+    assert settings(YCLOUD_INSPECTOR_TITLE="shop").inspector_title == "shop"
+    for odd in ("", " ", 5):
+        with pytest.raises(ConfigurationError, match="YCLOUD_INSPECTOR_TITLE is "):
+            settings(YCLOUD_INSPECTOR_TITLE=odd)
 
 
 def test_the_url_of_the_api() -> None:

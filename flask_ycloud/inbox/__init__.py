@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from . import heartbeats
     from .arrivals import Silence, newest_arrivals, silence
     from .causes import DeadCause
+    from .charting import SPANS, Activity, Interval, Runs, Span, activity
     from .cipher import Cipher
     from .commits import NotStorable
     from .database import Database
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from .indexing import index_some
     from .receipts import Erasure, PersonEvents
     from .rejections import Rejections, count_rejections, rejected
-    from .reports import Minute, last_hour, search, throughput, with_id
+    from .reports import search, throughput, with_id
     from .rotation import Rotation, encrypt, has_plain, keys_in_use
     from .selected import Report, SelectedEvents
     from .selections import Selection, check_pattern
@@ -51,6 +52,12 @@ else:  # to a type checker it would give every name
         __name__,
         {
             "DeadCause": "causes",
+            "SPANS": "charting",
+            "Activity": "charting",
+            "Interval": "charting",
+            "Runs": "charting",
+            "Span": "charting",
+            "activity": "charting",
             "Cipher": "cipher",
             "Erasure": "receipts",
             "PersonEvents": "receipts",
@@ -65,9 +72,7 @@ else:  # to a type checker it would give every name
             "Rejections": "rejections",
             "rejected": "rejections",
             "OUR_FAULTS": "troubles",
-            "Minute": "reports",
             "last_day": "troubles",
-            "last_hour": "reports",
             "search": "reports",
             "throughput": "reports",
             "with_id": "reports",
@@ -92,9 +97,11 @@ else:  # to a type checker it would give every name
 __all__ = [
     "CUT_SHORT",
     "OUR_FAULTS",
+    "SPANS",
     "TABLES",
     "TAKEN_OVER",
     "WRONG_PASSWORD",
+    "Activity",
     "Arrival",
     "Attempt",
     "Cipher",
@@ -105,7 +112,7 @@ __all__ = [
     "HandlerState",
     "Identity",
     "Inbox",
-    "Minute",
+    "Interval",
     "NotStorable",
     "Pause",
     "PersonEvents",
@@ -114,14 +121,17 @@ __all__ = [
     "Report",
     "Rotation",
     "RunningHandler",
+    "Runs",
     "SelectedEvents",
     "Selection",
     "Silence",
+    "Span",
     "Stats",
     "StoredEvent",
     "Transaction",
     "Troubles",
     "Verdict",
+    "activity",
     "check_pattern",
     "count_rejections",
     "encrypt",
@@ -130,7 +140,6 @@ __all__ = [
     "index_some",
     "keys_in_use",
     "last_day",
-    "last_hour",
     "lately",
     "newest_arrivals",
     "open_engine",

@@ -5,7 +5,7 @@ events there are: it looks at so many of the newest, and says where it stopped.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from .causes import of_cause
 from .naming import are_named, hash_searched
 from .queries import STATES
 from .records import StoredEvent
-from .rows import stored
+from .rows import stored, with_handlers
 from .selections import HEAD, Selection, between, ends, newest, position_at
 from .store import Inbox
 from .tables import attempts, events
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from .selections import Filters
 
 _LOOKED_AT = 20_000  # events, for one page
-_CHARTED = 100_000  # events, for one chart
-_MINUTE = 60
 _MOST_WITH_ONE_ID = 50
+_CHARTED = 100_000  # events, for the last hour
+_SHORT_BODY = 16 * 1024  # bytes
 
 
 @dataclass(frozen=True)
@@ -43,43 +43,13 @@ class Page:
     older: int | None
 
 
-@dataclass
-class Minute:
-    """What happened in a minute.
-
-    :param start: unix seconds.
-    :param arrived: events that were accepted.
-    :param timed: runs of handlers of which it is known how long they took.
-    :param total_seconds: how long these took together.
-    :param longest: how long the slowest of them took.
-    """
-
-    start: int
-    arrived: int = 0
-    succeeded: int = 0
-    failed: int = 0
-    discarded: int = 0
-    timed: int = 0
-    total_seconds: float = 0.0
-    longest: float = 0.0
-
-    @property
-    def mean_seconds(self) -> float | None:
-        """How long a handler took; ``None`` if none ran."""
-        return self.total_seconds / self.timed if self.timed else None
-
-    @property
-    def slowest_seconds(self) -> float | None:
-        """How long the slowest took; ``None`` if none ran."""
-        return self.longest if self.timed else None
-
-
 def search(
     inbox: Inbox, *, before: int | None = None, limit: int = 50, **narrow: Unpack[Filters]
 ) -> Page:
-    """A page of the events that fit.
+    """A page of the events that fit, with the outcomes of their handlers.
 
-    Times are found by the order of arrival, so a clock that stepped back blurs them.
+    Long bodies are left out: they are empty. Times are found by the order of arrival, so
+    a clock that stepped back blurs them.
 
     :param before: :attr:`Page.older` of the page before.
     :param narrow: what :class:`Selection` takes.
@@ -89,7 +59,7 @@ def search(
     selection = Selection(**narrow)
 
     def work(tx: Connection) -> Page:
-        query = newest(selection, *HEAD).limit(limit)
+        query = newest(selection, *HEAD, _short_body()).limit(limit)
         if selection.cause is not None:
             query = query.where(of_cause(tx, selection.cause))
         if selection.about is not None:
@@ -98,13 +68,20 @@ def search(
         if before is not None:
             last = min(last, before - 1)
         lowest = first if selection.few else max(first, last - _LOOKED_AT + 1)
-        rows = tx.execute(query.where(events.c.seq.between(lowest, last)))
-        found = [stored(row, cipher=inbox.cipher) for row in rows]
+        rows = tx.execute(query.where(events.c.seq.between(lowest, last))).all()
+        found = with_handlers(tx, rows, inbox.cipher)
         if len(found) == limit:
             return Page(found, found[-1].position)
         return Page(found, lowest if lowest > first else None)
 
-    return inbox.database.read(work)
+    page = inbox.database.read(work)
+    return replace(page, events=[inbox.seen(each) for each in page.events])
+
+
+def _short_body() -> sa.Label[Any]:
+    nothing = sa.literal(b"", sa.LargeBinary)
+    short = sa.func.length(events.c.body) <= _SHORT_BODY
+    return sa.case((short, events.c.body), else_=nothing).label("body")
 
 
 def with_id(
@@ -123,43 +100,6 @@ def with_id(
     return inbox.database.read(
         lambda tx: [stored(row, cipher=inbox.cipher) for row in tx.execute(some)]
     )
-
-
-def last_hour(inbox: Inbox) -> list[Minute]:
-    """The last sixty minutes, of the events that arrived in them.
-
-    :raises InboxUnavailable: if the inbox cannot be read.
-    """
-    now = int(inbox.clock()) // _MINUTE * _MINUTE
-    first = now - 59 * _MINUTE
-    minutes = {start: Minute(start) for start in range(first, now + 1, _MINUTE)}
-    seconds = attempts.c.seconds
-    figures = (
-        sa.func.count(seconds).label("timed"),
-        sa.func.coalesce(sa.func.sum(seconds), 0.0).label("total"),
-        sa.func.coalesce(sa.func.max(seconds), 0.0).label("longest"),
-    )
-
-    def work(tx: Connection) -> None:
-        _, last = ends(tx)
-        after = max(position_at(tx, first, last), last - _CHARTED)
-        within = (first, now + _MINUTE - 0.001)
-        when = events.c.received_at
-        for row in _by_minute(tx, when, events.c.seq > after, when.between(*within)):
-            minutes[row.minute].arrived = row.count
-        when, known = attempts.c.ended_at, attempts.c.event_seq > after
-        ended = _by_minute(
-            tx, when, known, when.between(*within), by=(attempts.c.state,), also=figures
-        )
-        for row in ended:
-            minute = minutes[row.minute]
-            setattr(minute, row.state, row.count)
-            minute.timed += row.timed
-            minute.total_seconds += row.total
-            minute.longest = max(minute.longest, row.longest)
-
-    inbox.database.read(work)
-    return list(minutes.values())
 
 
 @dataclass(frozen=True)
@@ -200,20 +140,3 @@ def throughput(inbox: Inbox) -> Throughput:
         return Throughput(counted, tx.execute(done).scalar() or 0, by_handler)
 
     return inbox.database.read(work)
-
-
-def _by_minute(
-    tx: Connection,
-    when: Any,
-    *which: Any,
-    by: tuple[Any, ...] = (),
-    also: tuple[Any, ...] = (),
-) -> Sequence[Any]:
-    whole = sa.func.floor if tx.dialect.name == "postgresql" else _truncated
-    minute = (sa.cast(whole(when / _MINUTE), sa.BigInteger) * _MINUTE).label("minute")
-    query = sa.select(minute, sa.func.count().label("count"), *by, *also)
-    return tx.execute(query.where(*which).group_by(sa.text("minute"), *by)).all()
-
-
-def _truncated(value: Any) -> Any:
-    return sa.cast(value, sa.BigInteger)  # SQLite cuts the fraction off

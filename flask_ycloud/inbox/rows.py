@@ -98,6 +98,16 @@ def stored(
     )
 
 
+def with_handlers(
+    tx: Connection, rows: Sequence[Any], cipher: Cipher = NO_CIPHER
+) -> list[StoredEvent]:
+    """Rows of the events, with the outcomes of their handlers."""
+    states: dict[int, list[HandlerState]] = {}
+    for seq, state in handler_states(tx, [row.seq for row in rows], cipher):
+        states.setdefault(seq, []).append(state)
+    return [stored(row, tuple(states.get(row.seq, ())), (), cipher) for row in rows]
+
+
 def _waiting(row: Any) -> tuple[float | None, WaitsFor | None]:
     """When somebody looks at an event next, and what it waits for if it is pending."""
     due_at = row.parked_due_at if row.due_at is None else row.due_at

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +16,7 @@ from .causes import DeadCause, of_cause
 from .changes import Action, Changed, discarding, replaying
 from .naming import are_named, ends_of, hash_searched
 from .records import StoredEvent
-from .rows import handler_states, stored
+from .rows import stored, with_handlers
 from .selections import HEAD, Selection, arrived, between, conditions
 from .tables import events
 
@@ -40,10 +42,13 @@ class Report:
     :param done: to how many.
     :param skipped: how many were left as they were, by the reason, such as
         ``"being handled now"``.
+    :param stopped_at: the position of the last one that was met, if the time was over
+        before the end; ``None`` if all were met.
     """
 
     done: int
     skipped: Mapping[str, int] = field(default_factory=dict)
+    stopped_at: int | None = None
 
     def __str__(self) -> str:
         left = (f"{count} skipped: {reason}" for reason, count in self.skipped.items())
@@ -104,26 +109,39 @@ class SelectedEvents:
         *,
         succeeded_too: bool = False,
         progress: Callable[[int], None] = lambda count: None,
+        after: int = 0,
+        seconds: float = math.inf,
     ) -> Report:
         """Make them due at once, as :meth:`Inbox.replay` does for one.
 
         :param succeeded_too: whether handlers that have succeeded run again.
         :param progress: called after each batch with the number of its events.
+        :param after: where an earlier call stopped: its report's ``stopped_at``.
+        :param seconds: no further batch begins after so many.
         :raises InboxUnavailable: if the inbox cannot be written. Earlier batches are done.
         """
-        return self._act(replaying(succeeded_too=succeeded_too), progress)
+        action = replaying(succeeded_too=succeeded_too)
+        return self._act(action, progress, after, seconds)
 
     def discard(
-        self, reason: str, *, progress: Callable[[int], None] = lambda count: None
+        self,
+        reason: str,
+        *,
+        progress: Callable[[int], None] = lambda count: None,
+        after: int = 0,
+        seconds: float = math.inf,
     ) -> Report:
         """End them for good, as :meth:`Inbox.discard` does for one.
 
         :param reason: kept with each, so leave personal data out of it.
         :param progress: called after each batch with the number of its events.
+        :param after: where an earlier call stopped: its report's ``stopped_at``.
+        :param seconds: no further batch begins after so many.
         :raises ValueError: if the reason is empty.
         :raises InboxUnavailable: if the inbox cannot be written. Earlier batches are done.
         """
-        return self._act(discarding(reason, self._inbox.cipher.seal_text), progress)
+        action = discarding(reason, self._inbox.cipher.seal_text)
+        return self._act(action, progress, after, seconds)
 
     def delete(self, *, progress: Callable[[int], None] = lambda count: None) -> Report:
         """Delete them, as :meth:`Inbox.delete` does for one.
@@ -141,20 +159,27 @@ class SelectedEvents:
             self._inbox.truncate_log()
         return Report(done, {_NOT_DELETED: skipped} if skipped else {})
 
-    def _act(self, action: Action, progress: Callable[[int], None]) -> Report:
+    def _act(
+        self, action: Action, progress: Callable[[int], None], after: int, seconds: float
+    ) -> Report:
+        end = time.monotonic() + seconds
         done, skipped = 0, Counter[str]()
-        for which, seqs in self._batches():
+        for which, seqs in self._batches(after):
             changed = self._inbox.change(which & events.c.seq.in_(seqs), action)
             done += len(changed.done)
             skipped.update(_all_skipped(changed, len(seqs)))
             progress(len(seqs))
+            if time.monotonic() >= end:
+                return Report(done, dict(skipped), seqs[-1])
         return Report(done, dict(skipped))
 
-    def _batches(self) -> Iterator[tuple[sa.ColumnElement[bool], list[int]]]:
+    def _batches(
+        self, behind: int = 0
+    ) -> Iterator[tuple[sa.ColumnElement[bool], list[int]]]:
         """The positions, some at a time, each with what selects those that still fit."""
         for part in self.selection.parts():
             bounds = self._bounds(part)
-            for low, high in bounds.windows():
+            for low, high in bounds.windows(behind):
                 while seqs := self._read_seqs(bounds.within(low, high)):
                     yield bounds.which, seqs
                     low = seqs[-1] + 1
@@ -203,12 +228,7 @@ class SelectedEvents:
         return [self._inbox.seen(each) for each in found]
 
     def _with_handlers(self, tx: Connection, query: sa.Select[Any]) -> list[StoredEvent]:
-        cipher = self._inbox.cipher
-        rows = tx.execute(query).all()
-        states: dict[int, list[Any]] = {}
-        for seq, state in handler_states(tx, [row.seq for row in rows], cipher):
-            states.setdefault(seq, []).append(state)
-        return [stored(row, tuple(states.get(row.seq, ())), (), cipher) for row in rows]
+        return with_handlers(tx, tx.execute(query).all(), self._inbox.cipher)
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         return self._inbox.database.read(work)
@@ -227,10 +247,14 @@ class _Bounds(NamedTuple):
     few: bool
     hash: int | None = None
 
-    def windows(self) -> Iterator[tuple[int, int]]:
-        """The positions in parts, so that no statement goes through too many events."""
-        step = self.last - self.first + 1 if self.few else _LOOKED_AT
-        for low in range(self.first, self.last + 1, max(step, 1)):
+    def windows(self, behind: int = 0) -> Iterator[tuple[int, int]]:
+        """The positions in parts, so that no statement goes through too many events.
+
+        :param behind: only those with a higher position.
+        """
+        first = max(self.first, behind + 1)
+        step = self.last - first + 1 if self.few else _LOOKED_AT
+        for low in range(first, self.last + 1, max(step, 1)):
             yield low, min(low + step - 1, self.last)
 
     def within(self, low: int, high: int) -> sa.ColumnElement[bool]:

@@ -6,6 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup
+
+from ..errors import BodyUnreadable
+from ..inbox import StoredEvent
+from .colours import coloured
 from .masking import masked
 
 _LONGEST_LAID_OUT = 256 * 1024  # bytes of a body that is laid out in lines
@@ -18,14 +23,25 @@ _LONGEST_RAW = 256 * 1024
 class Shown:
     """What a page shows of a body.
 
-    :param pretty: laid out in lines; ``None`` if it is not JSON, too long or too deep.
+    :param pretty: laid out in lines, in colours; ``None`` if it is not JSON, too long or
+        too deep.
     :param raw: as it arrived, or its beginning; ``None`` if it is hidden.
     :param left_out: how many bytes of it are not shown.
     """
 
-    pretty: str | None
+    pretty: Markup | None
     raw: str | None
     left_out: int = 0
+
+
+def body_of(event: StoredEvent) -> tuple[bytes, str]:
+    """The body of an event; none, and why, if there is none to show."""
+    if event.emptied_at is not None:
+        return b"", "This body was deleted."
+    try:
+        return event.body, ""
+    except BodyUnreadable as error:
+        return b"", str(error)
 
 
 def shown(body: bytes, *, hide: bool) -> Shown:
@@ -34,10 +50,11 @@ def shown(body: bytes, *, hide: bool) -> Shown:
     :param hide: whether values that may be personal data are.
     """
     pretty = _pretty(body, hide) if len(body) <= _LONGEST_LAID_OUT else None
+    lines = None if pretty is None else coloured(pretty)
     if hide:
-        return Shown(pretty, None)
+        return Shown(lines, None)
     raw = body[:_LONGEST_RAW].decode("utf-8", "backslashreplace")
-    return Shown(pretty, raw, max(0, len(body) - _LONGEST_RAW))
+    return Shown(lines, raw, max(0, len(body) - _LONGEST_RAW))
 
 
 def _pretty(body: bytes, hide: bool) -> str | None:

@@ -1,68 +1,85 @@
-"""Small charts, as shapes for an SVG of 60 by 20 units: one unit wide for each minute."""
+"""Small charts, as shapes for an SVG that is one unit wide for each interval."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..inbox import Minute
+from ..inbox import Interval
 
 HEIGHT = 20.0
+_MOST_MARKS = 4  # below a chart
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One part of a minute's bar."""
+    """One part of an interval's bar."""
 
     x: int
     y: float
     height: float
     kind: str
-    title: str
+    count: int
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Bars, or the points of lines by kind, and the value at the top."""
+    """Bars, or lines by kind.
+
+    :param kinds: what is charted.
+    :param top: the value at the top of the axis.
+    :param lines: of each kind the points of its line, and its dots.
+    """
 
     kinds: Sequence[str]
     top: float
+    width: int
     bars: Sequence[Bar] = ()
-    lines: Sequence[tuple[str, str]] = ()
+    lines: Sequence[tuple[str, str, str]] = ()
 
 
-def bars(minutes: Sequence[Minute], *kinds: str) -> Chart:
+def bars(intervals: Sequence[Interval], *kinds: str) -> Chart:
     """Bars of counts, of several kinds upon each other."""
-    totals = [sum(getattr(minute, kind) for kind in kinds) for minute in minutes]
-    top = max([1, *totals])
+    totals = [sum(getattr(each, kind) for kind in kinds) for each in intervals]
+    top = rounded_up(max([1, *totals]))
     made = []
-    for x, minute in enumerate(minutes):
+    for x, interval in enumerate(intervals):
         y = HEIGHT
         for kind in kinds:
-            count = getattr(minute, kind)
+            count = getattr(interval, kind)
             if count:
                 height = HEIGHT * count / top
                 y -= height
-                made.append(Bar(x, y, height, kind, f"{clock(minute)} {count} {kind}"))
-    return Chart(kinds, top, bars=made)
+                made.append(Bar(x, y, height, kind, count))
+    return Chart(kinds, top, len(intervals), bars=made)
 
 
-def lines(minutes: Sequence[Minute], *kinds: str) -> Chart:
-    """Lines of seconds; a minute without any is left out."""
-    values = [getattr(minute, kind) or 0.0 for minute in minutes for kind in kinds]
-    top = max([0.001, *values])
+def lines(intervals: Sequence[Interval], *kinds: str) -> Chart:
+    """Lines of seconds; an interval without any is left out."""
+    values = [getattr(each, kind) or 0.0 for each in intervals for kind in kinds]
+    top = rounded_up(max([0.001, *values]))
     made = []
     for kind in kinds:
         points = [
-            f"{x + 0.5:g},{HEIGHT * (1 - getattr(minute, kind) / top):.2f}"
-            for x, minute in enumerate(minutes)
-            if getattr(minute, kind) is not None
+            f"{x + 0.5:g},{HEIGHT * (1 - getattr(interval, kind) / top):.2f}"
+            for x, interval in enumerate(intervals)
+            if getattr(interval, kind) is not None
         ]
-        # Each twice: a line of one point alone would not be seen.
-        made.append((kind, " ".join(f"{point} {point}" for point in points)))
-    return Chart(kinds, top, lines=made)
+        # A line of one point could not be seen: so each has a dot.
+        dots = "".join(f"M{point}h0" for point in points)
+        made.append((kind, " ".join(points), dots))
+    return Chart(kinds, top, len(intervals), lines=made)
 
 
-def clock(minute: Minute) -> str:
-    """The time of day, in UTC."""
-    return f"{minute.start // 3600 % 24:02}:{minute.start // 60 % 60:02}"
+def rounded_up(value: float) -> float:
+    """The next number such as 1, 2, 5, 10, 20, for the top of an axis."""
+    size = 10.0 ** math.floor(math.log10(value))
+    step = next(each for each in (1, 2, 5, 10) if value <= each * size * 1.000001)
+    return round(step * size, 9)
+
+
+def marks(intervals: Sequence[Interval]) -> list[int]:
+    """The times below a chart: some of the intervals' starts, evenly apart."""
+    each = max(1, math.ceil(len(intervals) / _MOST_MARKS))
+    return [interval.start for interval in intervals[::each]]

@@ -63,12 +63,16 @@ def _shown(name: str, value: Any, all_of_it: bool) -> Any:
     if isinstance(value, (dict, list)):
         known = name in documented_names() and name not in _PERSONAL
         return masked(value, all_of_it=all_of_it or not known)
-    looks_like = None if all_of_it or isinstance(value, bool) else _HARMLESS.get(name)
-    if looks_like is None:
-        return masked(value)
+    return value if not all_of_it and harmless(name, value) else masked(value)
+
+
+def harmless(name: str, value: Any) -> bool:
+    """Whether a value of that name is nobody's."""
+    looks_like = _HARMLESS.get(name)
+    if looks_like is None or isinstance(value, (bool, dict, list)) or value is None:
+        return False
     # Some event types are longer than a word.
-    harmless = looks_like.fullmatch(str(value)) or value in EVENT_TYPES
-    return value if harmless else masked(value)
+    return bool(looks_like.fullmatch(str(value))) or value in EVENT_TYPES
 
 
 def _name(name: str, number: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from typing import Any
 
 from flask import abort, current_app, render_template, request
@@ -21,10 +22,14 @@ from ..protocol import (
 )
 from ..runtime import Runtime, runtime_of
 from ..web import INSPECTOR, ORIGIN_KEY, actor_name
+from .bodies import body_of
+from .links import asked_for
+
+_LONGEST_AGAIN = 256 * 1024  # bytes, in a box of text
 
 
 def send() -> str:
-    """A sample from the catalogue, through the real route of an endpoint."""
+    """A sample from the catalogue, or an event again, through the real route."""
     runtime = runtime_of(current_app)
     wanted = request.values.get("type", "sms.message.updated")
     if wanted not in EVENT_TYPES:
@@ -37,11 +42,14 @@ def send() -> str:
     tenant = request.values.get("tenant") or None
     body = request.form.get("body")
     sent: dict[str, Any] = {}
+    if body is not None:
+        sent = _sent(runtime, name, tenant, body)
+        body = with_fresh_id(body)
+    else:
+        body = _again(runtime)
     if body is None:
         sample = sample_event(wanted, variant=variant)
         body = json.dumps(sample, indent=2, ensure_ascii=False)
-    else:
-        sent = _sent(runtime, name, tenant, body)
     return render_template(
         "ycloud/send.html",
         types=EVENT_TYPES,
@@ -53,8 +61,38 @@ def send() -> str:
         endpoint=name,
         tenant=tenant,
         body=body,
+        again="again" in request.values,
         **sent,
     )
+
+
+def _again(runtime: Runtime) -> str | None:
+    """The body of the stored event that is to be sent again, with an id of its own."""
+    event_id = request.args.get("again")
+    if not event_id or runtime.settings.inspector_masks:
+        return None
+    some = asked_for(runtime.inbox, event_id)
+    if not some:
+        return None
+    event_id, endpoint, tenant = some[0].identity
+    stored = runtime.inbox.get(event_id, endpoint=endpoint, tenant=tenant)
+    stored_body = body_of(stored)[0] if stored is not None else b""
+    if not 0 < len(stored_body) <= _LONGEST_AGAIN:
+        return None
+    return with_fresh_id(stored_body.decode("utf-8", "backslashreplace"))
+
+
+def with_fresh_id(body: str) -> str:
+    """A body laid out, with a new id: with the old one it would be a duplicate."""
+    try:
+        event = json.loads(body)
+        key = next(each for each in ("id", "eventId") if each in event)
+        laid_out = json.dumps(
+            {**event, key: f"evt_{secrets.token_hex(12)}"}, indent=2, ensure_ascii=False
+        )
+    except (ValueError, TypeError, StopIteration, RecursionError):
+        return body
+    return laid_out.encode("utf-8", "backslashreplace").decode()
 
 
 def id_of(body: str | bytes) -> str | None:

@@ -1,28 +1,44 @@
-"""The pages of the inspector."""
+"""The inspector's blueprint: its pages, and what all of them have."""
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
-from flask import abort, current_app, redirect, render_template, request
-from flask.typing import ResponseReturnValue
+from flask import current_app
+from werkzeug.exceptions import HTTPException
 
-from ..errors import BodyUnreadable, InboxUnavailable
-from ..formats import ago, exact
-from ..inbox import OUR_FAULTS, Inbox, Stats, StoredEvent, last_day, last_hour, search
-from ..protocol import EVENT_TYPES
-from ..runtime import Runtime, runtime_of
-from ..web import INSPECTOR, GuardedBlueprint, exempt_from_csrf, may_act
-from .bodies import shown
-from .charts import bars, clock, lines
-from .forms import filters, in_query
+from ..errors import InboxUnavailable
+from ..formats import ago, exact, short
+from ..runtime import runtime_of
+from ..web import GuardedBlueprint, exempt_from_csrf, may_act
+from . import acting, activity_page, event_page, faults, lists, pausing, samples
 from .headers import secure
-from .links import asked_for, event_url, in_form, list_url
-from .masking import error_of
-from .replays import replay
-from .samples import id_of, send
+from .links import event_url, in_form, list_url
+from .names import title
 from .tokens import check_csrf_token, csrf_token, notice_told
+from .words import handler_and_error, is_asked_for, short_id
+
+_GET, _POST = ("GET",), ("POST",)
+_PAGES: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
+    ("/", lists.events, _GET),
+    ("/rows", lists.rows, _GET),
+    ("/live-counts", lists.counts, _GET),
+    ("/causes", lists.causes, _GET),
+    ("/events/<path:event_id>", event_page.event, _GET),
+    ("/event", event_page.event, _GET),
+    ("/status", event_page.status, _GET),
+    ("/body", event_page.body, _GET),
+    ("/activity", activity_page.activity_page, _GET),
+    ("/pauses", pausing.pauses, _GET),
+    ("/pause", pausing.pause, _POST),
+    ("/resume", pausing.resume, _POST),
+    ("/replay", acting.replay, _POST),
+    ("/discard", acting.discard, _POST),
+    ("/delete", acting.delete, _POST),
+    ("/send", samples.send, ("GET", "POST")),
+    ("/<path:path>", faults.unknown, _GET),
+)
 
 
 class InspectorBlueprint(GuardedBlueprint):
@@ -40,157 +56,46 @@ class InspectorBlueprint(GuardedBlueprint):
 
     def add_pages(self) -> None:
         """Add the pages, and what all of them need."""
-        for rule, view, methods in (
-            ("/", events, ["GET"]),
-            ("/rows", rows, ["GET"]),
-            ("/events/<path:event_id>", event, ["GET"]),
-            ("/event", event, ["GET"]),
-            ("/activity", activity, ["GET"]),
-            ("/replay", replay, ["POST"]),
-            ("/send", send, ["GET", "POST"]),
-        ):
+        for rule, view, methods in _PAGES:
             self.add_url_rule(rule, view_func=view, methods=methods)
         self.before_request(check_csrf_token)
         self.after_request(secure)
-        self.register_error_handler(InboxUnavailable, _unavailable)
+        self.register_error_handler(InboxUnavailable, faults.unavailable)
+        self.register_error_handler(HTTPException, faults.fault)
         self.url_value_preprocessor(lambda *_: exempt_from_csrf(self))
-        self.app_template_filter("ycloud_ago")(ago)
-        self.app_template_filter("ycloud_time")(exact)
-        self.context_processor(
-            lambda: {
-                "csrf_token": csrf_token,
-                "event_url": event_url,
-                "in_form": in_form,
-                "may_act": may_act,
-                "notice_told": notice_told,
-                "stats": _stats,
-                "slow_seconds": _slow_seconds,
-            }
-        )
+        for name, function in _FILTERS.items():
+            self.app_template_filter(f"ycloud_{name}")(function)
+        self.context_processor(lambda: dict(_FUNCTIONS))
 
 
-def events() -> ResponseReturnValue:
-    """The list, or straight to the event whose id is asked for."""
-    wanted = request.args.get("id", "").strip()
-    if wanted and asked_for(_runtime().inbox, wanted):
-        where = (request.args.get(each, "") for each in ("endpoint", "tenant"))
-        return redirect(event_url(wanted, *where))
-    return render_template("ycloud/events.html", **_list(), wanted=wanted)
-
-
-def rows() -> str:
-    """The rows of the list, as the page asks for them every other second."""
-    return render_template("ycloud/rows.html", **_list())
-
-
-def event(event_id: str | None = None) -> str:
-    """One event: its payload, and all that happened to it; or those that have the id.
-
-    An id that does not fit into a path is in the query.
-    """
-    if event_id is None:
-        event_id = request.args.get("id", "")
-    inbox = _runtime().inbox
-    some = asked_for(inbox, event_id)
-    if len(some) > 1:
-        return render_template("ycloud/which.html", event_id=event_id, events=some)
-    found = _get(inbox, some[0]) if some else None
-    if found is None:
-        abort(404, f"The inbox has no event {event_id!r}.")
-    hide = _runtime().settings.inspector_masks
-    body, missing = _body(found)
-    return render_template(
-        "ycloud/event.html",
-        event=found,
-        original=_original(inbox, found, body),
-        body=shown(body, hide=hide),
-        size=len(body),
-        missing=missing,
-        sent_from_here=found.origin == INSPECTOR,
-        error_of=partial(error_of, hide=hide),
-    )
-
-
-def activity() -> str:
-    """Charts of the last hour, and what became no event in the last day."""
-    inbox = _runtime().inbox
-    minutes, troubles = last_hour(inbox), last_day(inbox)
-    return render_template(
-        "ycloud/activity.html",
-        minutes=minutes,
-        arrivals=bars(minutes, "arrived"),
-        outcomes=bars(minutes, "succeeded", "failed", "discarded"),
-        times=lines(minutes, "mean_seconds", "slowest_seconds"),
-        rejected=troubles.rejected,
-        conflicts=troubles.conflicts,
-        passwords=troubles.passwords,
-        our_faults=OUR_FAULTS,
-        clock=clock,
-    )
-
-
-def _list() -> dict[str, Any]:
-    found, runtime = filters(), _runtime()
-    page, query = search(runtime.inbox, **found), in_query(found)
-    return {
-        "page": page,
-        "query": query,
-        # The first page, unless somebody is choosing from it.
-        "live": "before" not in found and found.get("state") != "dead",
-        "rows_url": list_url(".rows", query),
-        "newest_url": list_url(".events", query, before=None),
-        "older_url": list_url(".events", query, before=page.older),
-        "types": EVENT_TYPES,
-        "endpoints": runtime.endpoints,
-        "tenants": "tenant" in found
-        or any(each.tenant for each in page.events)
-        or any(map(runtime.serves_many, runtime.endpoints)),
-    }
-
-
-def _stats() -> Stats | None:
-    """What every whole page shows above: nothing while the inbox cannot be read."""
-    try:
-        return _runtime().inbox.stats()
-    except InboxUnavailable:
-        return None
+def _title() -> str:
+    return title(runtime_of(current_app))
 
 
 def _slow_seconds() -> float:
-    return _runtime().settings.slow_handler_seconds
+    return runtime_of(current_app).settings.slow_handler_seconds
 
 
-def _get(inbox: Inbox, event: StoredEvent) -> StoredEvent | None:
-    event_id, endpoint, tenant = event.identity
-    return inbox.get(event_id, endpoint=endpoint, tenant=tenant)
+_FILTERS: dict[str, Callable[..., str]] = {
+    "ago": ago,
+    "time": exact,
+    "short": short,
+    "short_id": short_id,
+}
 
-
-def _body(event: StoredEvent) -> tuple[bytes, str]:
-    """The body of an event; none, and why, if it cannot be shown."""
-    if event.emptied_at is not None:
-        return b"", "It has no body any more."
-    try:
-        return event.body, ""
-    except BodyUnreadable as error:
-        return b"", str(error)
-
-
-def _original(inbox: Inbox, event: StoredEvent, body: bytes) -> StoredEvent | None:
-    """The event under whose id this body came, if this is a conflict."""
-    event_id = id_of(body) if event.type else None
-    if event_id is None or event_id == event.id:
-        return None
-    found = inbox.get(event_id, endpoint=event.endpoint, tenant=event.tenant or "")
-    return found if found and found.conflict_id == event.id else None
-
-
-def _runtime() -> Runtime:
-    return runtime_of(current_app)
-
-
-def _unavailable(error: InboxUnavailable) -> tuple[str, int]:
-    return render_template("ycloud/unavailable.html", error=error), 503
-
+_FUNCTIONS = {
+    "csrf_token": csrf_token,
+    "event_url": event_url,
+    "handler_and_error": handler_and_error,
+    "in_form": in_form,
+    "is_asked_for": is_asked_for,
+    "list_url": list_url,
+    "may_act": may_act,
+    "notice_told": notice_told,
+    "slow_seconds": _slow_seconds,
+    "stats": lists.stats,
+    "title": _title,
+}
 
 #: The ready-made inspector, at ``/ycloud/inspector/``.
 inspector_bp = InspectorBlueprint()

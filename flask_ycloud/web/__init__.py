@@ -3,7 +3,7 @@
 Who may see the pages that show the inbox is decided here, too.
 """
 
-from .access import Access, GuardedBlueprint, actor_name, may_act
+from .access import Access, GuardedBlueprint, actor_name, has_passed, may_act
 from .blueprint import WebhookBlueprint, current_inbox, ycloud_bp
 from .csrf import exempt_from_csrf
 from .origins import INSPECTOR, ORIGIN_KEY
@@ -17,6 +17,7 @@ __all__ = [
     "actor_name",
     "current_inbox",
     "exempt_from_csrf",
+    "has_passed",
     "may_act",
     "ycloud_bp",
 ]

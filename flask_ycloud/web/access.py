@@ -26,6 +26,7 @@ from .verdicts import NoVerdict, Right, verdict_of
 _logger = logging.getLogger(__name__)
 
 _EXTENSION = "ycloud_access"
+_PASSED = "flask_ycloud.passed"
 _RIGHT = "flask_ycloud.right"  # in the environ, where each request has its own
 _ONE_WARNING_IN_SECONDS = 60.0
 _LOOKING = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -127,6 +128,7 @@ class GuardedBlueprint(Blueprint):
 
     def _guard(self) -> Answer | None:
         """The one place that decides: who passes, and whether somebody may act."""
+        request.environ[_PASSED] = False
         name, own = _registered(self)
         runtime = runtime_of(current_app)
         password = runtime.settings.inspector_password
@@ -147,12 +149,18 @@ class GuardedBlueprint(Blueprint):
             request.environ[_RIGHT] = verdict
         if not may_act() and request.method not in _LOOKING:
             return _text(403, "You may look at these pages, and not do anything.\n")
+        request.environ[_PASSED] = True
         return None
 
 
 def may_act() -> bool:
     """Whether the current request may do more than look."""
     return request.environ.get(_RIGHT) == "all"
+
+
+def has_passed() -> bool:
+    """Whether the current request was let in: not while ``access`` is still asked."""
+    return bool(request.environ.get(_PASSED))
 
 
 def actor_name() -> str:

@@ -194,7 +194,7 @@ def test_a_batch_gives_each_event_its_names(inbox: Inbox) -> None:
 def test_many_in_one_statement_get_their_names(inbox: Inbox) -> None:
     inbox.stats()
     made: list[dict[str, Any]] = []
-    inbox.database.write_single_together = lambda work, row: made.append(row)  # type: ignore[method-assign, assignment, return-value]
+    inbox.database.write_single_together = lambda work, row: made.append(row)  # type: ignore[method-assign, assignment, return-value, arg-type]
     for event_id, found_by in (("a", ANN), ("b", BOB), ("c", ()), ("a", ANN)):
         accept(inbox, event_id, found_by=found_by)
     accept(inbox, "b", body=b"other", found_by=ANN)

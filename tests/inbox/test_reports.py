@@ -15,7 +15,6 @@ from flask_ycloud.inbox import (
     Troubles,
     Verdict,
     last_day,
-    last_hour,
     rejected,
     reports,
     search,
@@ -38,10 +37,23 @@ def when(clock: Clock) -> datetime:
     return datetime.fromtimestamp(clock.now, timezone.utc)
 
 
+def test_a_page_has_outcomes_and_short_bodies(inbox: Inbox) -> None:
+    for event_id, body in (("evt_1", b"{}"), ("evt_2", b"x" * 20_000)):
+        inbox.accept(event_id, body, endpoint="ycloud", event_type="a.b")
+    claim = inbox.claim(Identity("evt_1", "ycloud"))
+    assert claim is not None
+    run = HandlerState("one", "failed", 1, error="x")
+    assert inbox.save(claim, run, Verdict("dead", reason="one: x"))
+    long, short = search(inbox).events
+    assert (long.body, short.body) == (b"", b"{}")
+    assert (long.handlers, short.failed_handler) == ((), "one")
+    inbox.pause(endpoint="ycloud")
+    assert [each.waits_for for each in search(inbox).events] == ["pause", None]
+
+
 def test_nothing(inbox: Inbox) -> None:
     assert search(inbox) == reports.Page([], None)
     assert search(inbox, since=datetime.now(timezone.utc)) == reports.Page([], None)
-    assert sum(minute.arrived for minute in last_hour(inbox)) == 0
     assert rejected(inbox) == {}
     assert last_day(inbox) == Troubles({}, {})
     assert with_id(inbox, "evt_1") == []
@@ -117,38 +129,6 @@ def test_times_where_old_events_are_pruned(inbox: Inbox, clock: Clock) -> None:
     assert ids(search(inbox, until=when(clock) - timedelta(hours=1))) == []
 
 
-def test_the_last_hour(inbox: Inbox, clock: Clock) -> None:
-    clock.now = clock.now // 60 * 60 + 1
-    accept(inbox, "evt_old")
-    clock.now += 3 * 3600
-    for number in range(3):
-        accept(inbox, f"evt_{number}")
-    clock.now += 60
-    first = inbox.claim(Identity("evt_0", "ycloud"))
-    assert first is not None
-    runs = [
-        HandlerState("one", "succeeded", 1, seconds=0.1),
-        HandlerState("two", "failed", 1, next_at=clock.now, error="x", seconds=0.4),
-        HandlerState("three", "discarded", 1, error="not ours", seconds=0.1),
-        HandlerState("four", "failed", 0, error="its process died"),
-    ]
-    for run in runs:
-        assert inbox.save(first, run)
-    assert inbox.save(first, None, Verdict("done"))
-    old = inbox.claim(Identity("evt_old", "ycloud"))
-    assert old is not None
-    assert inbox.save(old, HandlerState("one", "succeeded", 1, seconds=9))
-    minutes = last_hour(inbox)
-    assert len(minutes) == 60
-    assert minutes[-1].start == int(clock.now) // 60 * 60
-    assert [minute.arrived for minute in minutes[-2:]] == [3, 0]
-    last = minutes[-1]
-    assert (last.succeeded, last.failed, last.discarded) == (1, 2, 1)
-    assert last.mean_seconds == pytest.approx((0.1 + 0.4 + 0.1) / 3), "of three known"
-    assert last.slowest_seconds == 0.4
-    assert (minutes[-2].mean_seconds, minutes[-2].slowest_seconds) == (None, None)
-
-
 def test_the_events_that_have_an_id(inbox: Inbox) -> None:
     places = [("eu", ""), ("hooks", "acme"), ("hooks", "beta")]
     for endpoint, tenant in places:
@@ -198,7 +178,6 @@ def test_wrong_passwords_are_told_apart_from_rejections(inbox: Inbox) -> None:
 
 def test_bodies_are_left_out(inbox: Inbox) -> None:
     inbox.accept("evt_1", b"body", endpoint="eu", event_type=None, dead="x")
-    assert [each.body for each in search(inbox).events] == [b""]
     assert [each.body for each in with_id(inbox, "evt_1")] == [b""]
     assert [each.body for each in inbox.list(bodies=False)] == [b""]
     assert [each.body for each in inbox.list()] == [b"body"]

@@ -163,6 +163,21 @@ def test_a_selection_can_be_narrowed_further(inbox: Inbox) -> None:
     assert inbox.select().count() == 2
 
 
+@pytest.mark.parametrize("odd", ["a\0b", "\udcff"])
+def test_what_no_database_can_hold_selects_nothing(inbox: Inbox, odd: str) -> None:
+    inbox.accept("evt_1", b"{}", endpoint="eu", event_type="a.b", dead="x")
+    for name in ("type", "endpoint", "tenant", "handler", "error", "cause"):
+        chosen: Any = {name: odd}
+        assert inbox.select(**chosen).count() == 0, name
+    assert inbox.select(type=f"{odd}.*").count() == 0
+    assert inbox.select(ids=[odd]).count() == 0
+
+
+def test_what_narrows_a_selection_is_told() -> None:
+    assert Selection().narrowing == {}
+    assert Selection(state="dead", ids=["a"]).narrowing == {"state": "dead", "ids": ("a",)}
+
+
 def test_what_no_index_finds_is_looked_for_in_parts(
     stocked: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

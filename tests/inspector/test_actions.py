@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_ycloud import WebhookBlueprint, on_event, ycloud_bp
-from flask_ycloud.inspector import InspectorBlueprint, replays
+from flask_ycloud.inspector import InspectorBlueprint
 from flask_ycloud.protocol import body_id
 from flask_ycloud.runtime import runtime_of
 
@@ -39,12 +39,12 @@ def test_a_replay_asks_and_tells(app: Flask, client: FlaskClient) -> None:
     page = f"{PAGE}events/{id_of(body)}"
     form = {"csrf_token": token(client, page), "event": chosen(id_of(body))}
     asked = client.post(f"{PAGE}replay", data=form)
-    assert "Replay 1 event? 1 will be due at once" in words(asked)
-    assert "Handlers that have succeeded stay out." in words(asked)
+    assert "Replay 1 event? They are handled again at once" in words(asked)
+    assert "Handlers that have succeeded do not run again." in words(asked)
     assert runs == [id_of(body)]
     fails.clear()
     told = client.post(f"{PAGE}replay", data={**form, "sure": "1"}, follow_redirects=True)
-    assert "1 due again." in words(told)
+    assert "1 event due again." in words(told)
     assert len(runs) == 2
     client.post(f"{PAGE}replay", data={**form, "sure": "1"})
     assert len(runs) == 2, "it has succeeded"
@@ -52,67 +52,6 @@ def test_a_replay_asks_and_tells(app: Flask, client: FlaskClient) -> None:
     assert "what they did they do again" in words(client.post(f"{PAGE}replay", data=form))
     client.post(f"{PAGE}replay", data={**form, "sure": "1"})
     assert len(runs) == 3
-
-
-def test_dead_letters_are_replayed_together(
-    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runs: list[str] = []
-
-    @on_event(TYPE, name="one")
-    def handle(event: Any) -> None:
-        runs.append(event.id)
-        raise ValueError
-
-    bodies = [body_of() for _ in range(5)]
-    for body in bodies:
-        deliver(app, body)
-    form: dict[str, Any] = {"csrf_token": token(client, f"{PAGE}?state=dead")}
-    runs.clear()
-    some = [id_of(bodies[0]), id_of(bodies[1]), "evt_gone"]
-    named = [chosen(event_id) for event_id in some]
-    assert "Replay 3 events?" in words(
-        client.post(f"{PAGE}replay", data={**form, "event": named})
-    )
-    told = client.post(
-        f"{PAGE}replay", data={**form, "event": named, "sure": "1"}, follow_redirects=True
-    )
-    assert "2 due again; 1 could not be" in words(told)
-    assert sorted(runs) == sorted(some[:2])
-    runs.clear()
-    assert "Replay all dead letters? 5 will be due" in words(
-        client.post(f"{PAGE}replay", data={**form, "all": "1"})
-    )
-    client.post(f"{PAGE}replay", data={**form, "all": "1", "sure": "1"})
-    assert sorted(runs) == sorted(map(id_of, bodies)), "each once, though it fails again"
-    assert client.post(f"{PAGE}replay", data=form).location == f"{PAGE}?state=dead"
-    odd = client.post(f"{PAGE}replay", data={**form, "event": "odd", "sure": "1"})
-    assert odd.location.startswith(f"{PAGE}?notice=")
-    told = client.get(odd.location)
-    assert (
-        "0 due again; 1 could not be: gone, without a body, or being handled now."
-        in words(told)
-    )
-
-
-def test_very_many_dead_letters(
-    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(replays, "_AT_ONCE", 5)
-    inbox = runtime_of(app).inbox
-    for number in range(11):
-        inbox.accept(f"evt_{number}", b"{}", endpoint="ycloud", event_type=None, dead="x")
-    form = {"csrf_token": token(client, f"{PAGE}?state=dead"), "all": "1", "sure": "1"}
-    client.post(f"{PAGE}replay", data=form)
-    assert len(list(replays.dead_letters(inbox))) == 11, "they are still not understood"
-
-
-def test_replays_of_a_bounded_number(
-    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(replays, "_MOST_REPLAYED", 0)
-    deliver(app, b"hello")
-    assert list(replays.dead_letters(runtime_of(app).inbox)) == []
 
 
 # Samples.
@@ -218,8 +157,7 @@ def test_actions_are_logged_with_the_user_of_the_password(
     event = f"{id_of(body)} (endpoint 'ycloud')"
     assert [each.getMessage() for each in told()] == [
         f"ann\\n: send of 1 event, address 127.0.0.1, status 200: {event}",
-        "ann\\n: replay of 1 event, address 127.0.0.1, succeeded_too True, left_out 0:"
-        f" {event}",
+        f"ann\\n: replay of 1 event, address 127.0.0.1, succeeded_too True: {event}",
     ]
 
 
@@ -244,9 +182,12 @@ def test_a_replay_of_all_names_some_and_counts_all(
     inbox = runtime_of(app).inbox
     for number in range(40):
         inbox.accept(f"evt_{number}", b"{}", endpoint="ycloud", event_type=None, dead="x")
-    form = {"csrf_token": token(client, f"{PAGE}?state=dead"), "all": "1", "sure": "1"}
-    client.post(f"{PAGE}replay", data=form)
-    (record,) = told()
-    assert vars(record)["count"] == 40
-    assert len(vars(record)["events"]) == 30
-    assert record.getMessage().endswith(", 10 more")
+    some = [chosen(f"evt_{number}") for number in range(40)]
+    known = {"csrf_token": token(client, f"{PAGE}?state=dead"), "sure": "1"}
+    client.post(f"{PAGE}replay", data={**known, "event": some})
+    client.post(f"{PAGE}replay", data={**known, "all": "1", "state": "dead"})
+    named, selected = told()
+    assert vars(named)["count"] == vars(selected)["count"] == 40
+    assert len(vars(named)["events"]) == 30
+    assert named.getMessage().endswith(", 10 more")
+    assert selected.getMessage().endswith("40 events, address 127.0.0.1, state dead")

@@ -37,7 +37,10 @@ def test_an_odd_id_can_be_opened(app: Flask, client: FlaskClient, event_id: str)
     assert url.startswith(f"{PAGE}event"), "nor does it lead anywhere else"
     page = client.get(url)
     assert "What happened" in words(page)
-    assert f'<h1 class="id">{html.escape(event_id)}</h1>' in page.text.replace("&#39;", "'")
+    assert (
+        f'<h1 class="id" id="event-id">{html.escape(event_id)}</h1>'
+        in page.text.replace("&#39;", "'")
+    )
     found = client.get(PAGE, query_string={"id": event_id})
     if event_id.strip():
         assert "What happened" in words(client.get(as_a_browser(found.location)))

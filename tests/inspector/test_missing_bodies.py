@@ -21,12 +21,12 @@ def test_a_deleted_event(app: Flask, client: FlaskClient) -> None:
     form = {"csrf_token": token(client, f"{PAGE}events/{id_of(body)}"), "sure": "1"}
     runtime_of(app).inbox.delete(id_of(body))
     page = words(client.get(f"{PAGE}events/{id_of(body)}"))
-    assert "It has no body any more." in page
-    assert "its body was emptied" in page
+    assert "This body was deleted on 20" in page
+    assert "its body was deleted" in page
     assert "Replay …" not in page
     form["event"] = chosen(id_of(body))
     told = words(client.post(f"{PAGE}replay", data=form, follow_redirects=True))
-    assert "0 due again; 1 could not be: gone, without a body, or being handled" in told
+    assert "0 events due again; 1 skipped: without a body." in told
     assert id_of(body) not in client.get(PAGE).text
     assert id_of(body) in client.get(f"{PAGE}?state=deleted").text
 

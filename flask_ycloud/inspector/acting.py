@@ -1,0 +1,215 @@
+"""What is done to events: to some that were chosen, or to all that a filter finds."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from flask import current_app, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from ..actions import log_action
+from ..errors import (
+    AmbiguousEvent,
+    EventEmptied,
+    EventNotFound,
+    EventRunning,
+    EventSettled,
+)
+from ..inbox import Identity, Inbox, Report, SelectedEvents, Selection
+from ..runtime import runtime_of
+from ..web import actor_name
+from .forms import filters, in_query, position, selection
+from .links import event_url, from_form, list_url
+from .tokens import notice
+
+#: A request acts for so long. Where more is left, the page asks for the rest by itself.
+_SECONDS = 2.0
+
+_WHY_NOT = {
+    EventNotFound: "not in the inbox",
+    EventRunning: "being handled now",
+    EventEmptied: "without a body",
+    EventSettled: "done or discarded already",
+    AmbiguousEvent: "not clear which is meant",
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked to be done, and to which events.
+
+    :param what: ``"replay"``, ``"discard"`` or ``"delete"``.
+    :param found: the filter, as :func:`filters` gives it.
+    :param chosen: events that were chosen one by one; none where all that the filter finds
+        are meant.
+    """
+
+    what: str
+    found: dict[str, Any]
+    chosen: tuple[Identity, ...]
+    reason: str
+    succeeded_too: bool
+
+    @property
+    def selection(self) -> Selection:
+        """All that the filter finds."""
+        return selection(self.found)
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """It for the log."""
+        return {"reason": self.reason, "succeeded_too": self.succeeded_too}
+
+
+def replay() -> ResponseReturnValue:
+    """Ask, then have events handled again."""
+    return _act(_asked("replay"))
+
+
+def discard() -> ResponseReturnValue:
+    """Ask why, then end events for good."""
+    return _act(_asked("discard"))
+
+
+def delete() -> ResponseReturnValue:
+    """Ask, then delete an event."""
+    return _act(_asked("delete"))
+
+
+def _asked(what: str) -> Asked:
+    everything = "all" in request.form
+    chosen = () if everything else tuple(map(from_form, request.form.getlist("event")))
+    found = filters(request.form)
+    found.pop("before", None)
+    reason = request.form.get("reason", "").strip()
+    return Asked(what, found, chosen, reason, "succeeded_too" in request.form)
+
+
+def _act(asked: Asked) -> ResponseReturnValue:
+    every = "all" in request.form and asked.what != "delete" and asked.found
+    if not asked.chosen and not every:
+        return redirect(list_url(".events", in_query(asked.found), notice=notice(_NONE)))
+    inbox = runtime_of(current_app).inbox
+    if "sure" not in request.form or (asked.what == "discard" and not asked.reason):
+        return _confirm(inbox, asked)
+    if asked.chosen:
+        return _on_chosen(inbox, asked)
+    return _on_selected(inbox, asked)
+
+
+_NONE = "Nothing was chosen, so nothing was done. Choose events, or a filter."
+
+
+def _confirm(inbox: Inbox, asked: Asked) -> str:
+    count = len(asked.chosen) or inbox.select(asked.selection).count()
+    return _page("ycloud/confirm.html", asked, count=count, begun=time.time())
+
+
+def _page(template: str, asked: Asked, **more: Any) -> str:
+    query = in_query(asked.found)
+    if len(asked.chosen) == 1:
+        back = event_url(*asked.chosen[0])
+    else:
+        back = list_url(".events", query)
+    return render_template(template, asked=asked, query=query, back=back, **more)
+
+
+def _on_chosen(inbox: Inbox, asked: Asked) -> ResponseReturnValue:
+    done, skipped = _each(asked.chosen, _function(inbox, asked))
+    log_action(
+        actor_name(),
+        asked.what,
+        done,
+        address=request.remote_addr,
+        left_out=len(asked.chosen) - len(done) or None,
+        **asked.how,
+    )
+    told = notice(_told(asked, len(done), skipped))
+    if len(asked.chosen) == 1 and asked.chosen[0].id:
+        return redirect(event_url(*asked.chosen[0], notice=told))
+    return redirect(list_url(".events", in_query(asked.found), notice=told))
+
+
+def _function(inbox: Inbox, asked: Asked) -> Callable[..., None]:
+    if asked.what == "replay":
+        return lambda event_id, **where: inbox.replay(
+            event_id, succeeded_too=asked.succeeded_too, **where
+        )
+    if asked.what == "discard":
+        return lambda event_id, **where: inbox.discard(event_id, asked.reason, **where)
+    return inbox.delete
+
+
+def _each(
+    chosen: Iterable[Identity], act: Callable[..., None]
+) -> tuple[list[Identity], Counter[str]]:
+    """Act on each; give those to which it was done, and count why it was not to others."""
+    done, skipped = list[Identity](), Counter[str]()
+    for each in chosen:
+        try:
+            act(each.id, endpoint=each.endpoint, tenant=each.tenant)
+        except tuple(_WHY_NOT) as error:
+            skipped[_WHY_NOT[type(error)]] += 1
+        else:
+            done.append(each)
+    return done, skipped
+
+
+def _on_selected(inbox: Inbox, asked: Asked) -> ResponseReturnValue:
+    """For some seconds; the page then asks for the rest."""
+    begun = request.form.get("begun", type=float) or 0.0
+    report = _for_some_seconds(inbox.select(_until(asked.selection, begun)), asked)
+    log_action(
+        actor_name(),
+        asked.what,
+        count=report.done,
+        address=request.remote_addr,
+        **{**in_query(asked.found), **asked.how},
+    )
+    done = report.done + (request.form.get("done", type=position) or 0)
+    skipped = Counter(report.skipped)
+    for each in _WHY_NOT_SELECTED:
+        skipped[each] += request.form.get(f"skipped {each}", type=position) or 0
+    if report.stopped_at is not None:
+        count = request.form.get("count", type=position) or 0
+        progress = {"done": done, "skipped": +skipped, "after": report.stopped_at}
+        met = done + sum(skipped.values())
+        return _page("ycloud/progress.html", asked, count=max(count, met), met=met,
+                     begun=begun, **progress)  # fmt: skip
+    told = notice(_told(asked, done, +skipped))
+    return redirect(list_url(".events", in_query(asked.found), notice=told))
+
+
+#: As the inbox says them.
+_WHY_NOT_SELECTED = (
+    "being handled now", "done already", "discarded already", "changed meanwhile",
+    "without a body",
+)  # fmt: skip
+
+
+def _for_some_seconds(some: SelectedEvents, asked: Asked) -> Report:
+    after = request.form.get("after", type=position) or 0
+    if asked.what == "discard":
+        return some.discard(asked.reason, after=after, seconds=_SECONDS)
+    return some.replay(succeeded_too=asked.succeeded_too, after=after, seconds=_SECONDS)
+
+
+def _until(chosen: Selection, begun: float) -> Selection:
+    """Without what has arrived since somebody was asked."""
+    try:
+        then = datetime.fromtimestamp(begun, timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return chosen
+    return replace(chosen, until=min(then, chosen.until or then)) if begun else chosen
+
+
+def _told(asked: Asked, done: int, skipped: Counter[str]) -> str:
+    outcome = {"replay": "due again", "discard": "discarded", "delete": "deleted"}
+    events = f"{done:,} event{'' if done == 1 else 's'}"
+    others = (f"{count:,} skipped: {why}" for why, count in skipped.items())
+    return "; ".join((f"{events} {outcome[asked.what]}", *others)) + "."

@@ -1,0 +1,36 @@
+"""A body as a command that sends it, signed, to an endpoint."""
+
+from __future__ import annotations
+
+import shlex
+
+from ..protocol import HEADER
+
+_LONGEST = 64 * 1024  # characters: systems bound what a command may be given
+
+_COMMAND = """\
+body={body}
+t=$(date +%s)
+s=$(printf '%s.%s' "$t" "$body" |
+  openssl dgst -sha256 -hmac "${variable}" | sed 's/.*= *//')
+curl -i {url} \\
+  -H 'Content-Type: application/json' -H "{header}: t=$t,s=$s" --data-binary "$body"
+"""
+
+
+def as_curl(body: bytes, url: str, variable: str) -> str | None:
+    """A command for a shell; ``None`` for a body that no shell can have in a variable.
+
+    :param url: where to.
+    :param variable: the environment variable that has the signing secret. The command
+        itself has no secret.
+    """
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return None
+    if "\0" in text or text.endswith("\n") or not 0 < len(text) <= _LONGEST:
+        return None
+    return _COMMAND.format(
+        body=shlex.quote(text), variable=variable, url=shlex.quote(url), header=HEADER
+    )

@@ -1,0 +1,111 @@
+"""Lists: events by a filter, dead letters by their cause; and the counts above."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from ..errors import InboxUnavailable
+from ..inbox import Selection, Stats, search
+from ..protocol import EVENT_TYPES
+from ..runtime import runtime_of
+from ..waiting import waits_for
+from ..web import may_act
+from .forms import STATES, UNHANDLED, filters, in_query, selection
+from .links import asked_for, event_url, list_url
+from .names import endpoint_names, handler_names
+from .summaries import summary
+
+#: To these states an action can lead from a list.
+_REPLAYED = ("", "pending", "done", "dead", "discarded", UNHANDLED)
+_DISCARDED = ("pending", "dead", UNHANDLED)
+
+
+def events() -> ResponseReturnValue:
+    """The list, or straight to the event whose id is asked for."""
+    runtime = runtime_of(current_app)
+    wanted = request.args.get("id", "").strip()
+    if wanted and asked_for(runtime.inbox, wanted):
+        where = (request.args.get(each, "") for each in ("endpoint", "tenant"))
+        return redirect(event_url(wanted, *where))
+    listed = _listed()
+    return render_template(
+        "ycloud/events.html",
+        **listed,
+        wanted=wanted,
+        types=EVENT_TYPES,
+        states=("", *STATES, UNHANDLED),
+        endpoints=endpoint_names(runtime),
+        handlers=handler_names(runtime),
+        chips=_chips(listed["query"]),
+        count=_count(listed) if listed["choosing"] else None,
+    )
+
+
+def rows() -> str:
+    """The rows of the list, as the page asks for them every other second."""
+    return render_template("ycloud/rows.html", **_listed())
+
+
+def counts() -> str:
+    """The counts above each page, as it asks for them every few seconds."""
+    return render_template("ycloud/counts.html")
+
+
+def causes() -> str:
+    """Dead letters by their cause."""
+    found = runtime_of(current_app).inbox.dead_by_cause()
+    return render_template("ycloud/causes.html", causes=found)
+
+
+def stats() -> Stats | None:
+    """What every page shows above: nothing while the inbox cannot be read."""
+    try:
+        return runtime_of(current_app).inbox.stats()
+    except InboxUnavailable:
+        return None
+
+
+def _listed() -> dict[str, Any]:
+    found, runtime = filters(request.args), runtime_of(current_app)
+    page, query = search(runtime.inbox, **found), in_query(found)
+    state, chosen = query.get("state", ""), selection(found)
+    narrowed = chosen != Selection()
+    replays = narrowed and may_act() and state in _REPLAYED
+    hide = runtime.settings.inspector_masks
+    return {
+        "page": page,
+        "query": query,
+        "selection": chosen,
+        "live": "before" not in found,
+        "replays": replays,
+        "discards": replays and state in _DISCARDED,
+        "choosing": replays,
+        "waits_for": lambda event: waits_for(runtime, event),
+        "summaries": {each.position: summary(each, hide=hide) for each in page.events},
+        "rows_url": list_url(".rows", query),
+        "newest_url": list_url(".events", query, before=None),
+        "older_url": list_url(".events", query, before=page.older),
+        "tenants": "tenant" in found
+        or any(each.tenant for each in page.events)
+        or any(map(runtime.serves_many, runtime.endpoints)),
+    }
+
+
+def _count(listed: dict[str, Any]) -> int | None:
+    """How many the filter finds, where an index can tell."""
+    chosen: Selection = listed["selection"]
+    if not chosen.few:
+        return None
+    return runtime_of(current_app).inbox.select(chosen).count()
+
+
+def _chips(query: dict[str, Any]) -> list[tuple[str, str]]:
+    """Each part of the filter, and the URL of the list without it."""
+    parts = {name: each for name, each in query.items() if name not in ("before", "state")}
+    return [
+        (f"{name} {value}", list_url(".events", query, **{name: None, "before": None}))
+        for name, value in parts.items()
+    ]
