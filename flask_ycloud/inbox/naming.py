@@ -6,6 +6,7 @@ common there is chance: one in a million millions, among millions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from .tables import events, names, secret_of
 
 _HEX_DIGITS = 16  # 64 bits
 _HALF = 1 << 63
+_IN_URL = re.compile("#([0-9a-f]{16})")
 
 
 def hash_of(hashed: Callable[[bytes], str], name: str) -> int:
@@ -29,8 +31,19 @@ def hash_of(hashed: Callable[[bytes], str], name: str) -> int:
     return int(hashed(value)[:_HEX_DIGITS], 16) - _HALF
 
 
+def in_url(hash: int) -> str:
+    """What stands for a name, as a text that may be in a URL: it does not say the name."""
+    return f"#{hash + _HALF:016x}"
+
+
 def hash_searched(tx: Connection, about: str) -> int:
-    """What stands for a name that somebody searches for."""
+    """What stands for a name that somebody searches for.
+
+    :param about: the name, or what :func:`in_url` gave.
+    """
+    known = _IN_URL.fullmatch(about)
+    if known is not None:
+        return int(known[1], 16) - _HALF
     return hash_of(KeyedHash(secret_of(tx)).of, searched_name(about))
 
 

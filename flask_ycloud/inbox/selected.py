@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from .causes import DeadCause, of_cause
 from .changes import Action, Changed, discarding, replaying
-from .naming import are_named, ends_of, hash_searched
+from .naming import are_named, ends_of, hash_searched, in_url
 from .records import StoredEvent
 from .rows import stored, with_handlers
 from .selections import HEAD, Selection, arrived, between, conditions
@@ -100,6 +100,14 @@ class SelectedEvents:
             found += self._newest(part, limit, before, tuple(events.c) if bodies else HEAD)
         return sorted(found, key=lambda each: -each.position)[:limit]
 
+    def about_in_url(self) -> str:
+        """Whom they are about, as a text for a URL, which does not say it.
+
+        :attr:`Selection.about` takes it.
+        """
+        about = self.selection.about or ""
+        return in_url(self._read(lambda tx: hash_searched(tx, about)))
+
     def dead_by_cause(self) -> Sequence[DeadCause]:
         """Their causes, where they are dead letters."""
         return self._inbox.dead_by_cause(self.selection)
@@ -143,21 +151,34 @@ class SelectedEvents:
         action = discarding(reason, self._inbox.cipher.seal_text)
         return self._act(action, progress, after, seconds)
 
-    def delete(self, *, progress: Callable[[int], None] = lambda count: None) -> Report:
+    def delete(
+        self,
+        *,
+        progress: Callable[[int], None] = lambda count: None,
+        after: int = 0,
+        seconds: float = math.inf,
+    ) -> Report:
         """Delete them, as :meth:`Inbox.delete` does for one.
 
         :param progress: called after each batch with the number of its events.
+        :param after: where an earlier call stopped: its report's ``stopped_at``.
+        :param seconds: no further batch begins after so many.
         :raises InboxUnavailable: if the inbox cannot be written. Earlier batches are done.
         """
+        end = time.monotonic() + seconds
         done = skipped = 0
-        for which, seqs in self._batches():
+        stopped_at = None
+        for which, seqs in self._batches(after):
             gone = self._inbox.delete_some(which & events.c.seq.in_(seqs))
             done += len(gone)
             skipped += len(seqs) - len(gone)
             progress(len(seqs))
+            if time.monotonic() >= end:
+                stopped_at = seqs[-1]
+                break
         if done:
             self._inbox.truncate_log()
-        return Report(done, {_NOT_DELETED: skipped} if skipped else {})
+        return Report(done, {_NOT_DELETED: skipped} if skipped else {}, stopped_at)
 
     def _act(
         self, action: Action, progress: Callable[[int], None], after: int, seconds: float

@@ -77,7 +77,7 @@ def discard() -> ResponseReturnValue:
 
 
 def delete() -> ResponseReturnValue:
-    """Ask, then delete an event."""
+    """Ask, then delete events."""
     return _act(_asked("delete"))
 
 
@@ -91,7 +91,7 @@ def _asked(what: str) -> Asked:
 
 
 def _act(asked: Asked) -> ResponseReturnValue:
-    every = "all" in request.form and asked.what != "delete" and asked.found
+    every = "all" in request.form and asked.found
     if not asked.chosen and not every:
         return redirect(list_url(".events", in_query(asked.found), notice=notice(_NONE)))
     inbox = runtime_of(current_app).inbox
@@ -188,12 +188,14 @@ def _on_selected(inbox: Inbox, asked: Asked) -> ResponseReturnValue:
 #: As the inbox says them.
 _WHY_NOT_SELECTED = (
     "being handled now", "done already", "discarded already", "changed meanwhile",
-    "without a body",
+    "without a body", "being handled now, or changed meanwhile",
 )  # fmt: skip
 
 
 def _for_some_seconds(some: SelectedEvents, asked: Asked) -> Report:
     after = request.form.get("after", type=position) or 0
+    if asked.what == "delete":
+        return some.delete(after=after, seconds=_SECONDS)
     if asked.what == "discard":
         return some.discard(asked.reason, after=after, seconds=_SECONDS)
     return some.replay(succeeded_too=asked.succeeded_too, after=after, seconds=_SECONDS)
@@ -209,7 +211,7 @@ def _until(chosen: Selection, begun: float) -> Selection:
 
 
 def _told(asked: Asked, done: int, skipped: Counter[str]) -> str:
-    outcome = {"replay": "due again", "discard": "discarded", "delete": "deleted"}
+    outcome = {"replay": "queued for replay", "discard": "discarded", "delete": "deleted"}
     events = f"{done:,} event{'' if done == 1 else 's'}"
     others = (f"{count:,} skipped: {why}" for why, count in skipped.items())
     return "; ".join((f"{events} {outcome[asked.what]}", *others)) + "."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..protocol import EVENT_TYPES
 
 STATES = ("pending", "running", "done", "dead", "discarded", "deleted")
 UNHANDLED = "unhandled"  # in the filter, a choice beside the states
+_HASH = re.compile("#[0-9a-f]{16}")
 _TEXTS = ("endpoint", "tenant", "handler", "error", "cause")
 
 
@@ -26,6 +28,7 @@ def filters(given: MultiDict[str, str]) -> dict[str, Any]:
         "unhandled": state == UNHANDLED or None,
         "type": pattern(given.get("type", "").strip()) or None,
         **{name: given.get(name, "").strip() or None for name in _TEXTS},
+        "about": _about(given.get("about", "")),
         "since": _time(given.get("since", "")),
         "until": _time(given.get("until", "")),
         "before": given.get("before", type=position),
@@ -67,6 +70,11 @@ def position(text: str) -> int:
     if not 0 < value < 2**63:
         raise ValueError
     return value
+
+
+def _about(text: str) -> str | None:
+    """Whom events are about: only as a hash, since the names are not for URLs and logs."""
+    return text if _HASH.fullmatch(text) else None
 
 
 def _time(text: str) -> datetime | None:

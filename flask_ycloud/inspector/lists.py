@@ -44,6 +44,19 @@ def events() -> ResponseReturnValue:
     )
 
 
+def find() -> ResponseReturnValue:
+    """To the list of the events about a person or a message.
+
+    It is a POST, and the list has a hash of the name in its URL: numbers are not for logs.
+    """
+    about, query = request.form.get("who", "").strip(), in_query(filters(request.form))
+    try:
+        selected = runtime_of(current_app).inbox.select(about=about)
+    except ValueError:
+        return redirect(list_url(".events", query, about=None))
+    return redirect(list_url(".events", query, about=selected.about_in_url()))
+
+
 def rows() -> str:
     """The rows of the list, as the page asks for them every other second."""
     return render_template("ycloud/rows.html", **_listed())
@@ -82,6 +95,7 @@ def _listed() -> dict[str, Any]:
         "live": "before" not in found,
         "replays": replays,
         "discards": replays and state in _DISCARDED,
+        "deletes": replays,
         "choosing": replays,
         "waits_for": lambda event: waits_for(runtime, event),
         "summaries": {each.position: summary(each, hide=hide) for each in page.events},
@@ -106,6 +120,10 @@ def _chips(query: dict[str, Any]) -> list[tuple[str, str]]:
     """Each part of the filter, and the URL of the list without it."""
     parts = {name: each for name, each in query.items() if name not in ("before", "state")}
     return [
-        (f"{name} {value}", list_url(".events", query, **{name: None, "before": None}))
+        (_chip(name, value), list_url(".events", query, **{name: None, "before": None}))
         for name, value in parts.items()
     ]
+
+
+def _chip(name: str, value: object) -> str:
+    return "about a person or message" if name == "about" else f"{name} {value}"

@@ -23,6 +23,7 @@ _GET, _POST = ("GET",), ("POST",)
 _PAGES: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
     ("/", lists.events, _GET),
     ("/rows", lists.rows, _GET),
+    ("/find", lists.find, _POST),
     ("/live-counts", lists.counts, _GET),
     ("/causes", lists.causes, _GET),
     ("/events/<path:event_id>", event_page.event, _GET),
@@ -53,6 +54,8 @@ class InspectorBlueprint(GuardedBlueprint):
         "template_folder": "templates",
         "static_folder": "static",
     }
+
+    looking = frozenset(("find",))
 
     def add_pages(self) -> None:
         """Add the pages, and what all of them need."""

@@ -67,7 +67,8 @@ class GuardedBlueprint(Blueprint):
     Either by ``access``, a function that is called for each request; it may be ``async``:
 
     * ``True`` lets the request pass.
-    * ``"read"`` lets it look: each request but GET, HEAD and OPTIONS is a 403.
+    * ``"read"`` lets it look: it may search, and each other request but GET, HEAD and
+      OPTIONS is a 403.
     * ``False`` and ``None`` are a 403.
     * What Flask takes for an answer (a text, a tuple, a dict, a response such as a
       redirect) is sent.
@@ -89,6 +90,9 @@ class GuardedBlueprint(Blueprint):
 
     #: What the constructor takes where nothing is given, and more for Flask's own.
     defaults: ClassVar[dict[str, str]] = {}
+
+    #: The names of views that only look, although they are asked by a POST.
+    looking: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self,
@@ -147,10 +151,16 @@ class GuardedBlueprint(Blueprint):
         # Inside of another guarded blueprint the lesser right counts.
         if request.environ.get(_RIGHT) != "read":
             request.environ[_RIGHT] = verdict
-        if not may_act() and request.method not in _LOOKING:
+        looks = request.method in _LOOKING or name_of_view() in self.looking
+        if not may_act() and not looks:
             return _text(403, "You may look at these pages, and not do anything.\n")
         request.environ[_PASSED] = True
         return None
+
+
+def name_of_view() -> str:
+    """The name of the view that is asked for, without that of its blueprint."""
+    return (request.endpoint or "").rpartition(".")[2]
 
 
 def may_act() -> bool:

@@ -95,7 +95,7 @@ def test_very_many_are_acted_on_by_one_request_after_another(
         steps
         == [f"Replay: {n} of 10 events {n} of 10" for n in (3, 6, 9, 10)][: len(steps)]
     )
-    assert "10 events due again." in words(client.get(page.location))
+    assert "10 events queued for replay." in words(client.get(page.location))
     assert inbox.stats().dead == 10, "each was met once, though it is dead again at once"
 
 
@@ -188,7 +188,7 @@ def test_several_at_once(client: FlaskClient, inbox: Inbox) -> None:
     assert "Replay 3 events?" in words(asked)
     done = post(client, "replay", event=some, state="dead", sure="1")
     assert done.location.startswith(f"{PAGE}?state=dead&notice=")
-    assert "2 events due again; 1 skipped: not in the inbox." in words(
+    assert "2 events queued for replay; 1 skipped: not in the inbox." in words(
         client.get(done.location)
     )
 

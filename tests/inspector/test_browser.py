@@ -134,7 +134,7 @@ def test_a_dead_letter_is_replayed_by_keyboard(app: Flask, page: Page) -> None:
     expect(page.get_by_role("heading", name="Replay 1 event?")).to_be_visible()
     expect(page.get_by_role("button", name="Replay")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status")).to_have_text("1 event due again.")
+    expect(page.get_by_role("status")).to_have_text("1 event queued for replay.")
     eventually(lambda: runs.count(ids[0]) == 2)
     assert runs.count(ids[1]) == 1
     page.goto(f"{app.config['URL']}?state=dead&type=sms")
@@ -191,7 +191,7 @@ def test_five_thousand_dead_letters_are_worked_off(
     expect(page.get_by_role("heading", name="Replay 2,500 events?")).to_be_visible()
     page.get_by_role("button", name="Replay", exact=True).click()
     expect(page.get_by_role("status")).to_have_text(
-        "2,500 events due again.", timeout=60_000
+        "2,500 events queued for replay.", timeout=60_000
     )
 
     page.get_by_role("link", name="Dead letters by cause").click()

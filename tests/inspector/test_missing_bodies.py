@@ -26,7 +26,7 @@ def test_a_deleted_event(app: Flask, client: FlaskClient) -> None:
     assert "Replay …" not in page
     form["event"] = chosen(id_of(body))
     told = words(client.post(f"{PAGE}replay", data=form, follow_redirects=True))
-    assert "0 events due again; 1 skipped: without a body." in told
+    assert "0 events queued for replay; 1 skipped: without a body." in told
     assert id_of(body) not in client.get(PAGE).text
     assert id_of(body) in client.get(f"{PAGE}?state=deleted").text
 

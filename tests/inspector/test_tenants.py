@@ -122,7 +122,7 @@ def test_exactly_the_chosen_event_is_replayed(
     (value,) = re.findall(r'name="event" value="([^"]*)"', asked.text)
     form = {**form, "event": html.unescape(value), "sure": "1"}
     told = client.post(f"{PAGE}replay", data=form, follow_redirects=True)
-    assert "1 event due again." in words(told)
+    assert "1 event queued for replay." in words(told)
     assert "Tenant acme" in words(told)
     assert runs == ["acme"]
 

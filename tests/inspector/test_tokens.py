@@ -119,7 +119,7 @@ def test_the_token_stays_and_is_hidden(client: FlaskClient) -> None:
     assert token(client, SEND) == token(client, SEND)
     secure = client.get(SEND, base_url="https://localhost")
     assert "Secure" in secure.headers["Set-Cookie"]
-    assert "Set-Cookie" not in client.get(PAGE).headers
+    assert "Set-Cookie" not in client.get(f"{PAGE}activity").headers
 
 
 def test_beside_flask_wtf(app: Flask) -> None:

@@ -161,7 +161,11 @@ def test_every_page_of_the_inspector_that_takes_a_post_is_closed_to_them(
 ) -> None:
     app.register_blueprint(InspectorBlueprint(access=lambda: "read"))
     rules = [each for each in app.url_map.iter_rules() if "inspector" in each.endpoint]
-    acting = [each.rule for each in rules if each.methods and "POST" in each.methods]
+    acting = [
+        each.rule
+        for each in rules
+        if each.methods and "POST" in each.methods and not each.endpoint.endswith(".find")
+    ]
     assert len(acting) >= 2
     for rule in acting:
         answer = app.test_client().post(rule)
