@@ -152,6 +152,16 @@ class Database:
         with self._ready_to_use():
             return self._make_tables()
 
+    def keyed(self) -> KeyedHash:
+        """Hashes under the random key of this database.
+
+        :raises InboxUnavailable: if the database cannot be read.
+        """
+        if not self._ready:
+            with self._ready_to_use():
+                pass
+        return self._hash
+
     def hashed(self, value: str | bytes) -> str:
         """The HMAC of a value under the random key of this database: 32 hex digits.
 
@@ -159,10 +169,7 @@ class Database:
 
         :raises InboxUnavailable: if the database cannot be read.
         """
-        if not self._ready:
-            with self._ready_to_use():
-                pass
-        return self._hash.of(value)
+        return self.keyed().of(value)
 
     def probe(self) -> None:
         """Make a durable write that changes nothing, to see that it can be done.

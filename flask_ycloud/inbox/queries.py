@@ -19,6 +19,7 @@ from .tables import (
     HELD,
     IDENTITY,
     attempts,
+    block_of,
     conversations,
     events,
     names,
@@ -173,8 +174,10 @@ def _with_names(insert: Any, found: Any, given: dict[str, Any]) -> Statement:
     """
     stored = insert.cte("stored")
     is_new = sa.and_(*(stored.c[name] == value for name, value in given.items()))
-    rows = sa.select(found.c.hash, stored.c.seq).select_from(found.join(stored, is_new))
-    named = sa.insert(names).from_select(["hash", "event_seq"], rows).cte("named")
+    rows = sa.select(block_of(stored.c.seq), found.c.hash, stored.c.seq)
+    rows = rows.select_from(found.join(stored, is_new))
+    columns = ["block", "hash", "event_seq"]
+    named = sa.insert(names).from_select(columns, rows).cte("named")
     return Statement(sa.select(stored).add_cte(named))
 
 
@@ -213,7 +216,9 @@ INSERT_MANY = _insert_many()
 
 #: On SQLite: one name in an event that was inserted.
 NAME = Statement(
-    sa.insert(names).values(hash=bindparam("hash_"), event_seq=bindparam("seq_"))
+    sa.insert(names).values(
+        block=bindparam("block_"), hash=bindparam("hash_"), event_seq=bindparam("seq_")
+    )
 )
 
 # -- claim -----------------------------------------------------------------------------
@@ -604,7 +609,9 @@ def _save_all(*, empties: bool) -> Statement:
         settled = CLAIMS.table.join(held, held.c.seq == CLAIMS.c.seq)
         done = sa.select(held.c.seq).select_from(settled).where(CLAIMS.c.state == "done")
         also.append(quieten("postgresql", done).cte())
-        also.append(names.delete().where(names.c.event_seq.in_(done)).cte())
+        those = done.cte("emptied")
+        theirs = (names.c.block == block_of(those.c.seq), names.c.event_seq == those.c.seq)
+        also.append(names.delete().where(*theirs).cte())
     return Statement(sa.select(held.c.seq).add_cte(*also))
 
 
@@ -614,7 +621,11 @@ SAVE_ALL_AND_EMPTY = _save_all(empties=True)
 #: On SQLite: the errors of an event that is emptied.
 QUIETEN = Statement(quieten("sqlite", (bindparam("seq_"),)))
 #: And the names in it.
-FORGET_NAMES = Statement(names.delete().where(names.c.event_seq == bindparam("seq_")))
+FORGET_NAMES = Statement(
+    names.delete().where(
+        names.c.block == bindparam("block_"), names.c.event_seq == bindparam("seq_")
+    )
+)
 
 
 # What a pause holds is not released by the end of another event.
