@@ -191,10 +191,16 @@ def test_a_batch_gives_each_event_its_names(inbox: Inbox) -> None:
     assert len(rows(inbox)) == 24
 
 
-def test_many_in_one_statement_get_their_names(inbox: Inbox) -> None:
+def test_many_in_one_statement_get_their_names(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     inbox.stats()
     made: list[dict[str, Any]] = []
-    inbox.database.write_single_together = lambda work, row: made.append(row)  # type: ignore[method-assign, assignment, return-value]
+
+    def later(work: Any, row: dict[str, Any]) -> None:
+        made.append(row)
+
+    monkeypatch.setattr(inbox.database, "write_single_together", later)
     for event_id, found_by in (("a", ANN), ("b", BOB), ("c", ()), ("a", ANN)):
         accept(inbox, event_id, found_by=found_by)
     accept(inbox, "b", body=b"other", found_by=ANN)
