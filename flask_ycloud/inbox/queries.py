@@ -176,8 +176,8 @@ def _with_names(insert: Any, found: Any, given: dict[str, Any]) -> Statement:
     is_new = sa.and_(*(stored.c[name] == value for name, value in given.items()))
     rows = sa.select(block_of(stored.c.seq), found.c.hash, stored.c.seq)
     rows = rows.select_from(found.join(stored, is_new))
-    columns = ["block", "hash", "event_seq"]
-    named = sa.insert(names).from_select(columns, rows).cte("named")
+    named = INSERTS["postgresql"](names).from_select(["block", "hash", "event_seq"], rows)
+    named = named.on_conflict_do_nothing().cte("named")
     return Statement(sa.select(stored).add_cte(named))
 
 
@@ -214,12 +214,12 @@ def _insert_many() -> Statement:
 INSERT_ONE = {name: _insert_one(name) for name in INSERTS}
 INSERT_MANY = _insert_many()
 
-#: On SQLite: one name in an event that was inserted.
-NAME = Statement(
-    sa.insert(names).values(
-        block=bindparam("block_"), hash=bindparam("hash_"), event_seq=bindparam("seq_")
-    )
+_name = INSERTS["sqlite"](names).values(
+    block=bindparam("block_"), hash=bindparam("hash_"), event_seq=bindparam("seq_")
 )
+#: On SQLite: one name in an event that was inserted. Whatever somebody else has left there,
+#: no delivery is rejected for it.
+NAME = Statement(_name.on_conflict_do_nothing())
 
 # -- claim -----------------------------------------------------------------------------
 

@@ -210,6 +210,14 @@ def test_many_in_one_statement_get_their_names(
     assert len(rows(inbox)) == len(ANN) + len(BOB)
 
 
+def test_what_is_left_of_rows_that_somebody_removed_rejects_nothing(inbox: Inbox) -> None:
+    """SQLite gives their positions again."""
+    for _ in range(2):
+        assert accept(inbox, "evt_1", found_by=ANN) == "accepted"
+        assert ids(inbox, "15550100") == ["evt_1"]
+        inbox.database.write(lambda tx: tx.execute(events.delete()))
+
+
 def test_names_end_with_a_deletion(stocked: Inbox) -> None:
     stocked.delete("ann_1")
     stocked.delete("bob")
