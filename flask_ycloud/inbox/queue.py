@@ -110,6 +110,7 @@ class EventQueue:
         """
         now = self.clock() if received_at is None else received_at
         names = [self.database.hashed(name) for name in names]
+        hashes = hashes_of(self.database.keyed(), found_by)
         if len(names) > 1:
             self._conversations.learn(names)
         row = {
@@ -131,7 +132,8 @@ class EventQueue:
             "body_key": self.cipher.key_id,
             "body_hash": self.database.hashed(body),
             "body": self.cipher.seal(body),
-            "hashes": hashes_of(self.database.keyed(), found_by),
+            "hashes": hashes,
+            "names": f"{{{','.join(map(str, hashes))}}}",
         }
         return self.database.write_single_together(self._insert, row)
 
@@ -627,9 +629,7 @@ def _insert_many(tx: Connection, by_id: dict[Identity, dict[str, Any]]) -> list[
     for _, row in sorted(by_id.items()):
         batch.append({**row, "follows": row["key"] in keys})
         keys.add(row["key"])
-    named = [{**row, "hash": each} for row in batch for each in row["hashes"]]
-    arrays = queries.NEW_EVENTS.arrays(batch) | queries.NEW_NAMES.arrays(named)
-    return queries.INSERT_MANY.run(tx, arrays)
+    return queries.INSERT_MANY.run(tx, queries.NEW_EVENTS.arrays(batch))
 
 
 class _LostRace(Exception):
