@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from .naming import are_named, hash_searched
+from .naming import hash_searched, is_named
 from .records import CONFLICTS, Identity
 from .rows import at, handler_states
 from .selections import Selection, between, conditions
@@ -86,7 +86,7 @@ def dead_by_cause(tx: Connection, selection: Selection) -> Sequence[DeadCause]:
     if selection.cause is not None:
         which.append(of_cause(tx, selection.cause))
     if selection.about is not None:
-        which.append(are_named(hash_searched(tx, selection.about)))
+        which.append(is_named(hash_searched(tx, selection.about)))
     if selection.since is not None or selection.until is not None:
         which.append(events.c.seq.between(*between(tx, selection.since, selection.until)))
     count = sa.func.count(events.c.seq)

@@ -156,6 +156,15 @@ class Database:
         with self._ready_to_use():
             return self._make_tables()
 
+    def keyed(self) -> KeyedHash:
+        """Hashes under the random key of this database.
+
+        :raises InboxUnavailable: if the database cannot be read.
+        """
+        if not self._ready:
+            self._wait_until_ready()
+        return self._hash
+
     def hashed(self, value: str | bytes) -> str:
         """The HMAC of a value under the random key of this database: 32 hex digits.
 
@@ -163,9 +172,7 @@ class Database:
 
         :raises InboxUnavailable: if the database cannot be read.
         """
-        if not self._ready:
-            self._wait_until_ready()
-        return self._hash.of(value)
+        return self.keyed().of(value)
 
     def _wait_until_ready(self) -> None:
         """One connection for all threads that come at once, unless it takes long."""

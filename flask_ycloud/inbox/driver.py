@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -31,10 +31,7 @@ class Statement:
         :raises Exception: the driver's own errors, for :class:`Database` to translate.
         """
         dialect = tx.dialect
-        kind = (dialect.name, dialect.driver, dialect.paramstyle)
-        compiled = self._compiled.get(kind)
-        if compiled is None:
-            compiled = self._compiled[kind] = _Compiled(self._statement, dialect)
+        compiled = self._for(dialect)
         connection: Any = tx.connection
         cursor = connection.cursor()
         try:
@@ -47,6 +44,24 @@ class Statement:
             raise
         finally:
             cursor.close()
+
+    def run_each(self, tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Execute it for each of several rows, on SQLite. It returns nothing.
+
+        :raises Exception: the driver's own errors, for :class:`Database` to translate.
+        """
+        compiled = self._for(tx.dialect)
+        connection: Any = tx.connection
+        connection.driver_connection.executemany(
+            compiled.text, [compiled.parameters(row) for row in rows]
+        )
+
+    def _for(self, dialect: Any) -> _Compiled:
+        kind = (dialect.name, dialect.driver, dialect.paramstyle)
+        compiled = self._compiled.get(kind)
+        if compiled is None:
+            compiled = self._compiled[kind] = _Compiled(self._statement, dialect)
+        return compiled
 
 
 class _Compiled:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,9 +11,9 @@ from sqlalchemy.engine import Connection
 from ..errors import BodyUnreadable, EventNotUnderstood
 from ..protocol import names_in, parse_event
 from . import queries
-from .naming import hash_of
+from .naming import hashes_of
 from .store import Inbox
-from .tables import events, names, schema
+from .tables import block_of, events, names, schema
 
 _AT_ONCE = 500
 
@@ -34,28 +34,27 @@ def index_some(inbox: Inbox) -> int:
     query = sa.select(*columns).where(events.c.seq <= last)
     query = query.order_by(events.c.seq.desc()).limit(_AT_ONCE)
     rows = inbox.database.read(lambda tx: tx.execute(query).all())
-    found = {row.seq: hashes for row in rows if (hashes := list(_hashes(inbox, row)))}
+    found = {row.seq: hashes for row in rows if (hashes := _hashes(inbox, row))}
     until = rows[-1].seq - 1 if len(rows) == _AT_ONCE else None
     inbox.database.write(lambda tx: _write(tx, found, last, until))
     return len(rows)
 
 
-def _hashes(inbox: Inbox, row: Any) -> Iterator[int]:
+def _hashes(inbox: Inbox, row: Any) -> list[int]:
     if row.emptied_at is not None:
-        return
+        return []
     try:
         event = parse_event(inbox.cipher.open(row.body, row.body_key))
     except (BodyUnreadable, EventNotUnderstood):
-        return
-    for name in names_in(event):
-        yield hash_of(inbox.database.hashed, name)
+        return []
+    return hashes_of(inbox.database.keyed(), names_in(event))
 
 
 def _write(
     tx: Connection, found: dict[int, list[int]], last: int, until: int | None
 ) -> None:
     rows = [
-        {"hash": each, "event_seq": seq}
+        {"block": block_of(seq), "hash": each, "event_seq": seq}
         for seq in _that_stay(tx, list(found))
         for each in found[seq]
     ]

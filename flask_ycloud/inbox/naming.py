@@ -7,28 +7,22 @@ common there is chance: one in a million millions, among millions.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..protocol import searched_name
 from .hashes import KeyedHash
-from .tables import events, names, secret_of
+from .tables import block_of, events, names, secret_of
 
-_HEX_DIGITS = 16  # 64 bits
 _HALF = 1 << 63
 _IN_URL = re.compile("#([0-9a-f]{16})")
 
 
-def hash_of(hashed: Callable[[bytes], str], name: str) -> int:
-    """What stands for a name.
-
-    :param hashed: gives keyed hashes, as :meth:`Database.hashed` does.
-    """
-    # Of names of conversations there are hashes, too: these have nothing in common.
-    value = b"name " + name.encode("utf-8", "surrogatepass")
-    return int(hashed(value)[:_HEX_DIGITS], 16) - _HALF
+def hashes_of(keyed: KeyedHash, found_by: Iterable[str]) -> list[int]:
+    """What stands for names."""
+    return [keyed.short(name.encode("utf-8", "surrogatepass")) for name in found_by]
 
 
 def in_url(hash: int) -> str:
@@ -44,34 +38,36 @@ def hash_searched(tx: Connection, about: str) -> int:
     known = _IN_URL.fullmatch(about)
     if known is not None:
         return int(known[1], 16) - _HALF
-    return hash_of(KeyedHash(secret_of(tx)).of, searched_name(about))
+    (hash,) = hashes_of(KeyedHash(secret_of(tx)), [searched_name(about)])
+    return hash
 
 
-def are_named(
-    hash: int, first: int | None = None, last: int | None = None
-) -> sa.ColumnElement[bool]:
-    """What selects the events that have a name.
+def is_named(hash: int) -> sa.ColumnElement[bool]:
+    """Whether an event has a name: one look into the index for each event."""
+    here = (names.c.block == block_of(events.c.seq), names.c.event_seq == events.c.seq)
+    found = sa.select(names.c.event_seq).where(*here, names.c.hash == hash)
+    # With a limit it is no join: PostgreSQL might go through all names for one.
+    one = found.limit(sa.literal_column("1")).correlate(events).scalar_subquery()
+    return one.is_not(None)
+
+
+def are_named(hash: int, first: int, last: int) -> sa.ColumnElement[bool]:
+    """What selects the events between two positions that have a name.
+
+    It looks once into each block, so there should not be more than some thousands of them.
 
     :param hash: that of the name.
-    :param first: the position of the first event; ``None`` for whatever there is.
-    :param last: and of the last.
     """
-    found = sa.select(names.c.event_seq).where(names.c.hash == hash)
-    if first is not None:
-        found = found.where(names.c.event_seq.between(first, last))
-    return events.c.seq.in_(found)
-
-
-def ends_of(tx: Connection, hash: int) -> tuple[int, int]:
-    """The positions of the oldest event that has a name, and of the newest."""
-    ends = (
-        tx.execute(sa.select(each(names.c.event_seq)).where(names.c.hash == hash)).scalar()
-        for each in (sa.func.min, sa.func.max)
+    blocks = list(range(block_of(first), block_of(last) + 1))
+    found = sa.select(names.c.event_seq).where(
+        names.c.block.in_(blocks),
+        names.c.hash == hash,
+        names.c.event_seq.between(first, last),
     )
-    first, last = (each or 0 for each in ends)
-    return first, last or -1
+    return events.c.seq.in_(found)
 
 
 def forget_names(seqs: Sequence[int]) -> sa.Delete:
     """Delete what is known of the names in some events."""
-    return names.delete().where(names.c.event_seq.in_(seqs))
+    blocks = sorted(set(map(block_of, seqs)))
+    return names.delete().where(names.c.block.in_(blocks), names.c.event_seq.in_(seqs))

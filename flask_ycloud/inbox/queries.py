@@ -19,6 +19,7 @@ from .tables import (
     HELD,
     IDENTITY,
     attempts,
+    block_of,
     conversations,
     events,
     names,
@@ -83,13 +84,7 @@ NEW_EVENTS = Batch(
     "new",
     **{name: events.c[name] for name in (*_GIVEN, "due_at")},
     follows=events.c.unhandled,
-)
-
-#: On PostgreSQL: the names in new events, as hashes, with what tells those events.
-NEW_NAMES = Batch(
-    "name",
-    **{name: events.c[name] for name in (*IDENTITY, "redeliveries")},
-    hash=names.c.hash,
+    names=events.c.id,  # as hashes: a text, as PostgreSQL writes an array of numbers
 )
 
 
@@ -164,17 +159,23 @@ def _insert(dialect: str, given: Any, follows: Any, source: Any) -> Any:
     )
 
 
-def _with_names(insert: Any, found: Any, given: dict[str, Any]) -> Statement:
+def _with_names(insert: Any, hashes: Any, given: dict[str, Any], source: Any) -> Statement:
     """On PostgreSQL: insert events, and in the same statement the names in new ones.
 
-    :param found: a table of names, as hashes.
+    :param hashes: those of the names, as a text.
     :param given: what tells of which event they are. One that was there before has more
         redeliveries than it has now.
+    :param source: the table that has both, if there is one.
     """
     stored = insert.cte("stored")
     is_new = sa.and_(*(stored.c[name] == value for name, value in given.items()))
-    rows = sa.select(found.c.hash, stored.c.seq).select_from(found.join(stored, is_new))
-    named = sa.insert(names).from_select(["hash", "event_seq"], rows).cte("named")
+    each = sa.func.unnest(sa.cast(hashes, postgresql.ARRAY(sa.BigInteger)))
+    found = each.table_valued(sa.column("hash", sa.BigInteger)).render_derived(name="name")
+    both = stored if source is None else stored.join(source, is_new)
+    rows = sa.select(block_of(stored.c.seq), found.c.hash, stored.c.seq)
+    rows = rows.select_from(both.join(found, sa.true())).where(is_new)
+    named = INSERTS["postgresql"](names).from_select(["block", "hash", "event_seq"], rows)
+    named = named.on_conflict_do_nothing().cte("named")
     return Statement(sa.select(stored).add_cte(named))
 
 
@@ -195,26 +196,26 @@ def _insert_one(dialect: str) -> Statement:
     insert = _insert(dialect, event, sa.false(), None)
     if dialect == "sqlite":
         return Statement(insert)
-    hashes = sa.cast(bindparam("hashes", required=True), postgresql.ARRAY(sa.BigInteger))
-    found = sa.func.unnest(hashes).table_valued(sa.column("hash", sa.BigInteger))
-    this = {"redeliveries": event["redeliveries"]}
-    return _with_names(insert, found.render_derived(name="name"), this)
+    hashes = sa.cast(bindparam("names", required=True), sa.Text)
+    return _with_names(insert, hashes, {"redeliveries": event["redeliveries"]}, None)
 
 
 def _insert_many() -> Statement:
     given = dict(NEW_EVENTS.c.items())
     insert = _insert("postgresql", given, NEW_EVENTS.c.follows, NEW_EVENTS.table)
-    these = {name: NEW_NAMES.c[name] for name in (*IDENTITY, "redeliveries")}
-    return _with_names(insert, NEW_NAMES.table, these)
+    these = {name: given[name] for name in (*IDENTITY, "redeliveries")}
+    return _with_names(insert, given["names"], these, NEW_EVENTS.table)
 
 
 INSERT_ONE = {name: _insert_one(name) for name in INSERTS}
 INSERT_MANY = _insert_many()
 
-#: On SQLite: one name in an event that was inserted.
-NAME = Statement(
-    sa.insert(names).values(hash=bindparam("hash_"), event_seq=bindparam("seq_"))
+_name = INSERTS["sqlite"](names).values(
+    block=bindparam("block_"), hash=bindparam("hash_"), event_seq=bindparam("seq_")
 )
+#: On SQLite: one name in an event that was inserted. Whatever somebody else has left there,
+#: no delivery is rejected for it.
+NAME = Statement(_name.on_conflict_do_nothing())
 
 # -- claim -----------------------------------------------------------------------------
 
@@ -614,7 +615,9 @@ def _save_all(*, empties: bool) -> Statement:
         settled = CLAIMS.table.join(held, held.c.seq == CLAIMS.c.seq)
         done = sa.select(held.c.seq).select_from(settled).where(CLAIMS.c.state == "done")
         also.append(quieten("postgresql", done).cte())
-        also.append(names.delete().where(names.c.event_seq.in_(done)).cte())
+        those = done.cte("emptied")
+        theirs = (names.c.block == block_of(those.c.seq), names.c.event_seq == those.c.seq)
+        also.append(names.delete().where(*theirs).cte())
     return Statement(sa.select(held.c.seq).add_cte(*also))
 
 
@@ -624,7 +627,11 @@ SAVE_ALL_AND_EMPTY = _save_all(empties=True)
 #: On SQLite: the errors of an event that is emptied.
 QUIETEN = Statement(quieten("sqlite", (bindparam("seq_"),)))
 #: And the names in it.
-FORGET_NAMES = Statement(names.delete().where(names.c.event_seq == bindparam("seq_")))
+FORGET_NAMES = Statement(
+    names.delete().where(
+        names.c.block == bindparam("block_"), names.c.event_seq == bindparam("seq_")
+    )
+)
 
 
 # What a pause holds is not released by the end of another event.

@@ -25,10 +25,11 @@ from .database import Database
 from .driver import Row, Statement
 from .holding import Holding
 from .lanes import Lane, Lanes
-from .naming import hash_of
+from .naming import hashes_of
 from .pauses import Paused, Pauses
 from .records import Arrival, Claim, HandlerState, Identity, Progress, Verdict
 from .rows import claim_values, handler_states, identified, run_values
+from .tables import block_of
 from .transactions import Transaction
 
 #: How often a claim is tried that met other processes in the same instant.
@@ -109,6 +110,7 @@ class EventQueue:
         """
         now = self.clock() if received_at is None else received_at
         names = [self.database.hashed(name) for name in names]
+        hashes = hashes_of(self.database.keyed(), found_by)
         if len(names) > 1:
             self._conversations.learn(names)
         row = {
@@ -130,7 +132,8 @@ class EventQueue:
             "body_key": self.cipher.key_id,
             "body_hash": self.database.hashed(body),
             "body": self.cipher.seal(body),
-            "hashes": [hash_of(self.database.hashed, name) for name in found_by],
+            "hashes": hashes,
+            "names": f"{{{','.join(map(str, hashes))}}}",
         }
         return self.database.write_single_together(self._insert, row)
 
@@ -202,17 +205,19 @@ class EventQueue:
         else:
             found = _insert_many(tx, batch)
         became: dict[Identity, Arrival] = {}
-        waiting = set()
+        waiting, named = set(), []
         for id, endpoint, tenant, redeliveries, differs, parked, key, seq in found:
             identity = Identity(id, endpoint, tenant)
             new = redeliveries == batch[identity]["redeliveries"]
             if new and dialect == "sqlite":
-                for each in batch[identity]["hashes"]:
-                    queries.NAME.run(tx, {"hash_": each, "seq_": seq})
+                place = {"block_": block_of(seq), "seq_": seq}
+                named += [{"hash_": each, **place} for each in batch[identity]["hashes"]]
             became[identity] = "accepted" if new else "conflict" if differs else "duplicate"
             if parked:
                 waiting.add(key)
-        if dialect != "sqlite":
+        if dialect == "sqlite":
+            queries.NAME.run_each(tx, named)
+        else:
             self._release_orphans(tx, waiting)
         return became
 
@@ -484,7 +489,8 @@ class EventQueue:
             for each in claims:
                 if each["seq"] in held and each["state"] == "done":
                     queries.QUIETEN.run(tx, {"seq_": each["seq"]})
-                    queries.FORGET_NAMES.run(tx, {"seq_": each["seq"]})
+                    place = {"block_": block_of(each["seq"]), "seq_": each["seq"]}
+                    queries.FORGET_NAMES.run(tx, place)
         for key in _freed(each for each in progress if each.claim.seq in held):
             queries.RELEASE_ONE.run(tx, {"key_": key})
         return held
@@ -637,9 +643,7 @@ def _insert_many(tx: Connection, by_id: dict[Identity, dict[str, Any]]) -> list[
     for _, row in sorted(by_id.items()):
         batch.append({**row, "follows": row["key"] in keys})
         keys.add(row["key"])
-    named = [{**row, "hash": each} for row in batch for each in row["hashes"]]
-    arrays = queries.NEW_EVENTS.arrays(batch) | queries.NEW_NAMES.arrays(named)
-    return queries.INSERT_MANY.run(tx, arrays)
+    return queries.INSERT_MANY.run(tx, queries.NEW_EVENTS.arrays(batch))
 
 
 class _LostRace(Exception):

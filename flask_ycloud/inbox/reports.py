@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from .causes import of_cause
-from .naming import are_named, hash_searched
 from .queries import STATES
 from .records import StoredEvent
 from .rows import stored, with_handlers
+from .selected import SelectedEvents
 from .selections import HEAD, Selection, between, ends, newest, position_at
 from .store import Inbox
 from .tables import attempts, events
@@ -57,13 +57,14 @@ def search(
     :raises InboxUnavailable: if the inbox cannot be read.
     """
     selection = Selection(**narrow)
+    if selection.about is not None:
+        some = SelectedEvents(inbox, selection).newest(limit, before=before)
+        return Page(some, some[-1].position if len(some) == limit else None)
 
     def work(tx: Connection) -> Page:
         query = newest(selection, *HEAD, _short_body()).limit(limit)
         if selection.cause is not None:
             query = query.where(of_cause(tx, selection.cause))
-        if selection.about is not None:
-            query = query.where(are_named(hash_searched(tx, selection.about)))
         first, last = between(tx, selection.since, selection.until)
         if before is not None:
             last = min(last, before - 1)

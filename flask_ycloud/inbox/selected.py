@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from .causes import DeadCause, of_cause
 from .changes import Action, Changed, discarding, replaying
-from .naming import are_named, ends_of, hash_searched, in_url
+from .naming import are_named, hash_searched, in_url, is_named
 from .records import StoredEvent
 from .rows import stored, with_handlers
 from .selections import HEAD, Selection, arrived, between, conditions
@@ -226,7 +226,7 @@ class SelectedEvents:
         bounds = self._bounds(part)
         count = sa.select(sa.func.count(events.c.seq))
         queries = [count.where(bounds.within(*each)) for each in bounds.windows()]
-        if part.few and (part.since, part.until, part.about) == (None, None, None):
+        if part.few and part.since is None and part.until is None:
             queries = [count.where(bounds.which)]  # by the index only
         return sum(
             self._read(lambda tx, q=each: tx.execute(q).scalar() or 0)  # type: ignore[misc]
@@ -259,7 +259,7 @@ class _Bounds(NamedTuple):
     """What selects events, and the positions of the first and the last there can be.
 
     :param few: whether an index finds them, however many events there are.
-    :param hash: that of the name by which they are found.
+    :param hash: that of the name by which they are found, where nothing else finds them.
     """
 
     which: sa.ColumnElement[bool]
@@ -295,8 +295,9 @@ def _bounds(tx: Connection, selection: Selection) -> _Bounds:
     if selection.about is None:
         return bounds
     hash = hash_searched(tx, selection.about)
-    oldest, newest = ends_of(tx, hash)
-    return bounds._replace(first=max(first, oldest), last=min(last, newest), hash=hash)
+    if selection.few:
+        return bounds._replace(which=bounds.which & is_named(hash))
+    return bounds._replace(hash=hash)
 
 
 def _all_skipped(changed: Changed, looked_at: int) -> Counter[str]:

@@ -153,14 +153,23 @@ attempts = sa.Table(
 )
 
 #: Which events a telephone number, a user id or the id of a message is in: keyed hashes of
-#: what an event has when it is accepted. They end with its body.
+#: what an event has when it is accepted. They end with its body. A block is 64 positions:
+#: what arrives together is written to the same few pages, and a search looks once into each
+#: block.
 names = sa.Table(
     "ycloud_names",
     metadata,
+    sa.Column("block", _POSITION, primary_key=True, autoincrement=False),
     sa.Column("hash", _POSITION, primary_key=True, autoincrement=False),
-    sa.Column("event_seq", _POSITION, primary_key=True, autoincrement=False, index=True),
+    sa.Column("event_seq", _POSITION, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
+
+
+def block_of(seq: Any) -> Any:
+    """The block of a position, which is a number or a column."""
+    return seq >> 6 if isinstance(seq, int) else seq.op(">>")(sa.literal_column("6"))
+
 
 #: The conversation that a customer's name stands for, where one has several: both are the
 #: hashes that ``events.key`` has.

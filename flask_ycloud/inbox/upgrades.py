@@ -217,9 +217,8 @@ _ARRIVALS_3 = (
 # -- to version 3, too: an index of names, of which older events have none yet ------------
 
 _NAMES_3 = (
-    "CREATE TABLE ycloud_names (hash BIGINT NOT NULL, event_seq BIGINT NOT NULL,"
-    " PRIMARY KEY (hash, event_seq)){}",
-    "CREATE INDEX ix_ycloud_names_event_seq ON ycloud_names (event_seq)",
+    "CREATE TABLE ycloud_names (block BIGINT NOT NULL, hash BIGINT NOT NULL,"
+    " event_seq BIGINT NOT NULL, PRIMARY KEY (block, hash, event_seq)){}",
     "ALTER TABLE ycloud_schema ADD COLUMN unindexed BIGINT",
     "UPDATE ycloud_schema SET unindexed = (SELECT max(seq) FROM ycloud_events)",
 )

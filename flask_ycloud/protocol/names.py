@@ -65,7 +65,9 @@ def plain_name(text: str) -> str:
 
     :returns: empty, if there is nothing in it.
     """
-    digits = text if text.isdigit() else _IN_NUMBERS.sub("", text)
+    if text[:1].isalpha():  # as most ids begin: no number does
+        return text.rstrip().casefold()
+    digits = _IN_NUMBERS.sub("", text)
     if digits.isascii() and digits.isdigit():
         return digits.removeprefix("00")
     return text.strip().casefold() if digits else ""
