@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from contextlib import suppress
@@ -85,8 +86,13 @@ class _Asked(threading.Event):
         numbers = (signal.SIGTERM, signal.SIGINT)
         self._before = {each: signal.signal(each, self._ask) for each in numbers}
         self._times = 0
+        self._pid = os.getpid()
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._pid:  # a process that a handler has forked
+            signal.signal(number, self._before[signal.Signals(number)])
+            os.kill(os.getpid(), number)
+            return
         self._times += 1  # set() may be what this interrupts, so it is not called again
         if self._times > 1:
             raise KeyboardInterrupt

@@ -7,9 +7,6 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-import click
-from flask.cli import FlaskGroup
-
 from ..errors import ConfigurationError, YCloudError, type_and_stack
 from ..lazy import imported_on_use
 from ..logs import log
@@ -76,7 +73,7 @@ def prepare(runtime: Runtime) -> None:
 
     :raises ConfigurationError: if a package that the dispatch needs is not installed.
     """
-    if not _is_a_command():
+    if not servers.is_a_command():
         import_module(".worker", __package__)  # so that no request waits for it
         if runtime.dispatch == "worker":
             this_process.listen()
@@ -100,11 +97,3 @@ def start_quietly(runtime: Runtime) -> None:
             message = "Events are not handled, and deliveries are answered 503: %s"
             text = str(error) if isinstance(error, YCloudError) else type_and_stack(error)
             log(_logger, logging.ERROR, message, text)
-
-
-def _is_a_command() -> bool:
-    """Whether a command of ``flask`` loads the app, and it serves no requests."""
-    context = click.get_current_context(silent=True)
-    if context is None or context.info_name == "run":
-        return False
-    return isinstance(context.find_root().command, FlaskGroup)

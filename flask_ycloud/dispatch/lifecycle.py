@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from ..runtime import Dispatcher, runtime_of
+from . import servers
 from .ending import this_process
 
 
@@ -17,13 +18,17 @@ def start(app: Flask) -> None:
 
     Only ``YCLOUD_DISPATCH="worker"`` has something to start. Calling it again does no harm.
     In a process that only starts others (gunicorn's master with ``--preload``) it does
-    nothing; the others start by themselves.
+    nothing; the others start by themselves. Nor does it anything where a command such as
+    ``flask shell`` loads the app.
 
     :param app: the app.
     :raises ConfigurationError: if the app has no endpoint, or its dispatch cannot be used.
     """
+    runtime = runtime_of(app)
+    if servers.is_a_command():
+        return
     this_process.listen()
-    runtime_of(app).dispatcher.start()
+    runtime.dispatcher.start()
 
 
 def stop(app: Flask) -> None:

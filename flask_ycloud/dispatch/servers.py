@@ -11,6 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import click
+from flask.cli import FlaskGroup
+
 #: The first version of uWSGI that is known to run an app's threads without being asked.
 _RUNS_THREADS = (2, 0, 27)
 
@@ -40,6 +43,14 @@ def told_to_stop() -> Callable[[], bool] | None:
 
 def _owner_of_sigterm() -> Any:
     return getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+
+
+def is_a_command() -> bool:
+    """Whether a command of ``flask`` loads the app, and it serves no requests."""
+    context = click.get_current_context(silent=True)
+    if context is None or context.info_name == "run":
+        return False
+    return isinstance(context.find_root().command, FlaskGroup)
 
 
 def is_gunicorn_master() -> bool:

@@ -255,3 +255,76 @@ def test_it_logs_with_times_and_levels_unless_the_app_does(
     ours.setLevel("WARNING")
     assert call(app, "worker", "--once").exit_code == 0
     assert ours.level == logging.WARNING, "the app has configured it"
+
+
+FORKING = """
+import multiprocessing, time
+from flask import Flask
+from flask_ycloud import on_event, ycloud_bp
+
+app = Flask(__name__)
+app.config.from_prefixed_env()
+app.register_blueprint(ycloud_bp)
+
+@on_event("*")
+def handle(event):
+    forked = multiprocessing.get_context("fork")
+    sleeper = forked.Process(target=time.sleep, args=(60,))
+    sleeper.start()
+    sleeper.terminate()
+    sleeper.join(20)
+    with forked.Pool(2) as pool:
+        squares = pool.map(abs, [-1, -2])
+    print("alive" if sleeper.is_alive() else "ended", squares, flush=True)
+"""
+
+
+def test_processes_that_a_handler_forks_end_at_sigterm(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/inbox.db"
+    (tmp_path / "forking_app.py").write_text(FORKING)
+    deliver(make_app(YCLOUD_DISPATCH="manual", YCLOUD_INBOX_URL=url), body_of())
+    given = {"FLASK_YCLOUD_WEBHOOK_SECRET": SECRET, "FLASK_YCLOUD_INBOX_URL": url}
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "forking_app", "ycloud", "worker", "--once"],
+        cwd=tmp_path, env=os.environ | given, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert "ended [1, 2]" in done.stdout, done.stderr
+
+
+STARTED = """
+from flask import Flask
+import flask_ycloud
+from flask_ycloud import on_event, ycloud_bp
+
+app = Flask(__name__)
+app.config.from_prefixed_env()
+app.register_blueprint(ycloud_bp)
+
+@on_event("*")
+def handle(event):
+    print("IT RAN", flush=True)
+
+flask_ycloud.start(app)
+"""
+
+
+@pytest.mark.parametrize(
+    "command", [("ycloud", "doctor"), ("routes",), ("ycloud", "list")]
+)
+def test_a_command_handles_nothing_though_the_module_starts_the_handling(
+    make_app: MakeApp, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    url = f"sqlite:///{tmp_path}/inbox.db"
+    (tmp_path / "started_app.py").write_text(STARTED)
+    app = make_app(YCLOUD_DISPATCH="manual", YCLOUD_INBOX_URL=url)
+    deliver(app, body_of())
+    given = {"FLASK_YCLOUD_WEBHOOK_SECRET": SECRET, "FLASK_YCLOUD_INBOX_URL": url}
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "started_app", *command],
+        cwd=tmp_path, env=os.environ | given, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert "IT RAN" not in done.stdout
+    assert "1 process handles" not in done.stdout
+    assert states(app) == ["pending"]
