@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ..formats import clock_time, short
-from ..inbox import (
-    OUR_FAULTS,
-    Inbox,
-    last_day,
-    lately,
-    newest_arrivals,
-    recently,
-    silence,
-)
+from ..inbox import OUR_FAULTS
 from ..runtime import Runtime
 from .finding import Finding, Subject, counted, error, ok, skipped, warning
+
+if TYPE_CHECKING:
+    from ..inbox import Inbox
 
 _CLOCK_OFF = 30.0
 _SENT_AGAIN = "YCloud sends them again. The log says what was wrong."
@@ -42,6 +38,8 @@ def rejections(subject: Subject) -> Iterator[Finding]:
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
+    from ..inbox import last_day, lately, recently  # here, since it needs SQLAlchemy
+
     runtime = subject.runtime
     now, day = lately(runtime.inbox).rejected, last_day(runtime.inbox).rejected
     since = clock_time(recently(runtime.inbox))
@@ -72,6 +70,8 @@ def _rejected(count: int, reason: str) -> str:
 
 def _accepts_nothing(runtime: Runtime, endpoint: str) -> bool:
     """Whether no event has arrived at an endpoint in the time of the recent counts."""
+    from ..inbox import newest_arrivals, recently  # here, since it needs SQLAlchemy
+
     inbox = runtime.inbox
     age = newest_arrivals(inbox, [endpoint]).get(endpoint, float("inf"))
     return inbox.clock() - age < recently(inbox)
@@ -82,6 +82,8 @@ def silent(subject: Subject) -> Iterator[Finding]:
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
+    from ..inbox import silence  # here, since it needs SQLAlchemy
+
     for name in subject.runtime.endpoints:
         found = silence(subject.runtime.inbox, name)
         if found is None:
@@ -101,6 +103,8 @@ def conflicts(subject: Subject) -> Iterator[Finding]:
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
+    from ..inbox import last_day  # here, since it needs SQLAlchemy
+
     inbox = subject.runtime.inbox
     found = last_day(inbox).conflicts
     if not found:
@@ -128,6 +132,8 @@ def guesses(subject: Subject) -> Iterator[Finding]:
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
+    from ..inbox import last_day  # here, since it needs SQLAlchemy
+
     found = last_day(subject.runtime.inbox).passwords
     if not found:
         yield ok("guesses", "No wrong password was given in the last day.")

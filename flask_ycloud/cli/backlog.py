@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from ..formats import short
 from ..handlers import handlers_for
-from ..inbox import unhandled_types
 from ..runtime import Runtime
 from .finding import Finding, Subject, counted, error, ok, warning
 from .output import event_of
@@ -82,6 +81,8 @@ def unhandled(subject: Subject) -> Iterator[Finding]:
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
+    from ..inbox import unhandled_types  # here, since it needs SQLAlchemy
+
     runtime = subject.runtime
     types = unhandled_types(runtime.inbox)
     for endpoint, event_type, count in types:

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..formats import short
-from ..inbox import heartbeats, last_day
 from ..runtime import Runtime
 from .finding import Finding, Subject, counted, error, ok, warning
 
-_SILENT = heartbeats.SILENT_SECONDS
 _NONE = "No process handles events: none has started, or the last has stopped."
 _TAKEN_OVER = (
     "Was a process killed, or did it stand still? Was the database away for longer than"
@@ -27,8 +25,10 @@ def live_workers(runtime: Runtime) -> int:
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
+    from ..inbox import heartbeats  # here, since it needs SQLAlchemy
+
     ages = heartbeats.workers(runtime.inbox).values()
-    return sum(age < _SILENT for age in ages)
+    return sum(age < heartbeats.SILENT_SECONDS for age in ages)
 
 
 def workers(subject: Subject) -> Iterator[Finding]:
@@ -36,6 +36,8 @@ def workers(subject: Subject) -> Iterator[Finding]:
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
+    from ..inbox import heartbeats  # here, since it needs SQLAlchemy
+
     runtime = subject.runtime
     if runtime.dispatch in ("worker", "manual"):
         for trouble in heartbeats.troubles(runtime.inbox):
@@ -45,13 +47,15 @@ def workers(subject: Subject) -> Iterator[Finding]:
 
 
 def _heartbeats(runtime: Runtime) -> Iterator[Finding]:
+    from ..inbox import heartbeats  # here, since it needs SQLAlchemy
+
     start = (
         "Start one: flask ycloud worker"
         if runtime.dispatch == "manual"
         else "Start the server, and send a request: its threads start with the first."
     )
     ages = heartbeats.workers(runtime.inbox).values()
-    silent = [age for age in ages if age >= _SILENT]
+    silent = [age for age in ages if age >= heartbeats.SILENT_SECONDS]
     alive = len(ages) - len(silent)
     if alive:
         handle = "handles" if alive == 1 else "handle"
@@ -70,6 +74,8 @@ def _heartbeats(runtime: Runtime) -> Iterator[Finding]:
 
 def _endings(runtime: Runtime) -> Iterator[Finding]:
     """Events whose process did not end their handlers."""
+    from ..inbox import last_day  # here, since it needs SQLAlchemy
+
     found = last_day(runtime.inbox)
     for endpoint, count in found.taken_over.items():
         lost = "lost its lease" if count == 1 else "lost their leases"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ..errors import YCloudError
-from ..inbox import Database
 from ..runtime import Runtime
 from .finding import Finding, Subject, error, ok, warning
+
+if TYPE_CHECKING:
+    from ..inbox import Database
 
 _SLOW_WRITE = 0.1  # seconds
 

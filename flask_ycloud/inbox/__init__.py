@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ..lazy import imported_on_use
 from .records import (
     CUT_SHORT,
+    OUR_FAULTS,
     TAKEN_OVER,
     WRONG_PASSWORD,
     Arrival,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from .tables import TABLES
     from .transactions import Transaction
     from .troubles import (
-        OUR_FAULTS,
         Troubles,
         last_day,
         lately,
@@ -71,7 +71,6 @@ else:  # to a type checker it would give every name
             "index_some": "indexing",
             "Rejections": "rejections",
             "rejected": "rejections",
-            "OUR_FAULTS": "troubles",
             "last_day": "troubles",
             "search": "reports",
             "throughput": "reports",

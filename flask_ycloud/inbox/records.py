@@ -11,6 +11,10 @@ from typing import Literal, NamedTuple
 #: body.
 Arrival = Literal["accepted", "duplicate", "conflict"]
 
+#: Why a delivery is answered 503, so that YCloud sends it again. Other reasons are the
+#: sender's fault.
+OUR_FAULTS = ("inbox unavailable", "secret unavailable", "dispatch unavailable")
+
 #: A reason among the rejections, by the name of the blueprint whose pages were asked for.
 WRONG_PASSWORD = "wrong password"  # noqa: S105
 #: Other reasons among them: an event was taken over after its lease had run out; or it was

@@ -13,9 +13,6 @@ from .rejections import rejected
 from .store import Inbox
 from .tables import events
 
-#: Why a delivery is answered 503, so that YCloud sends it again. Other reasons are the
-#: sender's fault.
-OUR_FAULTS = ("inbox unavailable", "secret unavailable", "dispatch unavailable")
 _CONFLICT = "conflict"  # counted beside them
 _BESIDE = (_CONFLICT, WRONG_PASSWORD, TAKEN_OVER, CUT_SHORT)
 

@@ -287,7 +287,8 @@ def test_processes_that_a_handler_forks_end_at_sigterm(
     deliver(make_app(YCLOUD_DISPATCH="manual", YCLOUD_INBOX_URL=url), body_of())
     given = {"FLASK_YCLOUD_WEBHOOK_SECRET": SECRET, "FLASK_YCLOUD_INBOX_URL": url}
     done = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "forking_app", "ycloud", "worker", "--once"],
+        [sys.executable, "-m", "flask", "--app", "forking_app", "ycloud", "worker",
+         "--once"],
         cwd=tmp_path, env=os.environ | given, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert "ended [1, 2]" in done.stdout, done.stderr
@@ -310,9 +311,7 @@ flask_ycloud.start(app)
 """
 
 
-@pytest.mark.parametrize(
-    "command", [("ycloud", "doctor"), ("routes",), ("ycloud", "list")]
-)
+@pytest.mark.parametrize("command", [("ycloud", "doctor"), ("routes",), ("ycloud", "list")])
 def test_a_command_handles_nothing_though_the_module_starts_the_handling(
     make_app: MakeApp, tmp_path: Path, command: tuple[str, ...]
 ) -> None:

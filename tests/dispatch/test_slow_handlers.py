@@ -69,7 +69,7 @@ def test_a_handler_that_hangs_is_seen(
     assert "shop:hangs has been running for" in result
     assert "time limit" in result
     page = app.test_client().get("/ycloud/inspector/").text
-    assert "shop:hangs runs for" in page
+    assert "shop:hangs</a> has been running for" in page
     assert (
         "shop:hangs" in app.test_client().get(f"/ycloud/inspector/events/{event_id}").text
     )
@@ -84,7 +84,7 @@ def test_a_busy_worker_is_never_called_dead(
     """Its heartbeat waits for no idle thread, nor does the pruning."""
     app, _ = hung
     monkeypatch.setattr("flask_ycloud.dispatch.worker.BEAT_EVERY_SECONDS", 0.1)
-    monkeypatch.setattr("flask_ycloud.cli.processes._SILENT", 1.0)
+    monkeypatch.setattr("flask_ycloud.inbox.heartbeats.SILENT_SECONDS", 1.0)
     inbox = runtime_of(app).inbox
     eventually(lambda: inbox.stats().running_handlers)
     dispatcher: Any = runtime_of(app).dispatcher

@@ -165,6 +165,7 @@ def accept_many(inbox: Inbox, prefix: str, many: int = MANY, **columns: Any) -> 
         "signed_at": None, "state": "pending", "due_at": 0.0, "settled_at": None,
         "reason": None, "redeliveries": 0, "traceparent": None, "origin": "",
         "body_key": None, "body_hash": inbox.database.hashed(b"{}"), "body": b"{}",
+        "hashes": [], "names": "{}",
     } | columns  # fmt: skip
     if row["key"]:
         row["key"] = inbox.database.hashed(row["key"])
