@@ -29,9 +29,12 @@ MakeApp = Callable[..., Flask]
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 
 # Servers under test are killed before they could write what they have covered.
+# Commands that end by themselves are given it back.
+COVERING: dict[str, str] = {}
 if WORKER is not None:
     for _name in ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"):
-        os.environ.pop(_name, None)
+        if _name in os.environ:
+            COVERING[_name] = os.environ.pop(_name)
 
 
 @pytest.fixture(autouse=True)

@@ -278,7 +278,7 @@ class Database:
                 raise InboxUnavailable(f"{path} was removed or replaced during the write.")
 
     def _file_is_gone(self, path: str) -> None:
-        if self._ready:  # once
+        if self._ready:  # pragma: no branch  (another thread may have said it just now)
             message = "%s was removed or replaced while it was open. It is opened anew."
             log(_logger, logging.ERROR, message, path)
         self._ready = False

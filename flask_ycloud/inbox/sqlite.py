@@ -44,7 +44,7 @@ def prepare_for_forks(engine: Engine) -> None:
         # Else a large transaction would be in the file before its commit.
         connection.execute("PRAGMA cache_spill = OFF").close()
 
-    if engine.dialect.driver == "pysqlite":
+    if engine.dialect.driver == "pysqlite":  # pragma: no branch
         event.listen(engine, "do_connect", connects)
         event.listen(engine, "connect", connected)
 

@@ -18,7 +18,7 @@ from flask_ycloud import WebhookBlueprint, on_event, ycloud_bp
 from flask_ycloud.cli import completion
 from flask_ycloud.runtime import runtime_of
 
-from ..conftest import MakeApp
+from ..conftest import COVERING, MakeApp
 from ..support import SECRET, body_of, deliver, id_of
 
 TYPE = "sms.message.updated"
@@ -40,6 +40,7 @@ def offered(folder: Path, words: str) -> list[str]:
     line = f"flask --app app ycloud {words}"
     environ = {
         **os.environ,
+        **COVERING,
         "_FLASK_COMPLETE": "bash_complete",
         "COMP_WORDS": line,
         "COMP_CWORD": str(len(line.split(" ")) - 1),

@@ -22,7 +22,7 @@ from flask_ycloud import on_event, sign
 from flask_ycloud.protocol import EVENT_TYPES
 from flask_ycloud.testing import FakeYCloud, FakeYCloudAPI
 
-from ..conftest import MakeApp
+from ..conftest import COVERING, MakeApp
 from ..processes import _free_port
 from ..support import SECRET, body_of, call, eventually, id_of
 from ..ycloud_api import API_KEY, YCloudAPI, hang_up, problem
@@ -60,6 +60,7 @@ class Laptop:
         (folder / "app.py").write_text(APP)
         self.environ = {
             **os.environ,
+            **COVERING,
             "FLASK_YCLOUD_WEBHOOK_SECRET": SECRET,
             "FLASK_YCLOUD_API_URL": api.url,
             "FLASK_YCLOUD_API_KEY": KEY,

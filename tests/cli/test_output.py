@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import unicodedata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -159,3 +160,14 @@ def test_what_a_server_answers(app: Flask, monkeypatch: pytest.MonkeyPatch) -> N
     assert_harmless(sent)
     assert "ok \\x1b]0;owned" in sent
     assert id_of(body_of())[:4] in sent
+
+
+def test_on_a_terminal_nothing_in_a_body_acts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from flask_ycloud.cli import output
+
+    terminal = SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(output, "sys", terminal)
+    output.echo_body(b"hello\x1b[2J")
+    assert capsys.readouterr().out == "hello\\x1b[2J\n"

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,15 @@ def test_the_heartbeat_file_is_there_while_the_worker_lives(
     assert result.output.startswith("Handling events. Ctrl-C ends it.\nEnding")
     assert not heartbeat.exists()
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_it_works_until_it_is_asked_to_end(make_app: MakeApp) -> None:
+    app = make_app(YCLOUD_DISPATCH="manual")
+    on_event(TYPE, name="one")(lambda event: None)
+    until = time.monotonic() + 1.2  # it looks after itself each second
+    thread = signal_when(lambda: time.monotonic() > until)
+    assert call(app, "worker").exit_code == 0
+    thread.join()
 
 
 def test_a_heartbeat_that_somebody_deleted_is_no_error(

@@ -6,8 +6,11 @@ import sys
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import click
 import pytest
+from flask.cli import FlaskGroup
 
+from flask_ycloud import start
 from flask_ycloud.dispatch import servers
 from flask_ycloud.dispatch.threads import StartsThreads
 from flask_ycloud.dispatch.worker import WorkerDispatcher
@@ -253,3 +256,20 @@ def test_uvicorn_says_when_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not stops()
     server.should_exit = True
     assert stops()
+
+
+@pytest.mark.parametrize(("name", "is_one"), [("routes", True), ("run", False)])
+def test_a_command_of_flask_is_no_server(
+    make_app: MakeApp, name: str, is_one: bool
+) -> None:
+    flask = click.Context(FlaskGroup(), info_name="flask")
+    with flask, click.Context(click.Command(name), parent=flask, info_name=name):
+        assert servers.is_a_command() == is_one
+        app = make_app(YCLOUD_DISPATCH="worker")
+        start(app)
+    assert runtime_of(app).dispatcher.started == (not is_one)  # type: ignore[attr-defined]
+
+
+def test_a_command_of_another_program_may_be_one() -> None:
+    with click.Context(click.Group(), info_name="serve"):
+        assert not servers.is_a_command()

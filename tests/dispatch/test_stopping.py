@@ -156,3 +156,20 @@ def test_a_standstill_of_the_threads_is_logged_once(
     start(worker_app)
     assert caplog.text.count("threads did not run for") == 1
     assert worker_app.test_client().get("/ycloud/ready").status_code == 503
+
+
+def test_from_the_first_signal_on_nothing_is_claimed(
+    worker_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_event(TYPE, name="one")(lambda event: None)
+    start(worker_app)
+    dispatcher = runtime_of(worker_app).dispatcher
+    assert isinstance(dispatcher, WorkerDispatcher)
+    body = body_of()
+    with monkeypatch.context() as patch:
+        patch.setattr("flask_ycloud.dispatch.worker.this_process._signalled", True)
+        deliver(worker_app, body)
+        looked_at = dispatcher._fetcher.looked_at
+        eventually(lambda: dispatcher._fetcher.looked_at > looked_at)
+        assert state_of(worker_app, id_of(body)) == "pending"
+    eventually(lambda: state_of(worker_app, id_of(body)) == "done")
