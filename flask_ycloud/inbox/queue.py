@@ -483,8 +483,8 @@ class EventQueue:
         if self._empties:
             for each in claims:
                 if each["seq"] in held and each["state"] == "done":
-                    queries.QUIETEN.run(tx, {"seq_": each["seq"]})
-                    queries.FORGET_NAMES.run(tx, {"seq_": each["seq"]})
+                    for statement in (*queries.QUIETEN, queries.FORGET_NAMES):
+                        statement.run(tx, {"seq_": each["seq"]})
         for key in _freed(each for each in progress if each.claim.seq in held):
             queries.RELEASE_ONE.run(tx, {"key_": key})
         return held
