@@ -9,6 +9,8 @@ from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from .forks import tell_child
+
 
 def log(
     logger: logging.Logger, level: int, message: str, *args: object, **extra: object
@@ -47,6 +49,11 @@ class LogLimit:
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self.after_fork()
+        tell_child(self)
+
+    def after_fork(self) -> None:
+        """Leave what the parent has counted to the parent, and its timers."""
         self._lock = threading.Lock()
         self._kinds: dict[Hashable, _Kind] = {}
 
@@ -94,7 +101,6 @@ class LogLimit:
         """Log a line, with the number of those before it that were left out."""
         with self._lock:
             known = self._kinds.get(kind)
-            # A forked process has the count of the one before, and not its timer.
             self._kinds[kind] = _Kind(self._clock(), time.strftime("%H:%M:%S"))
         left_out = known.left_out if known is not None else 0
         since = known.clock if known is not None else ""

@@ -10,6 +10,8 @@ import pytest
 
 from flask_ycloud import forks
 from flask_ycloud.runtime import runtime_of
+from flask_ycloud.web import probes
+from flask_ycloud.web.passwords import PasswordBrake
 
 from .conftest import MakeApp
 from .support import body_of, deliver
@@ -44,7 +46,8 @@ def test_the_child_accepts_whatever_was_locked(make_app: MakeApp, dispatch: str)
     deliver(app, body_of())
     deliver(app, body_of(), secret="another one")
     runtime = runtime_of(app)
-    locks: list[Any] = [runtime._lock, runtime.rejections._lock]
+    locks: list[Any] = [runtime._lock, runtime.rejections._lock, runtime.log_limit._lock]
+    locks += [runtime.inbox._pauses._lock, probes._readiness_of(runtime)._asking]
     locks += [each.secrets._lock for each in runtime.endpoints.values()]
     if dispatch == "worker":
         locks += [runtime.dispatcher._starting]  # type: ignore[attr-defined]
@@ -68,10 +71,27 @@ def test_the_child_accepts_whatever_was_locked(make_app: MakeApp, dispatch: str)
             threading.Timer(30, os._exit, (2,)).start()
             statuses = [deliver(app, body_of()).status_code]
             statuses += [deliver(app, body_of(), secret="other").status_code]
-            code = 0 if statuses == [200, 401] else 3
+            statuses += [app.test_client().get("/ycloud/ready").status_code]
+            assert not runtime.inbox.pauses()
+            assert not runtime.inbox.paused_handlers()
+            code = 0 if statuses == [200, 401, 200] else 3
         finally:
             os._exit(code)
     forked.set()
     holder.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert deliver(app, body_of()).status_code == 200
+
+
+def test_a_child_checks_passwords() -> None:
+    brake = PasswordBrake()
+    with brake._lock:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                threading.Timer(30, os._exit, (2,)).start()
+                code = 0 if brake.check("127.0.0.1", "right", "right").right else 3
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -66,15 +66,15 @@ def body_keys(subject: Subject) -> Iterator[Finding]:
     missing, older = used - cipher.key_ids, used & cipher.key_ids - {cipher.key_id}
     plain = cipher.key_id is not None and has_plain(runtime.inbox)
     if missing:
-        text = f"Bodies need keys that are not in YCLOUD_BODY_KEYS: {_list(missing)}."
+        text = f"Events need keys that are not in YCLOUD_BODY_KEYS: {_list(missing)}."
         remedy = "Add them behind the first key. Their events wait until then."
         yield error("keys", text, remedy)
     if older:
         how = "flask ycloud encrypt" + ("" if cipher.key_id else " --decrypt")
-        text = f"Bodies are encrypted with keys that are not the first: {_list(older)}."
+        text = f"Events are encrypted with keys that are not the first: {_list(older)}."
         yield warning("keys", text, f"Before you remove a key: {how}")
     if plain:
-        text = "Bodies that arrived before YCLOUD_BODY_KEYS was set are plain."
+        text = "What was stored before YCLOUD_BODY_KEYS was set is plain."
         yield warning("keys", text, "Encrypt them: flask ycloud encrypt")
     if cipher.key_id is not None and not (missing or older or plain):
         yield ok("keys", f"Bodies are encrypted with {cipher.key_id}.")

@@ -69,7 +69,9 @@ _OPTIONS = (
         metavar="WHO",
         help="A telephone number, a user id, an e-mail address, or the id of a message.",
     ),
-    click.option("--error", help="A text in the last error, or in the reason."),
+    click.option(
+        "--error", help="A text in the type or place of the last error, or in the reason."
+    ),
     click.option("--cause", help="Dead letters of a cause that 'dead' shows."),
     click.option("--unhandled", is_flag=True, help="That no handler was subscribed to."),
     click.option("--since", callback=_time, help="Arrived since then: 2h, 3d, 2026-05-31."),

@@ -12,6 +12,8 @@ from ..errors import BodyUnreadable, InboxUnavailable
 
 #: What an encrypted text begins with; the id of its key and a colon follow.
 MARK = "ycloud-fernet:"
+#: How many characters the id of a key has.
+KEY_ID_LENGTH = 16
 
 _MISSING = (
     "YCLOUD_BODY_KEYS needs the package cryptography, which is not installed: pip install"
@@ -161,4 +163,4 @@ def _by_parts(error: str, change: Callable[[str], str]) -> str:
 def id_of_key(key: str) -> str:
     """What tells a key from others, and does not tell the key."""
     secret = base64.urlsafe_b64decode(key)
-    return hashlib.sha256(b"flask-ycloud body key" + secret).hexdigest()[:16]
+    return hashlib.sha256(b"flask-ycloud body key" + secret).hexdigest()[:KEY_ID_LENGTH]

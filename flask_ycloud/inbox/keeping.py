@@ -216,7 +216,8 @@ class Keeping(OperatedQueue):
         nothing = {"body": b"", "body_key": None, "emptied_at": self.clock()}
         empty = events.update().where(these).values(nothing).returning(events.c.seq)
         emptied = tx.execute(empty).scalars().all()
-        tx.execute(queries.quieten(self.database.dialect, emptied))
+        for table in (outcomes, attempts):
+            tx.execute(queries.quieten(table, emptied))
         tx.execute(forget_names(emptied))
         return len(emptied)
 

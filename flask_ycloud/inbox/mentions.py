@@ -8,14 +8,17 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ..protocol import searched_name
+
 _SHORTEST_NUMBER = 5  # digits
 _SHORTEST = 4  # characters, of anything else
 
 #: What people put between the digits of a number.
 _BETWEEN = r"[\s\u00a0().\-]{0,2}"
 _DIGITS = re.compile(r"[0-9]+")
-_GROUPED = re.compile(rf"[0-9](?:{_BETWEEN}[0-9])*")
-_AS_ARGUMENT = re.compile(r"\+?[0-9\s\u00a0().\-]+")
+_GROUPED = re.compile(rf"\+?[0-9](?:{_BETWEEN}[0-9])*")
+#: Digits after a plus, from which on another number may follow.
+_SHORTEST_WHOLE = 7
 _WAMID = re.compile(r"wamid\.([A-Za-z0-9+/_-]+)")
 
 
@@ -23,17 +26,16 @@ class Person:
     """Who somebody is to us: a telephone number, a user id, or an e-mail address.
 
     :param who: a number may have a plus, spaces, dots, hyphens and brackets, or none of
-        them.
+        them. With a plus it may have the zero that is dialled inside of a country, as in
+        ``+44 (0) 7901 614024``.
     :raises ValueError: if it is too short to tell a person.
     """
 
     def __init__(self, who: str) -> None:
-        plain = " ".join(who.split())
-        is_number = _AS_ARGUMENT.fullmatch(plain) is not None
-        digits = "".join(_DIGITS.findall(plain)).removeprefix("00")
-        self._digits = digits if is_number else ""
         #: The same for every way to write a number.
-        self.name = self._digits if is_number else plain.casefold()
+        self.name = searched_name(" ".join(who.split()))
+        is_number = self.name.isascii() and self.name.isdigit()
+        self._digits = self.name if is_number else ""
         if len(self.name) < (_SHORTEST_NUMBER if is_number else _SHORTEST):
             raise ValueError(
                 f"A person is a telephone number of {_SHORTEST_NUMBER} digits or more, or a"
@@ -53,7 +55,7 @@ class Person:
         """Whether a text names the person."""
         if not self._digits:
             return self._in_words(text.casefold())
-        return self._in_digits(text) or any(
+        return any(map(self._in_digits, _spellings(text))) or any(
             self._in_digits(_decoded(each)) for each in _WAMID.findall(text)
         )
 
@@ -63,8 +65,39 @@ class Person:
     def _in_digits(self, text: str) -> bool:
         if any(run in self._numbers for run in _DIGITS.findall(text)):
             return True
-        groups = ("".join(_DIGITS.findall(each)) for each in _GROUPED.findall(text))
-        return any(group in self._numbers for group in groups)
+        longest = len(self._numbers[-1])
+        return any(
+            joined in self._numbers
+            for each in _GROUPED.findall(text)
+            for joined in _joined(each, longest)
+        )
+
+
+def _spellings(text: str) -> Iterator[str]:
+    """A text; and without the zeros that are only dialled inside of a country."""
+    yield text
+    if "(0)" in text:
+        yield text.replace("(0)", "")
+
+
+def _joined(text: str, longest: int) -> Iterator[str]:
+    """What neighbouring groups of digits give together: people write "… 678. 3 items".
+
+    A plus says where a number begins: what follows it soon is a part of that number.
+
+    :param longest: how many digits are enough.
+    """
+    groups = _DIGITS.findall(text)
+    before = 0
+    for start, first in enumerate(groups):
+        if before == 0 or before >= _SHORTEST_WHOLE or text[0] != "+":
+            joined = ""
+            for group in groups[start : start + longest]:
+                joined += group
+                if len(joined) > longest:
+                    break
+                yield joined
+        before += len(first)
 
 
 def _decoded(encoded: str) -> str:

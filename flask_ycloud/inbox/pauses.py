@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..errors import InboxUnavailable
+from ..forks import tell_child
 from .database import Database
 from .queries import INSERTS
 from .records import Pause, PauseKind
@@ -55,9 +56,14 @@ class Pauses:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._lock = threading.Lock()
         self._read_at = float("-inf")
         self._known = Paused()
+        self.after_fork()
+        tell_child(self)
+
+    def after_fork(self) -> None:
+        """Have a lock that no thread of the parent holds."""
+        self._lock = threading.Lock()
 
     @property
     def known(self) -> Paused:

@@ -12,6 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from .driver import Statement
 from .tables import (
@@ -41,6 +43,42 @@ UNHANDLED: Any = sa.literal_column("unhandled")
 
 # Where nothing else says of which table a column is.
 _RUNNING: Any = sa.literal_column("'running'")
+
+_LINE_BREAK: Any = sa.literal("\n", sa.Text)
+
+
+class position(FunctionElement[int]):
+    """Where a text has another text for the first time, from 1; 0 if it does not."""
+
+    name = "position"
+    type = sa.Integer()
+    inherit_cache = True
+
+
+@compiles(position)
+def _position(element: Any, compiler: Any, **options: Any) -> str:
+    return f"strpos({compiler.process(element.clauses, **options)})"
+
+
+@compiles(position, "sqlite")
+def _position_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **options)})"
+
+
+def first_line(text: Any) -> Any:
+    """Of an error its type and place. The message is below."""
+    return sa.func.substr(text, 1, position(text + _LINE_BREAK, _LINE_BREAK) - 1)
+
+
+def below_first_line(text: Any) -> Any:
+    """Of an error its message; the whole text if it has one line."""
+    return sa.func.substr(text, position(text, _LINE_BREAK) + 1)
+
+
+def starts_with(text: Any, start: str) -> sa.ColumnElement[bool]:
+    """Whether a text starts so. Unlike LIKE, it tells upper from lower case on SQLite."""
+    found: sa.ColumnElement[bool] = sa.func.substr(text, 1, len(start)) == start
+    return found
 
 
 class Batch:
@@ -559,15 +597,14 @@ def _settle(given: Any, *, empties: bool) -> Any:
     )
 
 
-def quieten(dialect: str, seqs: Any) -> Any:
-    """Drop the messages of errors of attempts of some events: all but the first line."""
-    error = attempts.c.error
-    if dialect == "postgresql":
-        first_line: Any = sa.func.split_part(error, "\n", 1)
-    else:
-        first_line = sa.func.substr(error, 1, sa.func.instr(error, "\n") - 1)
-    with_message = attempts.c.event_seq.in_(seqs) & error.contains("\n")
-    return attempts.update().where(with_message).values(error=first_line)
+def quieten(table: sa.Table, seqs: Any) -> Any:
+    """Drop the messages of errors of some events: all but the first line.
+
+    :param table: of the outcomes or of the attempts. Both keep the messages.
+    """
+    error = table.c.error
+    with_message = table.c.event_seq.in_(seqs) & (position(error, _LINE_BREAK) > 0)
+    return table.update().where(with_message).values(error=first_line(error))
 
 
 def _keep(dialect: str, given: Any, source: Any) -> tuple[Any, Any]:
@@ -614,7 +651,12 @@ def _save_all(*, empties: bool) -> Statement:
     if empties:
         settled = CLAIMS.table.join(held, held.c.seq == CLAIMS.c.seq)
         done = sa.select(held.c.seq).select_from(settled).where(CLAIMS.c.state == "done")
-        also.append(quieten("postgresql", done).cte())
+        also.append(quieten(attempts, done).cte())
+        # One statement cannot change a row twice, and it writes the outcomes of the runs.
+        runs = sa.select(RUNS.c.seq).where(
+            RUNS.c.seq == outcomes.c.event_seq, RUNS.c.handler == outcomes.c.handler
+        )
+        also.append(quieten(outcomes, done).where(~runs.exists()).cte())
         those = done.cte("emptied")
         theirs = (names.c.block == block_of(those.c.seq), names.c.event_seq == those.c.seq)
         also.append(names.delete().where(*theirs).cte())
@@ -625,7 +667,9 @@ SAVE_ALL = _save_all(empties=False)
 SAVE_ALL_AND_EMPTY = _save_all(empties=True)
 
 #: On SQLite: the errors of an event that is emptied.
-QUIETEN = Statement(quieten("sqlite", (bindparam("seq_"),)))
+QUIETEN = tuple(
+    Statement(quieten(each, (bindparam("seq_"),))) for each in (outcomes, attempts)
+)
 #: And the names in it.
 FORGET_NAMES = Statement(
     names.delete().where(

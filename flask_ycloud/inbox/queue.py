@@ -488,8 +488,9 @@ class EventQueue:
         if self._empties:
             for each in claims:
                 if each["seq"] in held and each["state"] == "done":
-                    queries.QUIETEN.run(tx, {"seq_": each["seq"]})
                     place = {"block_": block_of(each["seq"]), "seq_": each["seq"]}
+                    for statement in queries.QUIETEN:
+                        statement.run(tx, {"seq_": each["seq"]})
                     queries.FORGET_NAMES.run(tx, place)
         for key in _freed(each for each in progress if each.claim.seq in held):
             queries.RELEASE_ONE.run(tx, {"key_": key})

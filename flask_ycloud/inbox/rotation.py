@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..errors import BodyUnreadable
-from .cipher import Cipher
+from . import queries
+from .cipher import KEY_ID_LENGTH, MARK, Cipher
 from .store import Inbox
 from .tables import attempts, events, outcomes
 
 _AT_ONCE = 100
 _LOOKED_AT = 20_000  # of the oldest events, for those that are plain
+
+# Only these have a reason that may be sealed. Indexes find them.
+_WITH_REASON = ("discarded", "dead")
 
 OnProgress = Callable[[int, int], object]
 
@@ -53,14 +57,15 @@ def encrypt(
     """
     target = Cipher() if decrypt else inbox.cipher
     target.seal(b"")  # or say at once what is missing
-    bodies, unreadable = _rotate_bodies(inbox, target, on_progress)
     texts = sum(_rotate_texts(inbox, target, table) for table in (outcomes, attempts))
+    texts += sum(_rotate_reasons(inbox, target, state) for state in _WITH_REASON)
+    bodies, unreadable = _rotate_bodies(inbox, target, on_progress)
     inbox.truncate_log()
     return Rotation(bodies, texts, unreadable)
 
 
 def keys_in_use(inbox: Inbox) -> frozenset[str]:
-    """The ids of the keys that bodies in the inbox need. It is quick.
+    """The ids of the keys that bodies, errors and reasons in the inbox need.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -75,13 +80,27 @@ def keys_in_use(inbox: Inbox) -> frozenset[str]:
         found = [""]
         while key_id := tx.execute(following, {"after_": found[-1]}).scalar():
             found.append(key_id)
-        return frozenset(found[1:])
+        texts = {key_id for query in _keys_of_texts() for key_id in tx.scalars(query)}
+        return frozenset(found[1:]) | texts
 
     return inbox.database.read(work)
 
 
+def _keys_of_texts() -> Iterator[sa.Select[Any]]:
+    """What finds the ids of the keys of sealed texts."""
+    reasons = ((events.c.reason, queries.STATES[state]) for state in _WITH_REASON)
+    errors = (
+        (queries.below_first_line(table.c.error), table.c.error.is_not(None))
+        for table in (outcomes, attempts)
+    )
+    for text, which in (*reasons, *errors):
+        key_id = sa.func.substr(text, len(MARK) + 1, KEY_ID_LENGTH)
+        yield sa.select(key_id).where(which, queries.starts_with(text, MARK)).distinct()
+
+
 def has_plain(inbox: Inbox) -> bool:
-    """Whether some of the oldest 20,000 events have a body that is not encrypted.
+    """Whether some of the oldest 20,000 events have a body that is not encrypted, or any
+    discarded event has such a reason.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -93,7 +112,19 @@ def has_plain(inbox: Inbox) -> bool:
     )
     plain: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(oldest).limit(1)
     plain = plain.where(oldest.c.body_key.is_(None), oldest.c.emptied_at.is_(None))
-    return inbox.database.read(lambda tx: tx.execute(plain).first()) is not None
+    reason = sa.select(events.c.seq).where(_reason_is_plain("discarded")).limit(1)
+    return inbox.database.read(lambda tx: any(map(tx.scalar, (plain, reason))))
+
+
+def _reason_is_plain(state: str) -> sa.ColumnElement[bool]:
+    """Whether the reason of an event of that state is to be sealed, and is not.
+
+    Who discards writes what comes to mind. Of a dead letter it is the place of an error.
+    """
+    if state != "discarded":
+        return sa.false()
+    sealed = queries.starts_with(events.c.reason, MARK)
+    return queries.STATES[state] & events.c.reason.is_not(None) & ~sealed
 
 
 def _rotate_bodies(
@@ -105,7 +136,7 @@ def _rotate_bodies(
         if target.key_id is None
         else events.c.body_key.is_distinct_from(target.key_id)
     )
-    columns = (events.c.seq, events.c.body_key, events.c.body, events.c.reason)
+    columns = (events.c.seq, events.c.body_key, events.c.body)
     query = sa.select(*columns).where(other, events.c.emptied_at.is_(None))
     query = query.order_by(events.c.seq).limit(_AT_ONCE)
     newest = sa.select(sa.func.max(events.c.seq))
@@ -130,19 +161,50 @@ def _sealed(cipher: Cipher, target: Cipher, rows: Iterable[Any]) -> Any:
             body = cipher.open(row.body, row.body_key)
         except BodyUnreadable:
             continue
-        reason = row.reason and cipher.resealed_text(row.reason, target)
-        yield row.seq, row.body_key, target.key_id, target.seal(body), reason
+        yield row.seq, row.body_key, target.key_id, target.seal(body)
 
 
 def _write_bodies(tx: Connection, sealed: Iterable[tuple[Any, ...]]) -> int:
     """Write them, except for those that something else has changed since."""
     written = 0
-    for seq, before, key_id, body, reason in sealed:
+    for seq, before, key_id, body in sealed:
         same = events.c.body_key.is_not_distinct_from(before)
         these = (events.c.seq == seq, same, events.c.emptied_at.is_(None))
-        values = {"body": body, "body_key": key_id, "reason": reason}
-        update = events.update().where(*these).values(values)
+        update = events.update().where(*these).values(body=body, body_key=key_id)
         written += tx.execute(update).rowcount
+    return written
+
+
+def _rotate_reasons(inbox: Inbox, target: Cipher, state: str) -> int:
+    """The same for the reasons of events of that state, emptied or not."""
+    which = queries.starts_with(events.c.reason, MARK)
+    if target.key_id is not None:
+        which &= ~queries.starts_with(events.c.reason, f"{MARK}{target.key_id}:")
+        which |= _reason_is_plain(state)
+    query = sa.select(events.c.seq, events.c.reason).where(queries.STATES[state], which)
+    query = query.order_by(events.c.seq).limit(_AT_ONCE)
+    after = written = 0
+    while rows := _read(inbox, query.where(events.c.seq > after)):
+        after = rows[-1].seq
+        sealed = [(each, _resealed(inbox.cipher, target, each.reason)) for each in rows]
+        written += inbox.database.write(lambda tx, s=sealed: _write_reasons(tx, s, state))  # type: ignore[misc]
+    return written
+
+
+def _resealed(cipher: Cipher, target: Cipher, reason: str) -> str:
+    if reason.startswith(MARK):
+        return cipher.resealed_text(reason, target)
+    return target.seal_text(reason)
+
+
+def _write_reasons(tx: Connection, sealed: Iterable[tuple[Any, str]], state: str) -> int:
+    """Write them, except for those that something else has changed since."""
+    written = 0
+    for row, reason in sealed:
+        same = (events.c.seq == row.seq, events.c.reason == row.reason)
+        if reason != row.reason:
+            update = events.update().where(*same, queries.STATES[state])
+            written += tx.execute(update.values(reason=reason)).rowcount
     return written
 
 

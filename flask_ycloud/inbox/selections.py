@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from ..protocol import searched_name
 from . import queries
+from .cipher import MARK
 from .tables import events, outcomes
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ class Selection:
     :param tenant: whose they are.
     :param handler: the name of a handler that has run for them. With ``error``, or for dead
         letters, one that has failed.
-    :param error: a text in the last error of a handler, or in the reason of the event.
-        Upper and lower case are the same.
+    :param error: a text in the type or place of the last error of a handler, or in the
+        reason of the event. Upper and lower case are the same. Messages of errors and
+        encrypted reasons are not searched.
     :param cause: of dead letters: the short id of a cause, as
         :meth:`Inbox.dead_by_cause` gives it.
     :param unhandled: only events that no handler was subscribed to, or only others.
@@ -192,12 +194,15 @@ def _of_handlers(
     if selection.handler is not None:
         outcome = outcome.where(queries.same(outcomes.c.handler, selection.handler))
     if selection.error is not None:
-        outcome = outcome.where(_has(outcomes.c.error, selection.error))
+        # The message is not searched: it may be sealed, or masked for who searches.
+        place = queries.first_line(outcomes.c.error)
+        outcome = outcome.where(_has(place, selection.error))
     if selection.error is not None or state == "dead":
         outcome = outcome.where(outcomes.c.state == "failed")
     found: sa.ColumnElement[bool] = outcome.exists()
     if selection.handler is None and selection.error is not None:
-        found |= _has(events.c.reason, selection.error)
+        plain = ~queries.starts_with(events.c.reason, MARK)
+        found |= plain & _has(events.c.reason, selection.error)
     yield found
 
 

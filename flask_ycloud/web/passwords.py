@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..forks import tell_child
+
 _FREE = 5  # wrong ones before the first wait
 _FIRST_WAIT = 1.0  # seconds; each further wrong one doubles it
 _LONGEST_WAIT = 60.0
@@ -56,8 +58,13 @@ class PasswordBrake:
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
         self._guessers: OrderedDict[str, _Guesser] = OrderedDict()  # by their last failure
+        self.after_fork()
+        tell_child(self)
+
+    def after_fork(self) -> None:
+        """Have a lock that no thread of the parent holds."""
+        self._lock = threading.Lock()
 
     def check(self, address: str | None, said: str, password: str) -> Attempt:
         """Compare a password, unless too many wrong ones came from its address.

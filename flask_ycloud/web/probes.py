@@ -12,6 +12,7 @@ from flask import Response, current_app
 
 from ..dispatch import why_not_ready
 from ..errors import InboxUnavailable
+from ..forks import tell_child
 from ..logs import log
 from ..runtime import Runtime, runtime_of
 
@@ -48,10 +49,15 @@ class _Readiness:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = weakref.ref(runtime)
-        self._asking = threading.Lock()
         self._asked_at = float("-inf")
         self._unavailable: str | None = None
         self._told: str | None = None
+        self.after_fork()
+        tell_child(self)
+
+    def after_fork(self) -> None:
+        """Have a lock that no thread of the parent holds."""
+        self._asking = threading.Lock()
 
     def why_not(self) -> str | None:
         """Why it is not ready; a change is logged."""

@@ -53,7 +53,7 @@ def test_from_plain_to_a_key_to_another_and_back(with_keys: WithKeys) -> None:
     assert says(second) == [
         (
             "warning",
-            f"Bodies are encrypted with keys that are not the first: {key_id}.",
+            f"Events are encrypted with keys that are not the first: {key_id}.",
             "Before you remove a key: flask ycloud encrypt",
         )
     ]
@@ -76,7 +76,7 @@ def test_a_key_that_is_missing(with_keys: WithKeys) -> None:
         "error",
         "Add them behind the first key. Their events wait until then.",
     )
-    assert "Bodies need keys that are not in YCLOUD_BODY_KEYS: " in text
+    assert "Events need keys that are not in YCLOUD_BODY_KEYS: " in text
     told = call(app, "encrypt")
     assert "1 bodies stay as they are: their keys are not in" in told.output
     assert told.exit_code == 1

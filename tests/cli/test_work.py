@@ -276,11 +276,17 @@ app = Flask(__name__)
 app.config.from_prefixed_env()
 app.register_blueprint(ycloud_bp)
 
+def sleep(began):
+    began.set()
+    time.sleep(60)
+
 @on_event("*")
 def handle(event):
     forked = multiprocessing.get_context("fork")
-    sleeper = forked.Process(target=time.sleep, args=(60,))
+    began = forked.Event()
+    sleeper = forked.Process(target=sleep, args=(began,))
     sleeper.start()
+    began.wait()  # Python forgets signals that come in the midst of the fork
     sleeper.terminate()
     sleeper.join(20)
     with forked.Pool(2) as pool:

@@ -301,3 +301,44 @@ def test_the_log_is_emptied_with_the_last_batch(
     accept(inbox)
     inbox.delete("evt_1")
     assert emptied == [1]
+
+
+def errors_kept(inbox: Inbox) -> set[str | None]:
+    """The errors in both tables."""
+    tables = (outcomes, attempts)
+    return inbox.database.read(
+        lambda tx: {
+            each for table in tables for each in tx.scalars(sa.select(table.c.error))
+        }
+    )
+
+
+def test_an_emptied_dead_letter_that_was_discarded_keeps_no_message(
+    database: Database, clock: Clock
+) -> None:
+    inbox = Inbox(database, clock=clock, body_retention_days=7)
+    accept(inbox)
+    inbox.save(claim(inbox), FAILED, Verdict("dead", reason="app:track: ValueError"))
+    inbox.discard("evt_1", "of no use")
+    assert errors_kept(inbox) == {FAILED.error}
+    clock.now += 8 * DAY
+    assert inbox.prune() == 1
+    assert errors_kept(inbox) == {"ValueError at app.py:1"}
+
+
+def test_a_success_that_empties_an_event_leaves_no_message_of_others(
+    database: Database,
+) -> None:
+    """Of a handler that is not subscribed any more, and of the one that succeeds."""
+    inbox = Inbox(database, body_retention_days=0)
+    gone = HandlerState("app:gone", "failed", 1, error="KeyError at app.py:2\nof Ann")
+    accept(inbox)
+    inbox.save(claim(inbox), FAILED)
+    inbox.save(database_claim(inbox), gone, Verdict("pending", due_at=0))
+    inbox.save(claim(inbox), SUCCEEDED, DONE)
+    assert errors_kept(inbox) == {"ValueError at app.py:1", "KeyError at app.py:2", None}
+    handlers = {each.handler: (each.state, each.error) for each in the(inbox).handlers}
+    assert handlers == {
+        "app:track": ("succeeded", None),
+        "app:gone": ("failed", "KeyError at app.py:2"),
+    }

@@ -25,6 +25,7 @@ from flask_ycloud.inbox import cipher as ciphers
 from flask_ycloud.inbox import rotation as room
 from flask_ycloud.inbox.tables import attempts, events, outcomes
 
+from ..conftest import Clock
 from .support import DONE, SUCCEEDED, accept, claim
 
 FIRST, SECOND = (Fernet.generate_key().decode() for _ in range(2))
@@ -123,6 +124,111 @@ def test_a_sealed_reason_goes_along(database: Database) -> None:
     assert event.reason == "of Ann"
 
 
+def reason_of(inbox: Inbox, event_id: str) -> str | None:
+    event = inbox.get(event_id)
+    assert event is not None
+    return event.reason
+
+
+def stored_reasons(inbox: Inbox) -> list[str]:
+    query = sa.select(events.c.reason).where(events.c.reason.is_not(None))
+    return inbox.database.read(lambda tx: list(tx.scalars(query.order_by(events.c.seq))))
+
+
+def test_the_reasons_of_what_is_emptied_go_along(database: Database, clock: Clock) -> None:
+    inbox = Inbox(database, cipher=Cipher([FIRST]), clock=clock, body_retention_days=1)
+    for number in range(7):
+        accept(inbox, f"evt_{number}")
+        inbox.discard(f"evt_{number}", f"Ann has called {number}")
+    clock.now += 2 * 86_400
+    assert inbox.prune() == 7
+    assert keys_in_use(inbox) == Cipher([FIRST]).key_ids
+    assert encrypt(with_keys(database, SECOND)) == room.Rotation(0, 0, 0)
+    assert keys_in_use(inbox) == Cipher([FIRST]).key_ids, "these cannot be read"
+
+    assert encrypt(with_keys(database, SECOND, FIRST)) == room.Rotation(0, 7, 0)
+    second = with_keys(database, SECOND)
+    assert keys_in_use(second) == second.cipher.key_ids
+    for number in range(7):
+        assert reason_of(second, f"evt_{number}") == f"Ann has called {number}"
+    assert encrypt(with_keys(database, "", SECOND), decrypt=True).texts == 7
+    assert keys_in_use(second) == frozenset()
+    assert reason_of(with_keys(database), "evt_6") == "Ann has called 6"
+
+
+def test_reasons_of_discards_from_before_the_keys_are_sealed(database: Database) -> None:
+    plain = with_keys(database)
+    accept(plain, "evt_1")
+    plain.discard("evt_1", "Ann has called")
+    accept(plain, "evt_2", dead="the body is not JSON")
+    inbox = with_keys(database, FIRST)
+    encrypt(inbox)
+    sealed, dead = stored_reasons(inbox)
+    assert "Ann" not in sealed
+    assert dead == "the body is not JSON"
+    assert reason_of(inbox, "evt_1") == "Ann has called"
+    assert not has_plain(inbox)
+    inbox.database.write(
+        lambda tx: tx.execute(
+            events.update().where(events.c.id == "evt_1").values(reason="Ann has called")
+        )
+    )
+    assert has_plain(inbox)
+    assert encrypt(inbox) == room.Rotation(0, 1, 0)
+
+
+@pytest.mark.parametrize("table", [outcomes, attempts])
+def test_keys_of_errors_are_in_use(database: Database, table: sa.Table) -> None:
+    inbox = with_keys(database, FIRST)
+    fill(inbox, 0, 2)
+    inbox.database.write(lambda tx: tx.execute(events.update().values(body_key=None)))
+    for each in (outcomes, attempts):
+        if each is not table:
+            inbox.database.write(lambda tx, t=each: tx.execute(t.delete()))  # type: ignore[misc]
+    assert keys_in_use(inbox) == inbox.cipher.key_ids
+
+
+def test_bodies_come_last(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is stopped in the middle, the older key is known to be in use."""
+    first, second = with_keys(database, FIRST), with_keys(database, SECOND, FIRST)
+    fill(first, 0, 4)
+    accept(first, "evt_9")
+    first.discard("evt_9", "Ann has called")
+
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "_rotate_bodies", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            encrypt(second)
+    assert keys_in_use(second) == second.cipher.key_ids
+    assert encrypt(second) == room.Rotation(5, 0, 0)
+    assert keys_in_use(second) == with_keys(database, SECOND).cipher.key_ids
+
+
+@pytest.mark.parametrize("what", ["_write_bodies", "_write_reasons"])
+def test_a_reason_of_the_same_instant_stays(
+    database: Database, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    inbox = with_keys(database, SECOND, FIRST)
+    older = with_keys(database, FIRST)
+    accept(older, "evt_1")
+    if what == "_write_reasons":
+        older.discard("evt_1", "before")
+    really = getattr(room, what)
+
+    def write(tx: sa.Connection, *args: Any) -> Any:
+        tx.execute(
+            events.update().values(state="discarded", due_at=None, reason="in between")
+        )
+        return really(tx, *args)
+
+    monkeypatch.setattr(room, what, write)
+    encrypt(inbox)
+    assert reason_of(inbox, "evt_1") == "in between"
+
+
 def test_what_changes_in_the_same_instant_stays_changed(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,7 +242,7 @@ def test_what_changes_in_the_same_instant_stays_changed(
         return really(tx, sealed)
 
     monkeypatch.setattr(room, "_write_bodies", write)
-    assert encrypt(inbox) == room.Rotation(0, 0, 0)
+    assert encrypt(inbox) == room.Rotation(0, 2, 0)
     assert stored(inbox) == [""]
 
 

@@ -6,8 +6,17 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
-from flask_ycloud.inbox import HandlerState, Inbox, Selection, Verdict, selected
+from flask_ycloud.inbox import (
+    Cipher,
+    Database,
+    HandlerState,
+    Inbox,
+    Selection,
+    Verdict,
+    selected,
+)
 
 from ..conftest import Clock
 from .support import DONE, SUCCEEDED, accept, claim
@@ -38,7 +47,7 @@ def stocked(inbox: Inbox, clock: Clock) -> Inbox:
     held = claim(inbox)
     inbox.save(held, SUCCEEDED)
     verdict = Verdict("dead", reason="app:fail: KeyError at app.py:7")
-    failed = HandlerState("app:fail", "failed", 8, None, "KeyError at app.py:7\n100%_of")
+    failed = HandlerState("app:fail", "failed", 8, None, "KeyError at app.py:7\nof Ann")
     inbox.save(held, failed, verdict)
     clock.now += 60
     accept(inbox, "sha256:1", event_type=None, dead="the body is not JSON")
@@ -50,6 +59,7 @@ def stocked(inbox: Inbox, clock: Clock) -> Inbox:
     accept(inbox, "pending")
     accept(inbox, "parked", key="k")
     inbox.discard("parked", "not needed")
+    accept(inbox, "odd", event_type=None, dead="100%_of it")
     return inbox
 
 
@@ -57,7 +67,7 @@ def stocked(inbox: Inbox, clock: Clock) -> Inbox:
     ("narrow", "found"),
     [
         ({"state": "done"}, "done unhandled"),
-        ({"state": "dead"}, "dead sha256:1"),
+        ({"state": "dead"}, "dead sha256:1 odd"),
         ({"state": "pending"}, "retry pending"),
         ({"state": "running"}, "running"),
         ({"state": "discarded"}, "parked"),
@@ -70,14 +80,15 @@ def stocked(inbox: Inbox, clock: Clock) -> Inbox:
         ({"type": "*", "state": "dead"}, "dead"),
         ({"endpoint": "eu"}, "unhandled"),
         ({"tenant": "acme"}, "dead"),
-        ({"tenant": "", "state": "dead"}, "sha256:1"),
+        ({"tenant": "", "state": "dead"}, "sha256:1 odd"),
         ({"handler": "app:track"}, "done dead"),
         ({"handler": "app:fail"}, "dead retry"),
         ({"handler": "app:track", "state": "dead"}, ""),
         ({"handler": "app:fail", "state": "dead"}, "dead"),
         ({"error": "keyerror"}, "dead"),
-        ({"error": "100%_O"}, "dead"),
+        ({"error": "100%_O"}, "odd"),
         ({"error": "1000_o"}, ""),
+        ({"error": "of Ann"}, ""),
         ({"error": "not json"}, "sha256:1"),
         ({"error": "OSError", "handler": "app:fail"}, "retry"),
         ({"error": "OSError", "handler": "app:track"}, ""),
@@ -96,6 +107,27 @@ def test_what_a_selection_finds(stocked: Inbox, narrow: Any, found: str) -> None
     assert newest == list(reversed(found.split()))
     assert [each.id for each in stocked.list(**narrow)] == newest
     assert [each.id for each in selected.newest(1)] == newest[:1]
+
+
+def test_what_is_encrypted_is_not_searched(database: Database) -> None:
+    """A short text would be in every sealed one, and all of these would be deleted."""
+    inbox = Inbox(database, cipher=Cipher([Fernet.generate_key().decode()]))
+    accept(inbox, "dead")
+    failed = HandlerState("app:fail", "failed", 1, None, "KeyError at app.py:7\nof Ann")
+    inbox.save(claim(inbox), failed, Verdict("dead", reason="app:fail: KeyError"))
+    accept(inbox, "discarded")
+    inbox.discard("discarded", "Ann has called")
+    accept(inbox, "failed")
+    fail(inbox, "app:fail", "OSError at app.py:9\nof Bob", dead=False)
+
+    def found(text: str) -> list[str]:
+        return [each.id for each in inbox.select(error=text, state=None)]
+
+    for text in ("ycloud-fernet", "gAAAA", "=", "-", "Ann", "Bob"):
+        assert found(text) == [], text
+    assert found("oserror AT") == ["failed"]
+    assert found("keyerror") == ["dead"]
+    assert inbox.select(error="=").delete().done == 0
 
 
 def test_times(inbox: Inbox, clock: Clock) -> None:

@@ -115,3 +115,21 @@ def test_reasons_and_messages_are_masked(make_app: MakeApp) -> None:
     assert "447901614024" not in page
     assert "drops discarded 1 •••" in page
     assert re.search(r"bad failed 1 of 1 ValueError at \S+ in fail: •••", page)
+
+
+def test_the_filter_tells_no_message_that_is_masked(make_app: MakeApp) -> None:
+    app = make_app(
+        TESTING=False, YCLOUD_DISPATCH="inline", YCLOUD_RETRY_DELAYS=[],
+        YCLOUD_INSPECTOR_MASKS=True, YCLOUD_ERROR_MESSAGES=True,
+    )  # fmt: skip
+    client = inspected(app)
+    on_event(TYPE, name="bad")(fail)
+    body = body_of()
+    deliver(app, body)
+
+    def finds(text: str) -> bool:
+        return id_of(body) in client.get(f"{PAGE}?state=dead&error={text}").text
+
+    assert finds("ValueError")
+    assert not finds("4479")
+    assert not finds("447901614024")
