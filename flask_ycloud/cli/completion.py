@@ -91,6 +91,11 @@ def endpoints(runtime: Runtime) -> Iterable[str]:
 @_of_app
 def handlers(runtime: Runtime) -> Iterator[str]:
     """The names of the app's handlers."""
+    return names_of_handlers(runtime)
+
+
+def names_of_handlers(runtime: Runtime) -> Iterator[str]:
+    """The names of an app's handlers, some of them more than once."""
     for name in runtime.endpoints:
         for each in all_handlers(runtime.app, *runtime.scopes(name)):
             yield each.name

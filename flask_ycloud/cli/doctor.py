@@ -79,6 +79,11 @@ def doctor(
     """Check the whole installation, and say what to do.
 
     The exit status is 1 if there is an error: something is broken. A warning leaves it 0.
+
+    \b
+    Examples:
+      flask ycloud doctor
+      flask ycloud doctor --only silence --json
     """
     runtime = runtime_of(current_app)
     if tenants and not any(map(runtime.serves_many, runtime.endpoints)):

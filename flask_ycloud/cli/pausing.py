@@ -55,9 +55,14 @@ def pause(json_too: bool, **what: str | None) -> None:
     Example:
       flask ycloud pause --handler shop.crm:update
     """
-    inbox = runtime_of(current_app).inbox
-    began = _call(inbox.pause, what)
-    _finish(inbox, "Paused" if began else "It was paused already", what, json_too)
+    runtime = runtime_of(current_app)
+    began = _call(runtime.inbox.pause, what)
+    said = "Paused" if began else "It was paused already"
+    _finish(runtime.inbox, said, what, json_too)
+    known = sorted(set(completion.names_of_handlers(runtime)))
+    if what["handler"] is not None and what["handler"] not in known:
+        names = ", ".join(known) or "none"
+        echo(f"This app has no handler of that name. It has: {names}.", err=True)
 
 
 @ycloud_cli.command()

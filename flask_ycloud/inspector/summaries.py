@@ -31,7 +31,8 @@ def summary(event: StoredEvent, *, hide: bool) -> str:
     if not hide:
         who = [str(data[name]) for name in _WHO if _is_text(data.get(name))]
         said = [each for place in _places(data) for each in _said(place)]
-        parts += [" → ".join(who[:2]), *said[:1]]
+        arrow = " → " if _is_text(data.get("from")) else " · "
+        parts += [arrow.join(who[:2]), *said[:1]]
     line = " · ".join(" ".join(each.split()) for each in parts if each)
     # JSON may have halves of characters, which no page can.
     line = line.encode("utf-8", "backslashreplace").decode()

@@ -130,17 +130,9 @@ def test_the_version(app: Flask) -> None:
     assert call(app, "--version").output == f"flask-ycloud {version('flask-ycloud')}\n"
 
 
-#: Commands whose help has its example in another change.
-_ELSEWHERE = {"doctor"}
-
-
 @pytest.mark.parametrize(
     ("names", "command"),
-    [
-        pytest.param(*each, id=" ".join(each[0]))
-        for each in commands()
-        if each[0][0] not in _ELSEWHERE
-    ],
+    [pytest.param(*each, id=" ".join(each[0])) for each in commands()],
 )
 def test_every_help_has_an_example(
     app: Flask, names: tuple[str, ...], command: click.Command

@@ -77,3 +77,11 @@ def test_what_cannot_be_paused(
 ) -> None:
     result = call(app, command, *what)
     assert (result.exit_code, said in result.output) == (2, True)
+
+
+def test_a_handler_that_the_app_does_not_have_is_told(app: Flask) -> None:
+    on_event("*", name="shop:crm")(lambda event: None)
+    told = call(app, "pause", "--handler", "shop:cmr")
+    assert "Paused: handler shop:cmr." in told.output
+    assert "no handler of that name. It has: shop:crm." in told.output
+    assert "no handler" not in call(app, "pause", "--handler", "shop:crm").output
