@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import threading
 from contextlib import suppress
@@ -15,6 +14,7 @@ import click
 from flask import current_app
 
 from ..errors import YCloudError
+from ..forks import tell_child
 from ..handlers import types_handled
 from ..runtime import runtime_of
 from .group import ycloud_cli
@@ -86,13 +86,13 @@ class _Asked(threading.Event):
         numbers = (signal.SIGTERM, signal.SIGINT)
         self._before = {each: signal.signal(each, self._ask) for each in numbers}
         self._times = 0
-        self._pid = os.getpid()
+        tell_child(self)
+
+    def after_fork(self) -> None:
+        """A process that a handler forks ends at a signal as any other does."""
+        self.forget()
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._pid:  # a process that a handler has forked
-            signal.signal(number, self._before[signal.Signals(number)])
-            os.kill(os.getpid(), number)
-            return
         self._times += 1  # set() may be what this interrupts, so it is not called again
         if self._times > 1:
             raise KeyboardInterrupt

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_ycloud import Event, on_event
+from flask_ycloud import Event, forks, on_event
 from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
@@ -308,6 +308,25 @@ def test_processes_that_a_handler_forks_end_at_sigterm(
         cwd=tmp_path, env=os.environ | given, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert "ended [1, 2]" in done.stdout, done.stderr
+
+
+def test_a_forked_process_handles_signals_as_before(make_app: MakeApp) -> None:
+    """A handler stands in for the fork, whose process would take its coverage along."""
+    before, seen = signal.getsignal(signal.SIGTERM), []
+    main = threading.main_thread()
+
+    @on_event("*")
+    def handle(event: Event) -> None:
+        assert threading.current_thread() is main
+        seen.append(signal.getsignal(signal.SIGTERM))
+        forks._after_fork()
+        seen.append(signal.getsignal(signal.SIGTERM))
+
+    app = make_app(YCLOUD_DISPATCH="manual")
+    deliver(app, body_of())
+    assert call(app, "worker", "--once").exit_code == 0
+    assert seen[0] != before
+    assert seen[1] == before
 
 
 STARTED = """

@@ -126,6 +126,21 @@ def test_every_end_lets_the_next_one_go(inbox: Inbox, clock: Clock, end: str) ->
     assert claim(inbox).id == expected
 
 
+def test_one_fetch_looks_through_a_conversation_only_so_far(
+    inbox: Inbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        accept(inbox, f"k{number}", key="k")
+        retry(inbox, claim(inbox), clock.now + 10)
+    accept(inbox, "running", key="k")
+    assert claim(inbox).id == "running"
+    clock.now += 11
+    accept(inbox, "other")
+    monkeypatch.setattr("flask_ycloud.inbox.queue._MOST_LOOKS", 2)
+    assert ids(inbox.fetch(2)) == [], "it parked the four retries"
+    assert ids(inbox.fetch(2)) == ["other"]
+
+
 def test_a_replay_of_what_is_parked_harms_no_order(inbox: Inbox) -> None:
     for number in range(3):
         accept(inbox, f"k{number}", key="k")
