@@ -89,6 +89,7 @@ soak: $(INSTALLED)  ## memory and backlog over ten minutes at full rate
 
 bench: $(INSTALLED)  ## all benchmarks side by side, into docs/performance.rst; an hour
 	$(BIN)/$(PIP_INSTALL) --group bench
+	rm -rf benchmarks/results
 	$(BIN)/python -m benchmarks.verify
 	$(BIN)/python -m benchmarks.request
 	$(BIN)/python -m benchmarks.dispatch

@@ -1,4 +1,4 @@
-"""Put the results of the last runs into the docs: a table and a plot, of ratios alone."""
+"""Put the results of one run into the docs: tables and a plot, only of ratios."""
 
 from __future__ import annotations
 
@@ -24,13 +24,19 @@ ORDER = (
     "celery-1", "celery-2", "celery-3", "commands",
 )  # fmt: skip
 
+_NEEDS = "make bench measures everything; it needs PostgreSQL, Redis, RabbitMQ and wrk."
 _LEFT, _WIDTH, _ROW = 330, 700, 22
 
 
 def results() -> list[dict[str, Any]]:
-    """Those that there are, in a fixed order."""
-    files = (RESULTS / f"{key}.json" for key in ORDER)
-    return [json.loads(file.read_text()) for file in files if file.exists()]
+    """All of them, in a fixed order.
+
+    :raises SystemExit: if one is missing.
+    """
+    files = [RESULTS / f"{key}.json" for key in ORDER]
+    if missing := [file.stem for file in files if not file.exists()]:
+        raise SystemExit(f"Not measured: {', '.join(missing)}. {_NEEDS}")
+    return [json.loads(file.read_text()) for file in files]
 
 
 def table(result: dict[str, Any]) -> str:
@@ -109,7 +115,9 @@ def plot(found: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     found = results()
-    text = "\n".join(map(table, found))
+    days = " and ".join(sorted({result["day"] for result in found}))
+    heading = f"From one run of ``make bench``, on {days}.\n\n"
+    text = heading + "\n".join(map(table, found))
     (DOCS / "performance_results.inc").write_text(text)
     (DOCS / "_static" / "performance.svg").write_text(plot(found))
     print(f"{len(found)} comparisons are in docs/performance.rst.")

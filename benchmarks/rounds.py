@@ -9,6 +9,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
@@ -76,9 +77,9 @@ class Table:
         return [each.name for each in self.ratios]
 
     def keep(self) -> None:
-        """Keep it for ``benchmarks.report``."""
+        """Keep it for ``benchmarks.report``, with the day (UTC)."""
         RESULTS.mkdir(exist_ok=True)
-        kept = asdict(self)
+        kept = asdict(self) | {"day": datetime.now(timezone.utc).date().isoformat()}
         for each in kept["ratios"]:
             del each["number"]
         text = json.dumps(kept, indent=1, ensure_ascii=False)
