@@ -56,10 +56,10 @@ CHANNELS = (
 )  # fmt: skip
 
 INTRODUCTION = """
-Each event type of this channel: when YCloud sends it, and every field of its data. The
-descriptions of the fields are YCloud's own. For each type, ``flask_ycloud.payloads`` has a
-``TypedDict`` of the same name: :doc:`/event-types`. *Required* means that the field is in
-every sample that we know. YCloud adds fields and values without notice.
+This page lists the event types of this channel, when YCloud sends them, and every field of
+their data. The descriptions of the fields are YCloud's own. For each type of data,
+``flask_ycloud.payloads`` has a ``TypedDict`` of the same name: :doc:`/event-types`. *Required*
+means that every known sample has the field. YCloud adds fields and values without notice.
 """
 
 
