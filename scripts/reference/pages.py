@@ -58,8 +58,9 @@ CHANNELS = (
 INTRODUCTION = """
 This page lists the event types of this channel, when YCloud sends them, and every field of
 their data. The descriptions of the fields are YCloud's own. For each type of data,
-``flask_ycloud.payloads`` has a ``TypedDict`` of the same name: :doc:`/event-types`. *Required*
-means that every known sample has the field. YCloud adds fields and values without notice.
+``flask_ycloud.payloads`` has a ``TypedDict`` of the same name: :doc:`/event-types`.
+*Required* means that every known sample has the field. YCloud adds fields and values
+without notice.
 """
 
 

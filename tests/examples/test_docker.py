@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
@@ -244,12 +245,13 @@ def test_the_commands_of_the_page_make_the_secrets(tmp_path: Path) -> None:
 
 def test_the_commands_of_the_pages_exist() -> None:
     """Those of ``flask ycloud``, with their options."""
+    context = click.Context(ycloud_cli)
     for folder in ("docker", "kubernetes", "systemd", "celery"):
         page = (EXAMPLES / folder / "README.rst").read_text()
         for name, words in re.findall(r"flask --app \w+ ycloud ([\w-]+)(.*)", page):
-            known = {
-                option for each in ycloud_cli.commands[name].params for option in each.opts
-            }
+            command = ycloud_cli.get_command(context, name)
+            assert command is not None, (folder, name)
+            known = {option for each in command.params for option in each.opts}
             assert set(re.findall(r"--[\w-]+", words)) <= known, (folder, name)
 
 
