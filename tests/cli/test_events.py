@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import sqlalchemy as sa
 from flask import Flask
@@ -179,8 +180,11 @@ def test_options_of_a_replay_that_do_not_go_together(
 
 def test_every_command_is_documented() -> None:
     page = (Path(__file__).parent.parent.parent / "docs" / "commands.rst").read_text()
-    for name, command in ycloud_cli.commands.items():
+    context = click.Context(ycloud_cli)
+    for name in ycloud_cli.list_commands(context):
+        command = ycloud_cli.get_command(context, name)
         assert f"``{name}" in page
+        assert command is not None, name
         assert command.help, name
 
 
