@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from flask_ycloud.alembic import include_name
 from flask_ycloud.inbox import TABLES
 from flask_ycloud.runtime import runtime_of
 
+from . import warm
 from .conftest import MakeApp
 from .support import SECRET
 
@@ -72,12 +71,9 @@ class Project:
         self.engine = sa.create_engine(url)
 
     def flask(self, *args: str, status: int = 0) -> str:
-        command = [sys.executable, "-m", "flask", "--app", "app", *args]
-        ran = subprocess.run(
-            command, cwd=self.folder, env=self.environ, capture_output=True, text=True
-        )
-        assert ran.returncode == status, ran.stdout + ran.stderr
-        return ran.stdout + ran.stderr
+        ran = warm.run(["--app", "app", *args], self.folder, self.environ)
+        assert ran.returncode == status, ran.stdout
+        return ran.stdout
 
     def tables(self) -> set[str]:
         return set(sa.inspect(self.engine).get_table_names())

@@ -9,6 +9,7 @@ import urllib.request
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -122,13 +123,14 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
 
 
 def _beginning(response: Any, deadline: float) -> bytes:
-    """What an answer begins with: a receiver may send without end, or slowly."""
+    """The beginning of an answer: a receiver may send without end, slowly, or break off."""
     body = b""
-    while len(body) < _LONGEST_ANSWER and time.perf_counter() < deadline:
-        part: bytes = response.read1(_LONGEST_ANSWER - len(body))
-        if not part:
-            break
-        body += part
+    with suppress(ConnectionError):  # its status has arrived, and that counts
+        while len(body) < _LONGEST_ANSWER and time.perf_counter() < deadline:
+            part: bytes = response.read1(_LONGEST_ANSWER - len(body))
+            if not part:
+                break
+            body += part
     return body
 
 

@@ -22,6 +22,7 @@ from flask_ycloud import sign, ycloud_bp
 from flask_ycloud.inbox import Database, Inbox, open_engine
 from flask_ycloud.runtime import runtime_of
 
+from .. import warm
 from ..processes import _free_port, answers, post
 from ..support import SECRET, body_of, eventually, id_of
 from ..ycloud_api import API_KEY, YCloudAPI
@@ -84,6 +85,8 @@ class Shell:
         self.place = endpoint, tenant
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
+        if warm.can_run(command):
+            return warm.run_line(command, self.folder, self.environ, "y\n")
         return subprocess.run(
             ["sh", "-c", command], cwd=self.folder, env=self.environ, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, input="y\n", timeout=120,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 from flask import Flask
@@ -13,6 +11,7 @@ from flask_ycloud.dispatch.processing import process
 from flask_ycloud.inbox import Inbox
 from flask_ycloud.runtime import Runtime, runtime_of
 
+from .. import warm
 from ..conftest import Clock
 from ..processes import Sender, Server, Site
 from ..support import body_of, deliver, eventually, id_of
@@ -56,12 +55,9 @@ def state_of(app: Flask, event_id: str) -> str:
 
 def sweep_now(server: Server) -> str:
     """As a timer calls it, for whom half a minute has passed."""
-    command = [sys.executable, "-m", "flask", "--app", "served_app", "ycloud", "sweep"]
     environ = server.environ | {"AHEAD": "31"}
-    ran = subprocess.run(
-        command, cwd=server.folder, env=environ, capture_output=True, text=True
-    )
-    assert ran.returncode == 0, ran.stderr
+    ran = warm.run(["--app", "served_app", "ycloud", "sweep"], server.folder, environ)
+    assert ran.returncode == 0, ran.stdout
     return ran.stdout
 
 

@@ -84,7 +84,7 @@ def test_a_busy_worker_is_never_called_dead(
     """Its heartbeat waits for no idle thread, nor does the pruning."""
     app, _ = hung
     monkeypatch.setattr("flask_ycloud.dispatch.worker.BEAT_EVERY_SECONDS", 0.1)
-    monkeypatch.setattr("flask_ycloud.inbox.heartbeats.SILENT_SECONDS", 1.0)
+    monkeypatch.setattr("flask_ycloud.inbox.heartbeats.SILENT_SECONDS", 3.0)
     inbox = runtime_of(app).inbox
     eventually(lambda: inbox.stats().running_handlers)
     dispatcher: Any = runtime_of(app).dispatcher
@@ -97,7 +97,7 @@ def test_a_busy_worker_is_never_called_dead(
     dispatcher._prune_at = 0.0
     eventually(lambda: inbox.get(id_of(old)) is None)
     for _ in range(3):
-        eventually(lambda: inbox.stats().running_handlers[0].seconds > 1)
+        eventually(lambda: inbox.stats().running_handlers[0].seconds > 3)
         assert "1 process handles events" in call(app, "doctor").output
 
 

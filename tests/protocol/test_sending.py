@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
-from flask_ycloud.protocol import Target, is_loopback, post
+from flask_ycloud.protocol import Target, is_loopback, post, sending
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -68,6 +70,32 @@ def test_a_redirect_is_a_failure_and_is_not_followed(status: int) -> None:
     assert (answer.status, answer.location) == (status, other.url)
     assert not answer.acknowledged
     assert other.got == []
+
+
+def test_a_connection_that_is_reset_after_the_status_was_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def answer() -> None:
+        connection, _ = server.accept()
+        connection.recv(65_536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok")
+        status_is_read.wait(20)
+        linger = struct.pack("ii", 1, 0)  # so that closing it resets it
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        connection.close()
+
+    def read(response: Any, deadline: float) -> bytes:
+        status_is_read.set()
+        thread.join()
+        return beginning(response, deadline)
+
+    status_is_read, beginning = threading.Event(), sending._beginning
+    monkeypatch.setattr(sending, "_beginning", read)
+    thread = threading.Thread(target=answer)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        assert post(Target(url, "secret"), b"{}").status == 200
 
 
 def test_no_proxy_is_used_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
