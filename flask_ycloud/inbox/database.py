@@ -178,9 +178,8 @@ class Database:
         """One connection for all threads that come at once, unless it takes long."""
         alone = self._first_use.acquire(timeout=_FIRST_USE_SECONDS)
         try:
-            if not self._ready:
-                with self._ready_to_use():
-                    pass
+            with self._ready_to_use():
+                pass
         finally:
             if alone:
                 self._first_use.release()

@@ -78,6 +78,26 @@ def test_threads_of_a_process_make_the_tables_once(database: Database) -> None:
     assert len(begun) == 1
 
 
+def test_a_thread_that_cannot_connect_holds_up_no_other(database: Database) -> None:
+    """They wait for its connection for half a second, then open their own."""
+    connecting, go_on = threading.Event(), threading.Event()
+
+    def first_is_slow(*_: object) -> None:
+        if not connecting.is_set():
+            connecting.set()
+            assert go_on.wait(60)
+
+    sa.event.listen(database._engine, "do_connect", first_is_slow)
+    stuck = threading.Thread(target=database.hashed, args=("447901614024",))
+    stuck.start()
+    try:
+        assert connecting.wait(60)
+        assert len(database.hashed("447901614024")) == 32
+    finally:
+        go_on.set()
+        stuck.join()
+
+
 def test_errors_show_no_row(database: Database) -> None:
     """A driver's text may quote what it could not write."""
 
