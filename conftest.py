@@ -1,5 +1,7 @@
 """The code in the documents is run as it is written."""
 
+import os
+import tempfile
 from typing import Any
 
 from sybil import Sybil
@@ -8,7 +10,9 @@ from sybil.parsers.rest import DocTestParser, PythonCodeBlockParser
 from flask_ycloud.handlers.registry import everywhere
 
 
-def _forget_handlers(_: dict[str, Any]) -> None:
+def _forget_handlers(namespace: dict[str, Any]) -> None:
+    os.chdir(namespace["_started_in"])
+    namespace["_folder"].cleanup()
     everywhere._by_name.clear()
     for signal in everywhere.signals._namespace.values():
         signal._clear_state()
@@ -16,6 +20,9 @@ def _forget_handlers(_: dict[str, Any]) -> None:
 
 def _be_a_module(namespace: dict[str, Any]) -> None:
     namespace["__name__"] = "documented"
+    namespace["_started_in"] = os.getcwd()
+    namespace["_folder"] = folder = tempfile.TemporaryDirectory()
+    os.chdir(folder.name)
 
 
 pytest_collect_file = Sybil(
