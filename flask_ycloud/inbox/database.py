@@ -306,7 +306,7 @@ class Database:
                     yield connection
                 except self._engine.dialect.loaded_dbapi.Error as error:
                     if connection.invalidated and not postgresql.is_late(error):
-                        raise LostConnection(str(_unavailable(error))) from None
+                        raise LostConnection(str(_unavailable(error, ""))) from None
                     raise
 
     @contextmanager
@@ -346,8 +346,8 @@ class Database:
             yield
         except (SQLAlchemyError, driver_error) as error:
             if _is_without_tables(error):
-                self._ready = False  # the next use makes them
-            raise _unavailable(error) from None
+                self._ready = False  # the next use creates them
+            raise _unavailable(error, self._engine.url.database or "") from None
         except (UnicodeError, OverflowError) as error:  # of a value, on its way there
             raise NotStorable(f"It cannot be stored: {type(error).__name__}.") from None
 
@@ -386,7 +386,11 @@ def _is_without_tables(error: Exception) -> bool:
     return getattr(cause, "sqlstate", None) == "42P01" or "no such table" in str(cause)
 
 
-def _unavailable(error: Exception) -> InboxUnavailable:
+def _unavailable(error: Exception, file: str) -> InboxUnavailable:
+    """The error to raise for one of the driver.
+
+    :param file: the path of the database, if it is one of SQLite.
+    """
     cause = _cause(error)
     state = getattr(cause, "sqlstate", None) or ""
     kinds = {each.__name__ for each in type(cause).__mro__}
@@ -401,5 +405,7 @@ def _unavailable(error: Exception) -> InboxUnavailable:
     first, *_ = str(cause).strip().splitlines() or [""]
     kind = f"{type(cause).__name__}{f' {state}' if state else ''}"
     text = _USER.sub(r"\1 …", first.rstrip("."))
+    if ours and "unable to open" in text:  # SQLite does not say which file
+        text = files.not_opened(file)
     error_of = Locked if ours and "locked" in text else InboxUnavailable
     return error_of(f"The inbox's database failed: {text} ({kind}).")

@@ -43,13 +43,31 @@ def make_file(url: URL) -> None:
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise InboxUnavailable(f"{file.parent}: {error.strerror}.") from None
+        raise _not_created("folder", file.parent, error) from None
     try:
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         pass
     except OSError as error:
-        raise InboxUnavailable(f"{file}: {error.strerror}.") from None
+        raise _not_created("file", file, error) from None
+
+
+def _not_created(kind: str, path: Path, error: OSError) -> InboxUnavailable:
+    return InboxUnavailable(
+        f"The inbox's {kind} {path} cannot be created: {error.strerror}."
+    )
+
+
+def not_opened(path: str) -> str:
+    """Which SQLite file cannot be opened, and whether its folder is missing.
+
+    :param path: as it is in the engine's URL.
+    """
+    file = path.removeprefix("file:").partition("?")[0]
+    folder = os.path.dirname(file) or "."
+    if not os.path.isdir(folder):
+        return f"the folder {folder} of the database file {file} does not exist"
+    return f"unable to open the database file {file}"
 
 
 def watch(engine: Engine, replaced: Callable[[str], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import sqlite3
 import stat
@@ -77,7 +78,7 @@ def test_what_is_there_stays_as_it_is(inbox: Inbox, file: Path) -> None:
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     database = Database(open_engine("sqlite:///a/b.db", tmp_path / "file"), owned=True)
-    with pytest.raises(InboxUnavailable, match=r"file/a: Not a directory"):
+    with pytest.raises(InboxUnavailable, match=r"file/a cannot be created: Not a dir"):
         database.read(count)
 
 
@@ -90,9 +91,23 @@ def test_a_file_that_cannot_be_made(
     database = Database(open_engine(f"sqlite:///{tmp_path}/b.db"), owned=True)
     with monkeypatch.context() as patch:
         patch.setattr("flask_ycloud.inbox.files.os.open", refuse)
-        with pytest.raises(InboxUnavailable, match=r"b\.db: Permission denied"):
+        with pytest.raises(InboxUnavailable, match=r"b\.db cannot be created: Permission"):
             database.read(count)
     assert database.read(count) == 0
+
+
+def test_a_missing_folder_of_an_engine_of_the_app_is_named(tmp_path: Path) -> None:
+    """SQLite itself says only that it cannot open the file."""
+    engine = sa.create_engine(f"sqlite:///file:{tmp_path}/none/c.db?mode=rw&uri=true")
+    folder = re.escape(
+        f"the folder {tmp_path}/none of the database file {tmp_path}/none/c.db"
+    )
+    with pytest.raises(InboxUnavailable, match=f"{folder} does not exist"):
+        Database(engine).read(count)
+    (tmp_path / "none").mkdir()
+    file = re.escape(f"unable to open the database file {tmp_path}/none/c.db (")
+    with pytest.raises(InboxUnavailable, match=file):
+        Database(engine).read(count)
 
 
 def test_a_file_that_sqlite_finds_itself_is_left_to_it(tmp_path: Path) -> None:
