@@ -143,7 +143,9 @@ def test_what_is_acknowledged_is_in_the_file_that_has_the_name(
     assert found == acknowledged
     assert len(found) >= 3
     told = [each.getMessage() for each in caplog.records]
-    assert told == [f"{file} was removed or replaced while it was open. It is opened anew."]
+    assert told == [
+        f"{file} was removed or replaced while it was open. It is opened again."
+    ]
 
 
 def test_a_file_that_is_removed_in_mid_write_acknowledges_nothing(

@@ -163,7 +163,7 @@ def test_times(inbox: Inbox, clock: Clock) -> None:
         ({"state": "lost"}, "No state 'lost'; there is pending, running, done, dead, disc"),
         ({"since": datetime(2026, 1, 1)}, "since has no time zone"),
         ({"until": datetime(2026, 1, 1)}, "until has no time zone"),
-        ({"cause": "12345678", "state": "done"}, "A cause is one of dead letters"),
+        ({"cause": "12345678", "state": "done"}, "Only dead letters have a cause"),
     ],
 )
 def test_what_cannot_be_selected(narrow: Any, said: str) -> None:
