@@ -85,7 +85,7 @@ def silence(inbox: Inbox, endpoint: str) -> Silence | None:
 
 
 def _usual(tx: Connection, endpoint: str, newest: float) -> float | None:
-    """The widest gap before an event. Only gaps across an o'clock are read."""
+    """The widest gap before an event. Only gaps across the start of an hour count."""
     widest, later = 0.0, newest
     while later > newest - _WEEK:
         hour = later // _HOUR * _HOUR
