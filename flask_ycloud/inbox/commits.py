@@ -110,7 +110,7 @@ class SharedCommits:
             error = cause
         except Exception as cause:  # drivers raise various errors for unsupported values
             name = type(cause).__name__
-            error = NotStorable(f"A value cannot be stored in the database: {name}.")
+            error = NotStorable(f"A value cannot be stored: {name}.")
         finally:
             # A lock fails only the leader: threads that arrived later may wait longer. Any
             # other failure is an outage, which fails all of them.

@@ -356,7 +356,7 @@ class Database:
             raise _unavailable(error, self._engine.url.database or "") from None
         except (UnicodeError, OverflowError) as error:  # the driver cannot encode a value
             raise NotStorable(
-                f"A value cannot be stored in the database: {type(error).__name__}."
+                f"A value cannot be stored: {type(error).__name__}."
             ) from None
 
     def _make_ready(self) -> None:
