@@ -69,8 +69,8 @@ def _write(
 def _that_stay(tx: Connection, seqs: Sequence[int]) -> Sequence[int]:
     """Lock the events that have their bodies, until the names are written.
 
-    Running events are left out. When a running event ends, a statement may delete its names.
-    If that statement waited for this transaction, it would not see the new names.
+    Running events are left out. When a running event ends, a statement may delete its
+    names. If that statement waited for this transaction, it would not see the new names.
     """
     query = (
         sa.select(events.c.seq)

@@ -33,12 +33,12 @@ def test_an_engine_is_taken_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("inbox.db", "a str, is no database URL"),
-        ("postgresql://u:hunter2@h:port/db", "is no database URL"),
+        ("inbox.db", "a str, is not a database URL"),
+        ("postgresql://u:hunter2@h:port/db", "is not a database URL"),
         ("nosuch://u:hunter2@h/db", "database of 'nosuch'"),
         ("mysql://u:hunter2@h/db", "database of 'mysql'. It takes SQLite or"),
-        ("postgresql+nosuch://u:hunter2@h/db", "is no database URL"),
-        (7, "a int, is no database URL"),
+        ("postgresql+nosuch://u:hunter2@h/db", "is not a database URL"),
+        (7, "a int, is not a database URL"),
         ("sqlite://", "in memory"),
         ("sqlite:///:memory:", "in memory"),
         ("sqlite:///file:x?mode=memory&uri=true", "in memory"),
