@@ -1,4 +1,4 @@
-"""Bodies and texts: sealed with the first key, opened with any of them."""
+"""Bodies and texts: encrypted with the first key, decrypted with any key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine: what can be one, and how its connections are set up."""
+"""The engine: which databases are accepted, and how connections are set up."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_sqlite_commits_reach_the_disk(tmp_path: Path) -> None:
 def test_who_opens_sqlite_while_another_makes_it_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To change to WAL beside a writer, SQLite itself refuses at once."""
+    """SQLite itself fails at once if it switches to WAL during a write."""
     other = sqlite3.connect(tmp_path / "inbox.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     tries: list[float] = []
@@ -117,7 +117,7 @@ def test_an_engine_that_does_not_sync_is_refused(tmp_path: Path) -> None:
 def test_connections_that_broke_while_they_were_idle_are_replaced(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after a restart of PostgreSQL in a quiet hour: no delivery meets the old ones."""
+    """As after a restart of PostgreSQL: no delivery uses the old connections."""
     database.init()
     url = database._engine.url
     end = sa.text(

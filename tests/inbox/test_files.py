@@ -1,4 +1,4 @@
-"""The SQLite file: private from the first moment, and noticed if it is gone."""
+"""The SQLite file: private from the first moment, and checked for its removal."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_file_that_sqlite_finds_itself_is_left_to_it(tmp_path: Path) -> None:
 def test_what_is_acknowledged_is_in_the_file_that_has_the_name(
     inbox: Inbox, file: Path, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One delivery may fail, which is sent again; later ones are in the new file."""
+    """One delivery may fail and is sent again. Later deliveries are in the new file."""
     accept(inbox, "evt_before")
     inbox.database.read(count)
     if how == "with its folder":
