@@ -120,10 +120,8 @@ def test_connections_that_broke_while_they_were_idle_are_replaced(
     """As after a restart of PostgreSQL: no delivery uses the old connections."""
     database.init()
     url = database._engine.url
-    end = sa.text(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
+    own = database.read(lambda tx: tx.execute(sa.text("SELECT pg_backend_pid()")).scalar())
+    end = sa.select(sa.func.pg_terminate_backend(own, 5000))
     pings: list[Any] = []
     ping = database._engine.dialect.do_ping
 
