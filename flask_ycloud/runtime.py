@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, Protocol
 
 from werkzeug.routing import Rule
@@ -17,6 +18,7 @@ from .environment import Unread, overridden, unread, warn
 from .errors import ConfigurationError
 from .forks import tell_child
 from .handlers import Handlers, everywhere, note_app
+from .handlers.invocation import type_and_place
 from .logs import LogLimit
 from .settings import KEYS, Settings
 from .signing_secrets import Secrets
@@ -248,11 +250,18 @@ def _answer_of(function: Callable[[], Any], app: Flask) -> Any:
         with app.app_context():
             return function()
     except Exception as error:  # without its text, which may quote a URL
+        frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+        raised = type(error).__name__  # without a place, if the call itself failed
+        if len(frames) > 1:
+            raised = type_and_place(error, function)
+        advice = ""
+        if any(
+            "flask_sqlalchemy" in Path(each.f_code.co_filename).parts for each in frames
+        ):
+            advice = " Call db.init_app(app) where the app is created."
         raise ConfigurationError(
-            f"YCLOUD_INBOX_URL is a function, and it raised {type(error).__name__}. It is"
-            " called in an app context, when the inbox is first used, and takes no"
-            " argument. For Flask-SQLAlchemy write lambda: db.engine, and call"
-            " db.init_app(app) where the app is made."
+            f"YCLOUD_INBOX_URL is a function, and it raised {raised}. It is called in an"
+            f" app context, when the inbox is first used, and takes no argument.{advice}"
         ) from error
 
 

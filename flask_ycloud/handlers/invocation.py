@@ -102,7 +102,7 @@ def run(
         if isinstance(error, KeyboardInterrupt) and in_main_thread():
             raise  # somebody has pressed Ctrl-C
         after = error.after if isinstance(error, Retry) else None
-        return Outcome("failed", _type_and_place(error, receiver), after, error)
+        return Outcome("failed", type_and_place(error, receiver), after, error)
     return Outcome("succeeded")
 
 
@@ -196,8 +196,11 @@ def name_of_receiver(receiver: Receiver) -> str:
     return spoken_name_of(receiver)
 
 
-def _type_and_place(error: BaseException, receiver: Receiver) -> str:
-    """For example ``KeyError at app.py:12 in track``: the handler's own last line."""
+def type_and_place(error: BaseException, receiver: Receiver) -> str:
+    """For example ``KeyError at app.py:12 in track``: the last line in the function's file.
+
+    :param receiver: the function that raised: a handler, or another one of the app.
+    """
     kind = type(error)
     name = kind.__qualname__
     if kind.__module__ != "builtins":

@@ -1,4 +1,4 @@
-"""Where is an event kept? The store from which everything is accepted and handled."""
+"""The inbox: the store of all events that are accepted and handled."""
 
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         recently,
         unhandled_types,
     )
-else:  # to a type checker it would give every name
+else:  # not for type checkers: for them any name would exist
     __getattr__ = imported_on_use(
         __name__,
         {

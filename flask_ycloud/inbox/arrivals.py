@@ -1,4 +1,4 @@
-"""How long no delivery has arrived at an endpoint, and whether that is unusual."""
+"""How long an endpoint has received no delivery, and whether that is unusual."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _HOUR = 3_600.0
 _DAY = 24 * _HOUR
 _WEEK = 7 * _DAY
 
-#: Longer than the widest gap of the week before by this factor is unusual.
+#: A silence is unusual if it is longer than the widest gap of a week by this factor.
 _FACTOR = 3.0
 
 _at = events.c.received_at
 _here = sa.bindparam("endpoint_") == PLACE
-#: When the last event before a time arrived at an endpoint, and the first one from then on.
-#: Each is one look at an index.
+#: When the last event before a time arrived at an endpoint, and the first one from that
+#: time on. Each query is one index lookup.
 LAST_BEFORE = sa.select(sa.func.max(_at)).where(_here, _at < sa.bindparam("then_"))
 FIRST_FROM = sa.select(sa.func.min(_at)).where(_here, _at >= sa.bindparam("then_"))
 
@@ -31,9 +31,9 @@ FIRST_FROM = sa.select(sa.func.min(_at)).where(_here, _at >= sa.bindparam("then_
 class Silence:
     """The time since the newest event arrived at an endpoint.
 
-    :param seconds: since then.
-    :param usual: the widest gap between two events in the week before that one; ``None`` if
-        these do not reach back for a day.
+    :param seconds: how long ago that was.
+    :param usual: the widest gap between two events in the week before that event, in
+        seconds; ``None`` if the events do not reach back for a day.
     """
 
     seconds: float
@@ -43,8 +43,8 @@ class Silence:
     def is_unusual(self) -> bool:
         """Whether something may be wrong.
 
-        That is after three times the usual gap, but not before an hour has passed; and
-        after a day, unless such a gap is usual.
+        It is so after three times the usual gap, but at least an hour. It is also so after
+        a day, unless the usual gap is longer than a day.
         """
         if self.usual is None:
             return self.seconds > _DAY
@@ -53,7 +53,9 @@ class Silence:
 
 
 def newest_arrivals(inbox: Inbox, endpoints: Iterable[str]) -> dict[str, float]:
-    """How many seconds ago the newest event of each endpoint arrived, if it has any.
+    """How many seconds ago the newest event of each endpoint arrived.
+
+    Endpoints without events are left out.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -62,13 +64,13 @@ def newest_arrivals(inbox: Inbox, endpoints: Iterable[str]) -> dict[str, float]:
 
 
 def arrivals_at(tx: Connection, endpoints: Iterable[str], now: float) -> dict[str, float]:
-    """The same, within other reads."""
+    """Like :func:`newest_arrivals`, on an open connection."""
     found = {name: _last_before(tx, name, float("1e12")) for name in endpoints}
     return {name: max(0.0, now - at) for name, at in found.items() if at is not None}
 
 
 def silence(inbox: Inbox, endpoint: str) -> Silence | None:
-    """How long nothing has arrived at an endpoint; ``None`` if nothing ever has.
+    """How long nothing has arrived at an endpoint; ``None`` if it has no events.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -83,7 +85,7 @@ def silence(inbox: Inbox, endpoint: str) -> Silence | None:
 
 
 def _usual(tx: Connection, endpoint: str, newest: float) -> float | None:
-    """The widest gap before an event, of those that the end of an hour is in."""
+    """The widest gap before an event. Only gaps across the start of an hour count."""
     widest, later = 0.0, newest
     while later > newest - _WEEK:
         hour = later // _HOUR * _HOUR

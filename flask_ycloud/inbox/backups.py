@@ -18,29 +18,29 @@ _PAGES_PER_STEP = 1000
 def back_up(source: Any, target: Path) -> int:
     """Copy a database into a file that only its owner can read.
 
-    The file appears whole, or not at all. An earlier one of that name is replaced.
+    The file appears complete, or not at all. An existing file of that name is replaced.
 
     :param source: a connection of ``sqlite3`` to the inbox, which is in no transaction.
     :returns: how many events the copy has.
     :raises InboxUnavailable: if there is no inbox, if it cannot be copied, or if the copy
         is damaged.
-    :raises OSError: if the file cannot be made.
+    :raises OSError: if the file cannot be created.
     :raises ValueError: if the file is one of the inbox's own.
     """
     _check_apart(source, target)
-    # A folder that only the owner can enter, for what SQLite keeps beside the copy.
+    # A folder that only the owner can enter: SQLite creates other files beside the copy.
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as made:
         copy = Path(made) / target.name
         os.close(os.open(copy, os.O_CREAT | os.O_EXCL, 0o600))
         count = _copied(source, copy)
         copy.replace(target)
-    with suppress(PermissionError):  # Windows opens no folders
+    with suppress(PermissionError):  # Windows cannot open folders
         _sync(target.parent, os.O_RDONLY)
     return count
 
 
 def _copied(source: Any, copy: Path) -> int:
-    """Copy into an empty file, and give the number of events in it once it is durable."""
+    """Copy into an empty file, make it durable, and return the number of its events."""
     try:
         with closing(sqlite3.connect(copy)) as connection:
             _copy(source, connection)
@@ -52,7 +52,7 @@ def _copied(source: Any, copy: Path) -> int:
 
 
 def _check_apart(source: Any, target: Path) -> None:
-    """See that the target is not the database, nor a file that belongs to it."""
+    """Check that the target is not the database or a file that belongs to it."""
     file = Path(source.execute("PRAGMA database_list").fetchall()[0][2])
     for ending in ("", "-wal", "-shm", "-journal"):
         own = file.with_name(file.name + ending)
@@ -63,21 +63,21 @@ def _check_apart(source: Any, target: Path) -> None:
 
 
 def _copy(source: Any, connection: sqlite3.Connection) -> None:
-    """Copy what was committed by now.
+    """Copy everything that is committed now.
 
-    Without the read transaction SQLite would begin again whenever somebody writes, and so
-    never end under load. With WAL it keeps no writer waiting.
+    Without the read transaction SQLite would start again after each write, and never end
+    under load. With WAL the transaction blocks no writers.
     """
     source.execute("BEGIN").close()
     source.execute("SELECT count(*) FROM sqlite_master").fetchall()
-    # The progress is for Ctrl-C, which is noticed only where Python runs.
+    # The progress function lets Ctrl-C work, which only interrupts Python code.
     source.backup(connection, pages=_PAGES_PER_STEP, progress=lambda *_: None)
-    # One file, with nothing beside it. The inbox uses WAL again when it is opened.
+    # The copy is one file, without a log. The inbox switches to WAL when it is opened.
     connection.execute("PRAGMA journal_mode = DELETE").close()
 
 
 def _checked(connection: sqlite3.Connection) -> int:
-    """How many events a copy has, after a look at all of it."""
+    """Check the complete copy, and return the number of its events."""
     problems = connection.execute("PRAGMA integrity_check(1)").fetchall()
     if problems != [("ok",)]:
         raise InboxUnavailable(
@@ -95,7 +95,7 @@ def _checked(connection: sqlite3.Connection) -> int:
 
 
 def _sync(path: Path, flags: int) -> None:
-    """Have a file, or the names in a folder, reach the disk."""
+    """Write a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)

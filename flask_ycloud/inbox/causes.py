@@ -1,4 +1,4 @@
-"""Why are events dead letters? Those of one cause are a group, with a short id."""
+"""The causes of dead letters: groups with the same reason, each with a short id."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .tables import events
 
 _ID_LENGTH = 8
 
-# The reason; that of a conflict names an event, so all of them are one.
+# The reason. The reason of a conflict names an event: all conflicts are one cause.
 _conflict = events.c.reason.like(CONFLICTS.format("%"))
 _text = sa.case((_conflict, CONFLICTS.format("…")), else_=events.c.reason)
 _not_understood = events.c.type.is_(None)
@@ -29,16 +29,15 @@ _not_understood = events.c.type.is_(None)
 class DeadCause:
     """Dead letters of one cause.
 
-    :param id: short, and the same at each look and in each process. ``cause=`` of a
-        selection takes it.
+    :param id: a short id for ``cause=`` of a selection. It is the same in every process.
     :param kind: ``"handler"``: a handler failed; ``"not understood"``: the body is not an
-        event; or ``"conflict"``: an event id came with another body.
+        event; or ``"conflict"``: a known event id arrived with another body.
     :param handler: the handler that failed; ``None`` for the other kinds.
-    :param error: its error's type and place; or what is wrong with the body.
-    :param count: how many there are.
+    :param error: the type and place of its error, or what is wrong with the body.
+    :param count: how many dead letters there are.
     :param oldest: when the first of them became a dead letter; aware, in UTC.
-    :param newest: and the last.
-    :param example: the one that arrived last.
+    :param newest: when the last of them became a dead letter; aware, in UTC.
+    :param example: the dead letter that arrived last.
     """
 
     id: str
@@ -52,7 +51,7 @@ class DeadCause:
 
 
 class Reason(NamedTuple):
-    """What dead letters of one cause have in common."""
+    """The reason that all dead letters of one cause have."""
 
     not_understood: bool
     text: str | None
@@ -65,7 +64,7 @@ class Reason(NamedTuple):
 
 
 def of_cause(tx: Connection, cause: str) -> sa.ColumnElement[bool]:
-    """What selects the dead letters of a cause."""
+    """The SQL condition for the dead letters of a cause."""
     known = sa.select(_not_understood.label("no"), _text.label("text")).distinct()
     dead = known.where(*conditions(Selection(state="dead")))
     reasons = [Reason(*row) for row in tx.execute(dead)]

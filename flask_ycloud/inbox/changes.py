@@ -1,7 +1,7 @@
-"""What is done to events that somebody has chosen: replayed, or discarded.
+"""Actions on selected events: replay and discard.
 
-Each is one function over a batch. It takes the rows that still fit and that nobody else
-changes just now, and tells what became of them.
+Each action is one function over a batch. It changes the rows that still match and that no
+other process has locked, and reports the result.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from .records import Identity
 from .rows import storable
 from .tables import IDENTITY, events, outcomes
 
-#: Of an event that is claimed: it is being handled.
+#: Why an event that is claimed is skipped.
 RUNNING = "being handled now"
 
-#: Of an event that cannot be handled again, since its body is gone.
+#: Why an event that has no body any more is skipped.
 EMPTIED = "without a body"
 
 
 @dataclass
 class Changed:
-    """What became of a batch.
+    """The result of an action on a batch.
 
-    :param done: the events to which it was done.
-    :param skipped: how many were left as they were, by the reason.
+    :param done: the events that were changed.
+    :param skipped: how many were not changed, by the reason.
     :param keys: the conversations in which the next event may be due now.
-    :param due: whether those that are done are due now.
+    :param due: whether the changed events are due now.
     """
 
     done: list[Identity] = field(default_factory=list)
@@ -43,19 +43,20 @@ class Changed:
     due: bool = False
 
 
-#: An action on a batch: it gets the transaction, which rows, and the time.
+#: An action on a batch. Its arguments are the transaction, a condition for the rows, and
+#: the time in unix seconds.
 Action = Callable[[Connection, "sa.ColumnElement[bool]", float], Changed]
 
 
 def replaying(*, succeeded_too: bool = False) -> Action:
-    """Make events due at once, with all their attempts before them."""
+    """The action that queues events for replay, with all their attempts again."""
     return partial(_replay, succeeded_too)
 
 
 def discarding(reason: str, sealed: Callable[[str], str] = lambda text: text) -> Action:
-    """End events for good.
+    """The action that ends events for good.
 
-    :param sealed: what is stored of the reason.
+    :param sealed: encrypts the reason.
     :raises ValueError: if the reason is empty.
     """
     if not reason.strip():
@@ -73,7 +74,7 @@ def _replay(
         settled_at=None, reason=None, unhandled=False,
     )  # fmt: skip
     of_these = outcomes.c.event_seq.in_(seqs)
-    # A failure stays known, for a process that lacks its handler, and is due again.
+    # A failure is kept and retried now: a process that lacks its handler must know of it.
     gone = ("succeeded", "discarded") if succeeded_too else ("discarded",)
     tx.execute(outcomes.delete().where(of_these, outcomes.c.state.in_(gone)))
     failed = outcomes.update().where(of_these, outcomes.c.state == "failed")
@@ -115,7 +116,7 @@ def _those(
     changed: Changed,
     why_not: Callable[[Any], str | None],
 ) -> list[int]:
-    """The ``seq`` of the rows that it is done to, which are locked; others are skipped."""
+    """Lock the rows to change, and return their ``seq``. The others are skipped."""
     columns = ("seq", *IDENTITY, "state", "key", "unhandled", "emptied_at")
     rows = tx.execute(
         sa.select(*(events.c[name] for name in columns))

@@ -1,4 +1,4 @@
-"""What happened lately, for charts: arrivals and runs of handlers, by the interval."""
+"""Figures for charts: recent arrivals and runs of handlers, by interval."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from .selections import ends, fits, position_at
 from .store import Inbox
 from .tables import attempts, events
 
-_CHARTED = 100_000  # events: no chart looks at more of them
+_CHARTED = 100_000  # events: a chart reads at most so many
 
 
 class Span(NamedTuple):
-    """A time that is charted.
+    """A span of time that a chart shows.
 
-    :param seconds: how long it is.
-    :param step: seconds of one interval of it.
+    :param seconds: its length.
+    :param step: the length of one interval in seconds.
     """
 
     seconds: int
     step: int
 
 
-#: The times that can be charted.
+#: The spans that charts can show.
 SPANS = {
     "hour": Span(3_600, 60),
     "day": Span(86_400, 1_800),
@@ -38,11 +38,11 @@ SPANS = {
 
 @dataclass
 class Runs:
-    """Runs of handlers: how many ended how, and how long they took.
+    """Runs of handlers: their number by result, and their durations.
 
-    :param timed: of how many it is known how long they took.
-    :param total_seconds: how long these took together.
-    :param longest: how long the slowest of them took.
+    :param timed: the number of runs whose duration is known.
+    :param total_seconds: the total duration of these runs.
+    :param longest: the duration of the slowest of these runs, in seconds.
     """
 
     succeeded: int = 0
@@ -54,16 +54,16 @@ class Runs:
 
     @property
     def mean_seconds(self) -> float | None:
-        """How long a handler took; ``None`` if none ran."""
+        """How long a run took on average; ``None`` if none was timed."""
         return self.total_seconds / self.timed if self.timed else None
 
     @property
     def slowest_seconds(self) -> float | None:
-        """How long the slowest took; ``None`` if none ran."""
+        """How long the slowest run took; ``None`` if none was timed."""
         return self.longest if self.timed else None
 
     def add(self, row: Any) -> None:
-        """Count a row of :func:`_figures`."""
+        """Add a row of :func:`_figures`."""
         setattr(self, row.state, getattr(self, row.state) + row.count)
         self.timed += row.timed
         self.total_seconds += row.total
@@ -72,10 +72,10 @@ class Runs:
 
 @dataclass
 class Interval(Runs):
-    """What happened in an interval.
+    """The runs and arrivals in an interval.
 
-    :param start: unix seconds.
-    :param arrived: events that were accepted.
+    :param start: when it begins, in unix seconds.
+    :param arrived: the number of events that were accepted.
     """
 
     start: int = 0
@@ -84,12 +84,12 @@ class Interval(Runs):
 
 @dataclass
 class Activity:
-    """What happened in a span.
+    """The runs and arrivals in a span.
 
-    :param intervals: in their order.
-    :param by_type: how many events arrived of each type; the most frequent first.
+    :param intervals: the intervals in their order.
+    :param by_type: how many events of each type arrived, the most frequent first.
     :param by_handler: the runs of each handler.
-    :param whole: ``False`` if more arrived than is looked at: only the newest count.
+    :param whole: ``False`` if there were too many events: only the newest are counted.
     """
 
     intervals: Sequence[Interval]
@@ -101,10 +101,10 @@ class Activity:
 def activity(
     inbox: Inbox, span: Span, *, type: str | None = None, handler: str | None = None
 ) -> Activity:
-    """What happened in a span until now, to the events that arrived in it.
+    """The activity in a span until now, of the events that arrived in it.
 
     :param type: only events of this type or pattern.
-    :param handler: only runs of this handler; arrivals are counted whatever ran.
+    :param handler: only runs of this handler. It does not restrict the arrivals.
     :raises InboxUnavailable: if the inbox cannot be read.
     """
     now = int(inbox.clock()) // span.step * span.step
@@ -164,8 +164,8 @@ def _figures(tx: Connection, step: int, which: list[Any]) -> Sequence[Any]:
 
 
 def _start(tx: Connection, when: sa.ColumnElement[Any], step: int) -> Any:
-    """When the interval began in which something happened."""
-    number = sa.cast(when, sa.BigInteger)  # SQLite cuts the fraction off
+    """The start of the interval that a time is in."""
+    number = sa.cast(when, sa.BigInteger)  # SQLite truncates
     if tx.dialect.name == "postgresql":
         number = sa.cast(sa.func.floor(when), sa.BigInteger)
     return (number - number % step).label("start")

@@ -1,4 +1,4 @@
-"""Bodies and texts of events, encrypted at rest with keys that rotate."""
+"""Encrypt the bodies and texts of events at rest, with keys that can be rotated."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 from ..errors import BodyUnreadable, InboxUnavailable
 
-#: What an encrypted text begins with; the id of its key and a colon follow.
+#: The prefix of an encrypted text. The id of its key and a colon follow.
 MARK = "ycloud-fernet:"
-#: How many characters the id of a key has.
+#: The number of characters in the id of a key.
 KEY_ID_LENGTH = 16
 
 _MISSING = (
@@ -23,17 +23,17 @@ _NOT_KEPT = "(not kept: the package cryptography is not installed)"
 
 
 class Cipher:
-    """Encrypts with the first of some keys, and decrypts with any of them.
+    """Encrypts with the first key, and decrypts with any of the keys.
 
-    :param keys: as ``Fernet.generate_key()`` gives them. If the first one is empty, nothing
-        is encrypted from now on.
+    :param keys: as ``Fernet.generate_key()`` returns them. If the first key is empty,
+        nothing new is encrypted.
     """
 
     def __init__(self, keys: Sequence[str] = ()) -> None:
         self._keys = {id_of_key(key): key for key in keys if key}
-        #: The ids of all of them.
+        #: The ids of all keys.
         self.key_ids = frozenset(self._keys)
-        #: The id of the key that encrypts; ``None`` if none does.
+        #: The id of the key that encrypts, or ``None`` if nothing is encrypted.
         self.key_id = id_of_key(keys[0]) if keys and keys[0] else None
 
     def __bool__(self) -> bool:
@@ -42,7 +42,7 @@ class Cipher:
 
     @cached_property
     def _fernets(self) -> dict[str, Any]:
-        """One for each key, by its id.
+        """A ``Fernet`` for each key, by the key's id.
 
         :raises InboxUnavailable: if the package is missing.
         """
@@ -55,7 +55,7 @@ class Cipher:
         return {key_id: Fernet(key) for key_id, key in self._keys.items()}
 
     def seal(self, body: bytes) -> bytes:
-        """A body as it is stored, under :attr:`key_id`.
+        """Encrypt a body for storage, with the key :attr:`key_id`.
 
         :raises InboxUnavailable: if the package cryptography is missing.
         """
@@ -65,9 +65,9 @@ class Cipher:
         return sealed
 
     def open(self, sealed: bytes, key_id: str | None) -> bytes:
-        """The body that was stored.
+        """Decrypt a stored body.
 
-        :raises BodyUnreadable: if its key is missing, or it was changed since.
+        :raises BodyUnreadable: if its key is missing, or if the stored bytes were changed.
         """
         if key_id is None or not sealed:
             return sealed
@@ -78,7 +78,7 @@ class Cipher:
         if fernet is None:
             raise BodyUnreadable(
                 f"It is encrypted with the key {key_id}, which is not in YCLOUD_BODY_KEYS."
-                " Add that key: any but the first only decrypts."
+                " Add that key, but not as the first: the others only decrypt."
             )
         from cryptography.fernet import InvalidToken
 
@@ -86,18 +86,19 @@ class Cipher:
             body: bytes = fernet.decrypt(sealed)
         except InvalidToken:
             raise BodyUnreadable(
-                f"It was encrypted with the key {key_id}, and was changed since."
+                f"It was encrypted with the key {key_id}, and its stored bytes were"
+                " changed."
             ) from None
         return body
 
     def opener(self, sealed: bytes, key_id: str | None) -> Callable[[], bytes]:
-        """What opens a body when it is asked for."""
+        """A function that decrypts a stored body when it is called."""
         return lambda: self.open(sealed, key_id)
 
     def seal_text(self, text: str) -> str:
-        """A text as it is stored. It stays readable by :meth:`open_text`."""
+        """Encrypt a text for storage. :meth:`open_text` reads it."""
         if self.key_id is None:
-            # What was not sealed shall not look so.
+            # A text that is not encrypted must not begin with the mark.
             return f" {text}" if text.startswith(MARK) else text
         try:
             sealed = self.seal(text.encode()).decode()
@@ -106,7 +107,7 @@ class Cipher:
         return f"{MARK}{self.key_id}:{sealed}"
 
     def open_text(self, text: str) -> str:
-        """A text that was stored, sealed or not; or why it cannot be read."""
+        """Read a stored text, encrypted or not. Return why, if it cannot be read."""
         try:
             return self._opened(text)
         except BodyUnreadable as error:
@@ -119,17 +120,17 @@ class Cipher:
         return self.open(sealed.encode(), key_id).decode()
 
     def resealed_text(self, text: str, target: Cipher) -> str:
-        """A sealed text as another cipher seals it. What cannot be read stays as it is."""
+        """Encrypt a sealed text with another cipher. An unreadable text is not changed."""
         try:
             return target.seal_text(self._opened(text)) if text.startswith(MARK) else text
         except BodyUnreadable:
             return text
 
     def seal_error(self, state: str, error: str | None) -> str | None:
-        """An outcome's error as it is stored: sealed is what a handler may have quoted.
+        """Encrypt the part of an outcome's error that may quote personal data.
 
-        That is the reason of a discard, and of a failure its message, which is below the
-        first line.
+        Of a discard, that is the reason. Of a failure, that is the error's message, which
+        is below the first line.
         """
         if not error:
             return error
@@ -139,13 +140,13 @@ class Cipher:
         return f"{place}\n{self.seal_text(message)}" if message else error
 
     def open_error(self, error: str | None) -> str | None:
-        """The reverse."""
+        """Read an error that :meth:`seal_error` returned."""
         if not error or MARK not in error:
             return error
         return _by_parts(error, self.open_text)
 
     def resealed_error(self, state: str, error: str, target: Cipher) -> str | None:
-        """An error as another cipher seals it. What cannot be read stays as it is."""
+        """Encrypt a sealed error with another cipher. An unreadable one is not changed."""
         if target.key_id is not None and f"{MARK}{target.key_id}:" in error:
             return error
         try:
@@ -155,12 +156,12 @@ class Cipher:
 
 
 def _by_parts(error: str, change: Callable[[str], str]) -> str:
-    """Its first line and its message, each changed."""
+    """Change the first line and the message of an error separately."""
     place, line_break, message = error.partition("\n")
     return change(place) + line_break + (change(message) if message else "")
 
 
 def id_of_key(key: str) -> str:
-    """What tells a key from others, and does not tell the key."""
+    """A hash that identifies a key without revealing it."""
     secret = base64.urlsafe_b64decode(key)
     return hashlib.sha256(b"flask-ycloud body key" + secret).hexdigest()[:KEY_ID_LENGTH]

@@ -1,4 +1,4 @@
-"""Commits that the writers of a process share."""
+"""Commits that the writing threads of a process share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LARGEST_BATCH = 100
 
 
 class NotStorable(InboxUnavailable):
-    """The database is there, and refuses a value."""
+    """The database is available, but it rejects a value."""
 
 
 class Locked(InboxUnavailable):
@@ -32,15 +32,15 @@ class LostConnection(InboxUnavailable):
 
 
 class SharedCommits:
-    """Writes of many threads, in as few commits as come out.
+    """Writes of many threads, in few commits.
 
-    One thread leads. Once its transaction has begun it writes for all who wait; then one of
-    those who came in the meantime leads. A lone write waits for nothing.
+    One thread leads. When its transaction has begun, it writes for all threads that wait.
+    Then one of the threads that arrived in the meantime leads. A single write never waits.
 
-    :param begin: a transaction, committed at the end of the ``with`` block. It is called
-        with the time, by the monotonic clock, at which the one who leads came.
-    :param again: another one, for writes that may be done twice: where the connection of
-        the first was lost.
+    :param begin: opens a transaction, which is committed at the end of the ``with`` block.
+        Its argument is when the leading thread arrived, by the monotonic clock.
+    :param again: opens another transaction when the connection of the first was lost. It
+        is for writes that may be done twice.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class SharedCommits:
         self._again = again or begin
         self._lock = threading.Lock()  # of the two below
         self._waiting: deque[_Write[Any, Any]] = deque()
-        self._led = False  # whether somebody writes for all who wait
+        self._led = False  # whether a thread leads now
 
     def write(self, work: Callable[[Connection, list[A]], list[T]], what: A) -> T:
-        """Have it written, and give what came of it. It is durable then.
+        """Write, and return the answer of ``work``. The write is durable then.
 
-        :param work: from what several threads brought to an answer for each.
-        :raises InboxUnavailable: if it was not stored.
+        :param work: takes the ``what`` of each thread, and returns an answer for each.
+        :raises InboxUnavailable: if the write was not stored.
         """
         mine = _Write(work, what)
         with self._lock:
@@ -70,7 +70,7 @@ class SharedCommits:
                 mine.turn.acquire()  # until it is written, or this thread is to lead
             if mine.leads:
                 self._write_batch(mine)
-        except BaseException:  # a signal, while it waited
+        except BaseException:  # a signal interrupted the wait
             self._withdraw(mine)
             raise
         finally:
@@ -82,17 +82,18 @@ class SharedCommits:
         batch: list[_Write[Any, Any]] = []
         try:
             if not self._commit(leader, batch) and len(batch) > 1:
-                # One of them has a value that cannot be stored: only that one shall fail.
+                # One write has a value that cannot be stored. Only that one must fail.
                 for each in batch:
                     self._commit(leader, [each])
-        finally:  # whatever happened, nobody is left waiting
+        finally:  # no thread may wait for ever, whatever happened
             for each in batch:
                 each.turn.release()
 
     def _commit(self, leader: _Write[Any, Any], batch: list[_Write[Any, Any]]) -> bool:
-        """Write in one commit; ``False`` if the database refuses a value.
+        """Write in one commit.
 
-        :param batch: what is written. If it is empty, those who wait are put into it.
+        :param batch: the writes. If it is empty, the waiting writes are put into it.
+        :returns: ``False`` if the database rejects a value.
         """
         error: InboxUnavailable | None = InboxUnavailable("The write was interrupted.")
         try:
@@ -107,17 +108,19 @@ class SharedCommits:
             error = None
         except InboxUnavailable as cause:
             error = cause
-        except Exception as cause:  # each driver has errors of its own for odd values
-            error = NotStorable(f"It cannot be stored: {type(cause).__name__}.")
+        except Exception as cause:  # drivers raise various errors for unsupported values
+            name = type(cause).__name__
+            error = NotStorable(f"A value cannot be stored: {name}.")
         finally:
-            # Who came later than the leader may still wait for a lock; not for an outage.
+            # A lock fails only the leader: threads that arrived later may wait longer. Any
+            # other failure is an outage, which fails all of them.
             self._take(batch, 1 if isinstance(error, Locked) else _LARGEST_BATCH)
             for each in batch:
                 each.error = error
         return not isinstance(error, NotStorable)
 
     def _take(self, batch: list[_Write[Any, Any]], most: int = _LARGEST_BATCH) -> None:
-        """Put those who wait into a batch that is empty; the one who leads is the first."""
+        """Put the waiting writes into a batch that is empty. The leader's is the first."""
         if batch:
             return
         with self._lock:
@@ -148,18 +151,18 @@ class _Write(Generic[A, T]):
         self.value: T
         self.error: InboxUnavailable | None = InboxUnavailable("The write was interrupted.")
         self.leads = False
-        self.turn = threading.Lock()  # released when it is written, or to lead
+        self.turn = threading.Lock()  # released when it is written, or when it leads
         self.turn.acquire()
 
     def result(self) -> T:
         if self.error is not None:
-            # One of its own: several threads raise it.
+            # A new error for each thread: several threads raise it.
             raise type(self.error)(str(self.error))
         return self.value
 
 
 def _do_all(connection: Connection, batch: list[_Write[Any, Any]]) -> None:
-    """Do the writes of a batch, those of the same work in one call."""
+    """Do the writes of a batch, with one call for all that have the same work."""
     alike: dict[Any, list[_Write[Any, Any]]] = {}
     for each in batch:
         alike.setdefault(each.work, []).append(each)

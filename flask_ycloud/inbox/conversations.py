@@ -1,8 +1,8 @@
-"""Two names of one customer: learned from the messages that carry both.
+"""Customers with two names, which are learned from messages that have both.
 
-A customer of WhatsApp is seen by a user id, by a telephone number, or by both. What is
-stored under one name must stay in order with what arrives under the other. So a message
-with both names makes them names of one conversation, before it is stored itself.
+A WhatsApp message has the customer's user id, telephone number, or both. Events stored
+under one name must stay in order with events that arrive under the other. So when a message
+has both names, they become names of one conversation before the message is stored.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from .database import Database
 from .tables import conversations, events
 
 _DAY = 86_400.0
-#: Seconds that names are known after a message that had both.
+#: Seconds for which names are kept after the last message that had both.
 KNOWN_FOR = 30 * _DAY
-_NOTED_FOR = _DAY  # so often it is written again that they were seen
+_NOTED_FOR = _DAY  # the time of the last message is written only so often
 _MOST_REMEMBERED = 10_000
 _FORGOTTEN_AT_ONCE = 500
 
@@ -36,10 +36,10 @@ class Conversations:
         self._learned: dict[tuple[str, ...], float] = {}  # and when
 
     def learn(self, names: Sequence[str]) -> None:
-        """Keep that these are names of one conversation. Durable when it returns.
+        """Store that these are names of one conversation. It is durable when this returns.
 
-        On PostgreSQL each statement commits by itself, so that a process that is stopped
-        in between holds no lock.
+        On PostgreSQL each statement is a transaction of its own, so that a process that is
+        stopped in between holds no lock.
 
         :raises InboxUnavailable: if it was not stored.
         """
@@ -53,7 +53,7 @@ class Conversations:
         self._learned[known] = now
 
     def forget(self, tx: Connection) -> None:
-        """Delete some names that were not seen together for long."""
+        """Delete some names that were not in one message for a long time."""
         old = (
             sa.select(conversations.c.name)
             .where(conversations.c.seen_at < self._clock() - KNOWN_FOR)
@@ -62,12 +62,12 @@ class Conversations:
         tx.execute(conversations.delete().where(conversations.c.name.in_(old)))
 
     def forget_names(self, names: Sequence[str]) -> None:
-        """Forget what these names stand for, and the other names of their conversations.
+        """Forget the conversations of these names, and the other names of these.
 
-        Another process may count on them for a day: what a customer then sends under two
-        names is in order under each.
+        Another process may remember the names for up to a day. Until then, messages of the
+        customer are in order under each name, but not across the names.
 
-        :raises InboxUnavailable: if it was not stored.
+        :raises InboxUnavailable: if this was not stored.
         """
         keys = sa.select(conversations.c.key).where(conversations.c.name.in_(names))
 
@@ -87,11 +87,11 @@ def _learn(tx: Connection, names: tuple[str, ...], now: float) -> None:
     candidates = list(dict.fromkeys(keys.get(name, name) for name in names))
     key = _busiest(tx, candidates)
     _keep(tx, names, key, now)
-    # The names themselves, too: an event may have been stored under one just now.
+    # Include the names themselves: an event may just have been stored under one of them.
     others = [each for each in dict.fromkeys((*names, *candidates)) if each != key]
     of_others = conversations.c.key.in_(others)
     tx.execute(conversations.update().where(of_others).values(key=key))
-    # What waits under another name waits in this conversation from now on.
+    # Events that wait under another name wait in this conversation from now on.
     waiting = events.c.due_at.is_not(None) | events.c.parked_due_at.is_not(None)
     move = events.update().where(
         events.c.key.in_(others), queries.STATES["pending"], waiting
@@ -101,7 +101,7 @@ def _learn(tx: Connection, names: tuple[str, ...], now: float) -> None:
 
 
 def _release(tx: Connection, key: str, now: float) -> None:
-    """Make the next one due, if what it waited for has stayed behind."""
+    """Make the next event due if the event that it waited for was not moved."""
     if tx.dialect.name == "sqlite":
         queries.RELEASE_ORPHAN.run(tx, {"key_": key, "now_": now})
     else:
@@ -109,7 +109,7 @@ def _release(tx: Connection, key: str, now: float) -> None:
 
 
 def _busiest(tx: Connection, keys: list[str]) -> str:
-    """The one that others should follow: where an event runs, or else where one waits."""
+    """The key that the others get: of a running event, or else of a waiting event."""
 
     def some(which: sa.ColumnElement[bool]) -> list[str]:
         query = sa.select(events.c.key).where(events.c.key.in_(keys), which).distinct()
@@ -124,7 +124,7 @@ def _busiest(tx: Connection, keys: list[str]) -> str:
 
 def _keep(tx: Connection, names: tuple[str, ...], key: str, now: float) -> None:
     insert = queries.INSERTS[tx.dialect.name](conversations)
-    # In one order everywhere, or two processes could deadlock.
+    # All processes use this order: otherwise two could deadlock.
     rows = [{"name": name, "key": key, "seen_at": now} for name in sorted(names)]
     kept = insert.values(rows).on_conflict_do_update(
         index_elements=["name"], set_={"key": key, "seen_at": now}

@@ -1,4 +1,4 @@
-"""The inbox's database from one process: reads, and writes that share their commits."""
+"""The inbox's database, as one process uses it: reads, and writes that share commits."""
 
 from __future__ import annotations
 
@@ -38,12 +38,13 @@ A = TypeVar("A")
 
 
 class Database:
-    """One database from one process: reads, and writes that share their commits.
+    """The database, as one process uses it: reads, and writes that share commits.
 
-    It survives a fork: the child starts with connections and locks of its own.
+    It survives a fork: the child process gets its own connections and locks.
 
-    :param engine: what :func:`open_engine` gave.
-    :param owned: whether nobody else uses that engine, so that it ends with this object.
+    :param engine: what :func:`open_engine` returned.
+    :param owned: whether nothing else uses that engine. It is then disposed of together
+        with this object.
     """
 
     def __init__(self, engine: Engine, *, owned: bool = False) -> None:
@@ -59,7 +60,7 @@ class Database:
             sqlite.prepare_for_forks(engine)
             files.watch(engine, self._file_is_gone)
         else:
-            # Whatever somebody else's engine is set to: claims count on it.
+            # Claims need this isolation level, whatever the app has set on its engine.
             self._writing = engine.execution_options(isolation_level="READ COMMITTED")
             self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
             postgresql.mind_the_loss(engine)
@@ -71,7 +72,7 @@ class Database:
             weakref.finalize(self, engine.dispose)
 
     def __str__(self) -> str:
-        """Driver, host, port and name of the database, and nothing else of its URL."""
+        """The driver, host, port and name of the database, without the rest of its URL."""
         return shown(self._engine)
 
     def is_missing(self) -> bool:
@@ -80,7 +81,7 @@ class Database:
         return self.dialect == "sqlite" and not os.path.exists(file)
 
     def is_in(self, engine: Engine) -> bool:
-        """Whether an engine reaches the same tables, as far as its URL tells."""
+        """Whether an engine uses the same tables, judging by its URL."""
         return same_database(engine, self._engine)
 
     def _start_afresh(self) -> None:
@@ -89,16 +90,16 @@ class Database:
         self._making_tables = threading.Lock()
         self._first_use = threading.Lock()
         self._shared = SharedCommits(self._begin)
-        # One statement for all who wait, which needs no transaction around it.
+        # Its one statement serves all threads that wait, and needs no transaction.
         self._single_shared = SharedCommits(self._unpinged, again=self._pinged)
 
     def after_fork(self) -> None:
-        """Leave the parent's connections to the parent."""
+        """Drop the parent's connections without closing them: the parent uses them."""
         self._engine.dispose(close=False)
         self._start_afresh()
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        """Run reads; each sees what was committed before it.
+        """Run reads. Each sees everything that was committed before it.
 
         :raises InboxUnavailable: if the database cannot be read.
         """
@@ -106,58 +107,58 @@ class Database:
             return work(connection)
 
     def write(self, work: Callable[[Connection], T]) -> T:
-        """Run a write, in one commit with those of other threads that wait just now.
+        """Run a write, in one commit with the writes of other threads that wait now.
 
-        :param work: it may raise nothing but database errors, which fail the whole batch,
-            and may be undone with it.
-        :returns: what it returns. It is durable.
-        :raises InboxUnavailable: if it was not stored.
+        :param work: the write. It may raise database errors only. An error fails the whole
+            batch. The write may be rolled back with its batch and run again.
+        :returns: what ``work`` returns. The write is durable then.
+        :raises InboxUnavailable: if the write was not stored.
         """
         return self.write_together(lambda tx, _: [work(tx)], None)
 
     def write_together(self, work: Callable[[Connection, list[A]], list[T]], what: A) -> T:
-        """Like :meth:`write`, with one call of ``work`` for all that wait with it.
+        """Like :meth:`write`, with one call of ``work`` for all threads that wait.
 
-        :param work: from what several threads brought to an answer for each.
+        :param work: takes the ``what`` of each thread, and returns an answer for each.
         """
         return self._shared.write(work, what)
 
     def write_single_together(
         self, work: Callable[[Connection, list[A]], list[T]], what: A
     ) -> T:
-        """Like :meth:`write_together`, where PostgreSQL needs no transaction for the work.
+        """Like :meth:`write_together`, for work that is one statement on PostgreSQL.
 
-        That spares it the round trips of BEGIN and COMMIT.
+        Without a transaction it saves the round trips of BEGIN and COMMIT.
         """
         if self.dialect == "sqlite":
             return self._shared.write(work, what)
         return self._single_shared.write(work, what)
 
     def write_single(self, work: Callable[[Connection], T]) -> T:
-        """Run a write that locks events, which others skip while they are locked.
+        """Run a write that locks events. Other processes skip the events meanwhile.
 
-        On PostgreSQL it must be one statement, which commits by itself as it ends: a
-        process that is stopped in the next instant then holds no lock with which nobody
-        could take over what it had.
+        On PostgreSQL it must be one statement, which commits automatically when it ends.
+        A process that is stopped right after it then holds no lock, so other processes can
+        take over its events.
 
-        :raises InboxUnavailable: if it was not stored.
+        :raises InboxUnavailable: if the write was not stored.
         """
-        if self.dialect == "sqlite":  # one writer at a time, whatever they do
+        if self.dialect == "sqlite":  # it has one writer at a time anyway
             return self.write(work)
         with self._autocommit() as connection:
             return work(connection)
 
     def init(self) -> int:
-        """Make the tables, or bring them up to date, as the first use would.
+        """Create the tables, or bring them up to date, as the first use does.
 
-        :returns: their version.
-        :raises InboxUnavailable: if it cannot be done.
+        :returns: the version of the tables.
+        :raises InboxUnavailable: if they cannot be created or changed.
         """
         with self._ready_to_use():
             return self._make_tables()
 
     def keyed(self) -> KeyedHash:
-        """Hashes under the random key of this database.
+        """Hashes with the random key of this database.
 
         :raises InboxUnavailable: if the database cannot be read.
         """
@@ -166,16 +167,17 @@ class Database:
         return self._hash
 
     def hashed(self, value: str | bytes) -> str:
-        """The HMAC of a value under the random key of this database: 32 hex digits.
+        """The HMAC of a value with the random key of this database, as 32 hex digits.
 
-        For what must be found again and not be read, such as the name of a conversation.
+        It serves values that are searched for but must not be readable, such as the name
+        of a conversation.
 
         :raises InboxUnavailable: if the database cannot be read.
         """
         return self.keyed().of(value)
 
     def _wait_until_ready(self) -> None:
-        """One connection for all threads that come at once, unless it takes long."""
+        """Let one thread open the database while the others wait, for a limited time."""
         alone = self._first_use.acquire(timeout=_FIRST_USE_SECONDS)
         try:
             with self._ready_to_use():
@@ -185,17 +187,17 @@ class Database:
                 self._first_use.release()
 
     def probe(self) -> None:
-        """Make a durable write that changes nothing, to see that it can be done.
+        """Check that durable writes work, with a write that changes nothing.
 
-        :raises InboxUnavailable: if it cannot.
+        :raises InboxUnavailable: if the write fails.
         """
         same = schema.update().values(version=schema.c.version)
         self.write(lambda tx: tx.execute(same))
 
     def rehearse(self) -> None:
-        """Make a write and take it back, to see that writes work; the disk sees none.
+        """Check that writes work, with a write that is rolled back and not written to disk.
 
-        :raises InboxUnavailable: if they do not.
+        :raises InboxUnavailable: if the write fails.
         """
         same = schema.update().values(version=schema.c.version)
         with (
@@ -210,54 +212,57 @@ class Database:
                 transaction.rollback()
 
     def back_up(self, target: Path) -> int:
-        """Copy an SQLite database while it is in use. Its tables stay as they are.
+        """Copy an SQLite database while it is in use. The tables are not upgraded.
 
-        :param target: the file to make or to replace.
+        :param target: the file to create or to replace.
         :returns: how many events the copy has.
         :raises InboxUnavailable: if there is no inbox, if it cannot be read, or if the copy
             is damaged.
-        :raises OSError: if the file cannot be made.
+        :raises OSError: if the file cannot be created.
         :raises ValueError: if the file is one of the inbox's own.
         """
         with self._translated(), closing(self._engine.raw_connection()) as connection:
             return back_up(connection.driver_connection, target)
 
     def notify(self) -> None:
-        """Tell the processes that listen that an event is due.
+        """Notify the listening processes that an event is due.
 
-        A lost notification does no harm: they look by themselves, too, if not as soon.
+        A lost notification does no harm: the processes also poll, but find the event later.
         """
         if self._notifier is not None:
             with suppress(InboxUnavailable), self._translated():
                 self._notifier.notify()
 
     def notifications(self, seconds: float) -> Generator[bool, None, None]:
-        """Listen for notifications: ``True`` for each, ``False`` after so many seconds.
+        """Listen for notifications.
 
-        :raises InboxUnavailable: if the database cannot be reached, or is lost.
+        It yields ``True`` for each, and ``False`` when none came for so many seconds.
+
+        :raises InboxUnavailable: if the database cannot be reached, or the connection is
+            lost.
         """
-        assert self._notifier is not None, "can_notify says so"
+        assert self._notifier is not None, "can_notify is False"
         with self._ready_to_use():
             yield from self._notifier.notifications(seconds)
 
     def transaction(self, before_open: Callable[[], None] = lambda: None) -> Transaction:
-        """A transaction that opens when it is asked for.
+        """A transaction that opens at its first use.
 
-        :param before_open: called before that.
+        :param before_open: called before the transaction opens.
         """
         return Transaction(self._ready_to_use, self._writing, before_open)
 
     def truncate_log(self) -> bool:
-        """Have what was deleted disappear from SQLite's write-ahead log, too.
+        """Remove deleted data from SQLite's write-ahead log, too.
 
-        :returns: whether it has; not if others read or wrote all the time. On PostgreSQL
-            there is nothing to do.
+        :returns: whether the log is empty. It is not if other processes read or wrote all
+            the time. On PostgreSQL there is nothing to do, and it is ``True``.
         :raises InboxUnavailable: if the database cannot be reached.
         """
         return self.dialect != "sqlite" or self.read(sqlite.truncate_log)
 
     def readable_by_others(self) -> list[str]:
-        """The files with events that every user of the machine may read."""
+        """The SQLite files with events that every user of the machine may read."""
         if self.dialect != "sqlite":
             return []
         return files.readable_by_others(self._engine.url.database or "")
@@ -277,8 +282,8 @@ class Database:
                 raise InboxUnavailable(f"{path} was removed or replaced during the write.")
 
     def _file_is_gone(self, path: str) -> None:
-        if self._ready:  # pragma: no branch  (another thread may have said it just now)
-            message = "%s was removed or replaced while it was open. It is opened anew."
+        if self._ready:  # pragma: no branch  (another thread may have logged it just now)
+            message = "%s was removed or replaced while it was open. It is opened again."
             log(_logger, logging.ERROR, message, path)
         self._ready = False
 
@@ -293,9 +298,9 @@ class Database:
 
     @contextmanager
     def _unpinged(self, _: float) -> Iterator[Connection]:
-        """Like :meth:`_autocommit`, without a round trip to see that it is connected.
+        """Like :meth:`_autocommit`, without a round trip that checks the connection.
 
-        :raises LostConnection: if it was not.
+        :raises LostConnection: if the connection was lost before.
         """
         with self._ready_to_use():
             with postgresql.pinging(False):
@@ -305,7 +310,7 @@ class Database:
                     yield connection
                 except self._engine.dialect.loaded_dbapi.Error as error:
                     if connection.invalidated and not postgresql.is_late(error):
-                        raise LostConnection(str(_unavailable(error))) from None
+                        raise LostConnection(str(_unavailable(error, ""))) from None
                     raise
 
     @contextmanager
@@ -316,23 +321,24 @@ class Database:
     def _connected(self, engine: Engine) -> Connection:
         """A connection.
 
-        :raises InboxUnavailable: whatever the driver raises, if there can be none.
+        :raises InboxUnavailable: if the driver raises an error of another kind.
         """
         try:
             return engine.connect()
         except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error, InboxUnavailable):
             raise
         except Exception as error:
-            # A TypeError for an option in the URL, or of SQLAlchemy for SQL_ASCII.
+            # For example a TypeError: the driver raises it for a wrong option in the URL,
+            # SQLAlchemy for the encoding SQL_ASCII.
             kind = type(error).__name__
             raise InboxUnavailable(
-                f"The inbox's database cannot be connected to: {kind}. Are the options in"
-                " YCLOUD_INBOX_URL right, and is the database's encoding UTF8?"
+                f"Connecting to the inbox's database failed: {kind}. Check the options in"
+                " YCLOUD_INBOX_URL, and that the database's encoding is UTF8."
             ) from None
 
     @contextmanager
     def _ready_to_use(self) -> Iterator[None]:
-        """See that the tables are there, and turn the driver's errors into ours."""
+        """Check that the tables exist, and turn the driver's errors into ours."""
         with self._translated():
             if not self._ready:
                 self._make_ready()
@@ -345,10 +351,12 @@ class Database:
             yield
         except (SQLAlchemyError, driver_error) as error:
             if _is_without_tables(error):
-                self._ready = False  # the next use makes them
-            raise _unavailable(error) from None
-        except (UnicodeError, OverflowError) as error:  # of a value, on its way there
-            raise NotStorable(f"It cannot be stored: {type(error).__name__}.") from None
+                self._ready = False  # the next use creates them
+            raise _unavailable(error, self._engine.url.database or "") from None
+        except (UnicodeError, OverflowError) as error:  # the driver cannot encode a value
+            raise NotStorable(
+                f"A value cannot be stored: {type(error).__name__}."
+            ) from None
 
     def _make_ready(self) -> None:
         with self._connected(self._single) as connection:
@@ -356,8 +364,8 @@ class Database:
                 sqlite.check_durable(connection)
             else:
                 postgresql.check_encoding(connection)
-            # To ask first takes no lock: a process that was stopped while it held that of
-            # the tables would keep all others from starting.
+            # This check takes no lock. A process that was stopped while it held the lock of
+            # the tables would otherwise keep all other processes from starting.
             current = are_current(connection)
             if current:
                 self._hash = KeyedHash(secret_of(connection))
@@ -385,13 +393,17 @@ def _is_without_tables(error: Exception) -> bool:
     return getattr(cause, "sqlstate", None) == "42P01" or "no such table" in str(cause)
 
 
-def _unavailable(error: Exception) -> InboxUnavailable:
+def _unavailable(error: Exception, file: str) -> InboxUnavailable:
+    """The error to raise for one of the driver.
+
+    :param file: the path of the database, if it is one of SQLite.
+    """
     cause = _cause(error)
     state = getattr(cause, "sqlstate", None) or ""
     kinds = {each.__name__ for each in type(cause).__mro__}
     ours = type(cause).__module__ == "sqlite3"
     refused = kinds & {"DataError", "IntegrityError", "ProgrammingError"} or (
-        ours and "InterfaceError" in kinds  # of a value of an odd type
+        ours and "InterfaceError" in kinds  # a value of an unsupported type
     )
     if refused and not _is_without_tables(error):
         # The driver's text may quote the row that it could not write.
@@ -400,5 +412,7 @@ def _unavailable(error: Exception) -> InboxUnavailable:
     first, *_ = str(cause).strip().splitlines() or [""]
     kind = f"{type(cause).__name__}{f' {state}' if state else ''}"
     text = _USER.sub(r"\1 …", first.rstrip("."))
+    if ours and "unable to open" in text:  # SQLite does not say which file
+        text = files.not_opened(file)
     error_of = Locked if ours and "locked" in text else InboxUnavailable
     return error_of(f"The inbox's database failed: {text} ({kind}).")

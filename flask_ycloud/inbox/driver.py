@@ -1,4 +1,4 @@
-"""Statements that SQLAlchemy builds once and the driver executes."""
+"""Statements that SQLAlchemy compiles once and the driver executes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Row = tuple[Any, ...]
 
 
 class Statement:
-    """A statement for the way of an event, where each microsecond counts.
+    """A statement that is executed for each event, and must be fast.
 
-    SQLAlchemy compiles it once for each kind of driver. What SQLAlchemy does at each
-    execution, beside the driver's own work, costs several times the statement itself.
+    SQLAlchemy compiles it once for each kind of driver. An execution by SQLAlchemy would
+    take several times as long as the statement itself.
 
-    :param statement: what SQLAlchemy built. Its parameters are named.
+    :param statement: a statement of SQLAlchemy, with named parameters.
     """
 
     def __init__(self, statement: Any) -> None:
@@ -26,7 +26,7 @@ class Statement:
         self._compiled: dict[tuple[str, str, str], _Compiled] = {}
 
     def run(self, tx: Connection, values: Mapping[str, Any]) -> list[Row]:
-        """Execute it, and give the rows that it returns.
+        """Execute the statement, and return its rows.
 
         :raises Exception: the driver's own errors, for :class:`Database` to translate.
         """
@@ -46,7 +46,7 @@ class Statement:
             cursor.close()
 
     def run_each(self, tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Execute it for each of several rows, on SQLite. It returns nothing.
+        """Execute the statement for each of several rows, on SQLite.
 
         :raises Exception: the driver's own errors, for :class:`Database` to translate.
         """
@@ -65,7 +65,7 @@ class Statement:
 
 
 class _Compiled:
-    """A statement as one kind of driver takes it."""
+    """A statement that is compiled for one kind of driver."""
 
     def __init__(self, statement: Any, dialect: Any) -> None:
         compiled = statement.compile(dialect=dialect)

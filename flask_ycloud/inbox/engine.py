@@ -27,11 +27,11 @@ logging.getLogger(f"sqlalchemy.engine.Engine.{_LOG}").addFilter(_is_no_row)
 
 
 def open_engine(where: str | URL | Engine, folder: str | Path = ".") -> Engine:
-    """The engine for ``YCLOUD_INBOX_URL``. It connects at first use.
+    """The engine for ``YCLOUD_INBOX_URL``. It connects at its first use.
 
-    :param where: a database URL, or an engine that somebody else has made.
-    :param folder: what a relative path of SQLite starts from.
-    :raises ConfigurationError: if it is no database that can hold the inbox.
+    :param where: a database URL, or an engine of the app.
+    :param folder: the folder for a relative path of an SQLite file.
+    :raises ConfigurationError: if the database cannot hold the inbox.
     """
     if isinstance(where, Engine):
         _check(where.url)
@@ -41,9 +41,9 @@ def open_engine(where: str | URL | Engine, folder: str | Path = ".") -> Engine:
             raise ArgumentError
         return _made(postgresql.with_driver(sa.make_url(where)), folder)
     except (ArgumentError, NoSuchModuleError, ValueError):
-        # From None, and without the value: a URL may hold a password.
+        # From None, and without the value: a URL may contain a password.
         raise ConfigurationError(
-            f"YCLOUD_INBOX_URL, a {type(where).__name__}, is no database URL. It takes"
+            f"YCLOUD_INBOX_URL, a {type(where).__name__}, is not a database URL. It takes"
             " sqlite:///path, postgresql+psycopg://user@host/database, an Engine, or a"
             " function that returns one of them."
         ) from None
@@ -55,21 +55,21 @@ def open_engine(where: str | URL | Engine, folder: str | Path = ".") -> Engine:
 
 
 def same_database(one: Engine, other: Engine) -> bool:
-    """Whether two engines reach the same tables, as far as their URLs tell."""
+    """Whether two engines use the same tables, judging by their URLs."""
     return one is other or _place(one.url) == _place(other.url)
 
 
 def shown(engine: Engine) -> str:
-    """Where a database is: driver, host, port and name. An SQLite file has its path.
+    """The driver, host, port and name of a database, or the path of an SQLite file.
 
-    The rest of a URL may be secret, wherever it stands in it.
+    The rest of its URL may be secret.
     """
     url = engine.url
     if url.get_backend_name() == "sqlite":
         path, *_ = (url.database or "").partition("?")
         return f"{url.drivername}:///{path}"
     database = url.database or _in_query(url, "dbname")
-    if re.search(r"=|://", database):  # libpq takes a whole URL there, too
+    if re.search(r"=|://", database):  # libpq accepts a complete URL there, too
         database = "…"
     host = url.host or _in_query(url, "host") or _in_query(url, "hostaddr")
     port = str(url.port or _in_query(url, "port"))
@@ -94,7 +94,7 @@ def _made(url: URL, folder: str | Path) -> Engine:
     # Errors and logs must not show a body.
     options: dict[str, Any] = {"hide_parameters": True, "logging_name": _LOG}
     if url.get_backend_name() == "sqlite":
-        # What is absolute already stays as it is.
+        # An absolute path is not changed.
         url = url.set(database=str(Path(folder) / (url.database or "")))
         engine = sa.create_engine(url, **options)
         sqlite.prepare(engine)
@@ -114,5 +114,6 @@ def _check(url: URL) -> None:
     if backend == "sqlite" and memory:
         raise ConfigurationError(
             "YCLOUD_INBOX_URL is an SQLite database in memory, which ends with the process."
-            " Give it a file; under app.testing leave it unset for a scratch one."
+            " Give it a file. For tests leave it unset: app.testing then uses a temporary"
+            " file."
         )

@@ -1,4 +1,4 @@
-"""The SQLite file: nobody else may read it, and it must stay where it is."""
+"""The SQLite file: only this user may read it, and it must not be moved or removed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OPENED = "ycloud_file"
 
 
 class _File(NamedTuple):
-    """Which file a connection has opened. The same path may be another file later."""
+    """The file that a connection has opened. Later, its path may be another file."""
 
     path: str
     inode: tuple[int, int] | None
@@ -31,31 +31,52 @@ class _File(NamedTuple):
 
 
 def make_file(url: URL) -> None:
-    """Make the file and its folder if they are not there, for this user only.
+    """Create the file and its folder for this user only, if they do not exist.
 
-    SQLite gives the files beside it the same permissions. What is there stays as it is.
+    SQLite gives the files beside it the same permissions. An existing file or folder is not
+    changed.
 
-    :raises InboxUnavailable: if it cannot be made.
+    :raises InboxUnavailable: if they cannot be created.
     """
     file = Path(url.database or "")
     if url.query.get("uri"):
-        return  # SQLite makes it
+        return  # SQLite creates it
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise InboxUnavailable(f"{file.parent}: {error.strerror}.") from None
+        raise _not_created("folder", file.parent, error) from None
     try:
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         pass
     except OSError as error:
-        raise InboxUnavailable(f"{file}: {error.strerror}.") from None
+        raise _not_created("file", file, error) from None
+
+
+def _not_created(kind: str, path: Path, error: OSError) -> InboxUnavailable:
+    return InboxUnavailable(
+        f"The inbox's {kind} {path} cannot be created: {error.strerror}."
+    )
+
+
+def not_opened(path: str) -> str:
+    """Which SQLite file cannot be opened, and whether its folder is missing.
+
+    :param path: as it is in the engine's URL.
+    """
+    file = path.removeprefix("file:").partition("?")[0]
+    folder = os.path.dirname(file) or "."
+    if not os.path.isdir(folder):
+        return f"the folder {folder} of the database file {file} does not exist"
+    return f"unable to open the database file {file}"
 
 
 def watch(engine: Engine, replaced: Callable[[str], None]) -> None:
-    """Open the file again if it was removed or replaced, wherever a connection is taken.
+    """Check for each use of a connection whether its file was removed or replaced.
 
-    :param replaced: called with its path.
+    If so, a new connection opens the file again.
+
+    :param replaced: called with the path of such a file.
     """
 
     def connected(connection: Any, record: ConnectionPoolEntry) -> None:
@@ -66,20 +87,20 @@ def watch(engine: Engine, replaced: Callable[[str], None]) -> None:
         file = record.info.get(_OPENED)
         if file is not None and not file.is_there:
             replaced(file.path)
-            raise InvalidatePoolError  # another connection opens what is there now
+            raise InvalidatePoolError  # another connection opens the file at this path
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "checkout", goes_out)
 
 
 def removed(connection: Connection) -> str | None:
-    """The path of the file of a connection, if that file is not there any more."""
+    """The path of a connection's file, if that file was removed or replaced."""
     file = connection.info.get(_OPENED)
     return None if file is None or file.is_there else file.path
 
 
 def readable_by_others(path: str) -> list[str]:
-    """Which of the files with events every user of the machine may read."""
+    """The files with events that every user of the machine may read."""
     found = []
     for each in (path, f"{path}-wal"):
         with suppress(OSError):

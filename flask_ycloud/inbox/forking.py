@@ -1,15 +1,15 @@
-"""Connections when the process forks: the child has nothing of the parent's.
+"""Connections when the process forks: the child uses no connection of the parent.
 
-SQLite notes in the process who holds which lock, and which file is open. A fork copies the
-notes and not the locks. So no thread is inside of SQLite while the process forks, and the
-child closes what it has inherited: then SQLite there knows of no open file.
+SQLite keeps in memory which locks it holds and which files are open. A fork copies this
+memory, but not the locks. So no thread may be in SQLite while the process forks, and the
+child closes the inherited connections: then SQLite knows of no open file there.
 
-If a transaction is open, the parent's threads wait until that is done. To undo the
-transaction, the child compares with memory that both share, and it would change that memory
-if the parent had written meanwhile.
+If a transaction is open, the parent's threads wait until the child has closed them. The
+child rolls the transaction back by comparison with memory that both share. It would change
+that memory if the parent had written meanwhile.
 
-A socket would be shared. The child has ``/dev/null`` in its place, so that nothing it does
-reaches the parent's server, and the server notices the end of the parent.
+A socket would be shared, too. The child replaces it with ``/dev/null``. So nothing that the
+child does reaches the server, and the server notices the end of the parent.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-#: Seconds that a fork waits for what other threads do in SQLite just now. A connection
-#: that is in use for longer stays as it is, and the child does not use it.
+#: Seconds that a fork waits for other threads to leave SQLite. A connection that is in use
+#: for longer is not closed in the child, and the child does not use it.
 FORK_SECONDS = 2.5
 _STEP_SECONDS = 0.0002
 
@@ -33,15 +33,15 @@ _entrance = threading.RLock()  # a fork holds it, so that no thread enters SQLit
 _inside: dict[int, sqlite3.Connection] = {}  # by thread
 _connections: weakref.WeakSet[SQLiteConnection] = weakref.WeakSet()
 _sockets: weakref.WeakSet[Any] = weakref.WeakSet()
-_abandoned: list[sqlite3.Connection] = []  # not even a collector may close them
+_abandoned: list[sqlite3.Connection] = []  # kept, so that they are never closed
 
 
 def _in_sqlite(
     thing: Any, connection: sqlite3.Connection, call: Callable[..., Any], *args: Any
 ) -> Any:
-    """Call something of SQLite's, not while the process forks."""
+    """Call a function of SQLite, but not while the process forks."""
     me = threading.get_ident()
-    if me in _inside:  # SQLite has called a function of ours
+    if me in _inside:  # SQLite has called a Python function
         return call(thing, *args)
     try:
         with _entrance:
@@ -52,7 +52,7 @@ def _in_sqlite(
 
 
 class Cursor(sqlite3.Cursor):
-    """A cursor that no fork finds at work."""
+    """A cursor that is never at work during a fork."""
 
     def execute(self, *args: Any) -> Any:
         return _in_sqlite(self, self.connection, sqlite3.Cursor.execute, *args)
@@ -75,7 +75,7 @@ class Cursor(sqlite3.Cursor):
 
 
 class SQLiteConnection(sqlite3.Connection):
-    """A connection that no fork finds at work, and that a child closes."""
+    """A connection that is never at work during a fork, and that a child closes."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         opened = lambda self: sqlite3.Connection.__init__(self, *args, **kwargs)  # noqa: E731
@@ -101,7 +101,7 @@ class SQLiteConnection(sqlite3.Connection):
         _in_sqlite(self, self, sqlite3.Connection.close)
 
     def close_in_child(self) -> None:
-        """Close it, and before that its cursors, which would keep it open.
+        """Close its cursors, which would keep it open, and then the connection.
 
         :raises sqlite3.Error: if it is closed already.
         """
@@ -111,20 +111,20 @@ class SQLiteConnection(sqlite3.Connection):
 
 
 def note_socket(connection: Any) -> None:
-    """Know a driver's connection over a socket."""
+    """Remember a driver's connection if it uses a socket."""
     if hasattr(connection, "fileno"):
         _sockets.add(connection)
 
 
 class _Handshake:
-    """The parent waits until the child has closed what it has inherited."""
+    """The parent waits until the child has closed the inherited connections."""
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe()
         self._until = time.monotonic() + FORK_SECONDS
 
     def wait(self) -> None:
-        """For the child, which may have ended."""
+        """Wait for the child to finish, or to end."""
         os.close(self._write)
         with selectors.DefaultSelector() as selector:
             selector.register(self._read, selectors.EVENT_READ)
@@ -132,11 +132,11 @@ class _Handshake:
         os.close(self._read)
 
     def in_time(self) -> bool:
-        """Whether the parent still waits, and will for a while."""
+        """Whether the parent still waits, and will wait for some time."""
         return time.monotonic() < self._until - FORK_SECONDS / 2
 
     def done(self) -> None:
-        """Let the parent go on."""
+        """Let the parent continue."""
         os.close(self._read)
         os.close(self._write)
 
@@ -196,7 +196,7 @@ def _after_in_child() -> None:
 def _leave_sockets() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for each in list(_sockets):
-        with suppress(Exception):  # it is closed, which each driver says in its own way
+        with suppress(Exception):  # it is closed: each driver raises another error
             os.dup2(nowhere, each.fileno(), inheritable=False)
     os.close(nowhere)
     _sockets.clear()

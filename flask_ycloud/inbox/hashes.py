@@ -1,4 +1,4 @@
-"""Keyed hashes, for what must be found again and not be read."""
+"""Keyed hashes, for values that are searched for but must not be readable."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _DIGITS = 32
 class KeyedHash:
     """HMAC-SHA256 (RFC 2104) with a key, cut to 128 bits.
 
-    Each delivery needs a few of them: with the pads hashed before, they take half the time
-    of the standard library's.
+    Each delivery needs a few hashes. The pads are hashed only once, so a hash takes half
+    the time of the standard library's.
 
-    :param key: of 64 bytes at most.
+    :param key: 64 bytes at most.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -32,9 +32,9 @@ class KeyedHash:
         return outer.hexdigest()[:_DIGITS]
 
     def short(self, value: bytes) -> int:
-        """Another hash of a value, as 64 bits: BLAKE2b with the same key (RFC 7693).
+        """Another hash of a value, with 64 bits: BLAKE2b with the same key (RFC 7693).
 
-        For an index of many values, where two that have the same by chance do no harm.
+        It is for an index of many values, where a collision does no harm.
         """
         short = self._short.copy()
         short.update(value)

@@ -1,4 +1,4 @@
-"""Heartbeats of the processes that handle events: which of them are alive."""
+"""Heartbeats of the processes that handle events, which show that they are alive."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .queries import INSERTS
 from .store import Inbox
 from .tables import workers as processes
 
-#: A process without a heartbeat for so long handles nothing any more.
+#: A process without a heartbeat for so many seconds does not handle events any more.
 SILENT_SECONDS = 60.0
 
 _DAY = 86_400.0
@@ -16,18 +16,18 @@ _TROUBLE = "! "  # no host has such a name
 
 
 def beat(inbox: Inbox, worker: str) -> None:
-    """Note that a process that handles is alive; forget those long gone.
+    """Store that a process is alive and handles events. Delete those that ended long ago.
 
     :raises InboxUnavailable: if the inbox cannot be written.
     """
     gone = processes.delete().where(processes.c.seen_at < inbox.clock() - _DAY)
-    # Each by itself: a process that is stopped between them holds no row.
+    # Two transactions: a process that is stopped between them holds no lock.
     inbox.database.write_single(lambda tx: tx.execute(gone))
     _keep(inbox, worker)
 
 
 def sign_off(inbox: Inbox, worker: str) -> None:
-    """Note that a process handles no more.
+    """Store that a process handles no more events.
 
     :raises InboxUnavailable: if the inbox cannot be written.
     """
@@ -36,7 +36,7 @@ def sign_off(inbox: Inbox, worker: str) -> None:
 
 
 def workers(inbox: Inbox) -> dict[str, float]:
-    """The processes that handle, and how many seconds ago the last heartbeat of each was.
+    """The processes that handle events, each with the seconds since its last heartbeat.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -50,8 +50,9 @@ def workers(inbox: Inbox) -> dict[str, float]:
 
 
 def alive_and_silent(inbox: Inbox) -> dict[str, int]:
-    """How many processes are ``"alive"``, and how many are ``"silent"``: they ended in the
-    last day without signing off.
+    """The number of processes that are ``"alive"``, and of those that are ``"silent"``.
+
+    Silent processes ended in the last day without a call of :func:`sign_off`.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -61,7 +62,7 @@ def alive_and_silent(inbox: Inbox) -> dict[str, int]:
 
 
 def note_trouble(inbox: Inbox, text: str) -> None:
-    """Note why the processes of this machine cannot handle events as they should.
+    """Store why the processes of this machine cannot handle events as they should.
 
     :raises InboxUnavailable: if the inbox cannot be written.
     """
@@ -69,7 +70,7 @@ def note_trouble(inbox: Inbox, text: str) -> None:
 
 
 def troubles(inbox: Inbox) -> list[str]:
-    """What was noted in the last day, with the machine's name before it.
+    """The troubles of the last day, each with the machine's name before it.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -82,7 +83,7 @@ def troubles(inbox: Inbox) -> list[str]:
 
 
 def forget_troubles(inbox: Inbox) -> None:
-    """A process of this machine handles events: forget what was noted before.
+    """Delete the troubles of this machine, since a process of it handles events again.
 
     :raises InboxUnavailable: if the inbox cannot be written.
     """

@@ -1,8 +1,9 @@
-"""Events that a pause holds: no claim meets them until the pause ends.
+"""Events that a pause holds: no claim finds them until the pause ends.
 
-Of a type that is paused an event is held where it is met, and what follows in its
-conversation waits behind it. Of a paused handler an event is held when its other handlers
-are through, and what follows goes on with these.
+If its type is paused, an event is held when a claim finds it, and the next events of its
+conversation wait behind it. If a handler is paused, an event is held when its other
+handlers have run. The next events of its conversation are not held back, and run those
+handlers.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _AT_ONCE = 500
 _later: sa.ColumnElement[float] = sa.literal_column(f"{HELD:.0f}")
 _in_line = {"parked_due_at": events.c.due_at + _later, "due_at": None, "reason": None}
 
-#: Hold an event that was claimed: nothing of it has run, and no attempt is counted.
+#: Hold an event that was claimed. None of its handlers has run, and no attempt is counted.
 _HOLD = (
     events.update()
     .where(
@@ -49,10 +50,10 @@ class Holding:
     def hold_paused(
         self, claims: Sequence[Claim], types: Sequence[str], now: float
     ) -> set[int]:
-        """Hold those of some claims that are of these types.
+        """Hold the claimed events that have one of these types.
 
         :param types: event types and patterns.
-        :returns: their ``seq``.
+        :returns: the ``seq`` of these events.
         """
         if not (claims and types):
             return set()
@@ -69,7 +70,7 @@ class Holding:
     def _hold_next(
         self, endpoint: str, tenant: str, types: Sequence[str], now: float
     ) -> None:
-        """Hold those of the next due events there: a backlog is not claimed one by one."""
+        """Hold the next due events of these types, so that none has to be claimed first."""
         due = (
             sa.select(events.c.seq)
             .where(
@@ -92,23 +93,23 @@ class Holding:
         return self._database.read(lambda tx: tx.execute(query).first() is not None)
 
     def line_up(self, paused: Paused) -> None:
-        """Have what follows wait behind what is held for a handler that is not paused.
+        """Let later events wait behind those held for a handler that is resumed.
 
-        So nothing overtakes it when it is released.
+        So no event overtakes them when they are released.
 
-        :param paused: what is paused, or will be in a moment.
+        :param paused: the pauses in force, or those that will be in a moment.
         """
         beyond = events.c.due_at >= _later
         values = {"parked_due_at": events.c.due_at, "due_at": None}
         self._each(beyond & _free(paused), values)
 
     def release(self, paused: Paused, now: float) -> None:
-        """Make due what is held for nothing that is paused, the oldest first."""
+        """Make the events due that no pause holds any more, the oldest first."""
         self.line_up(paused)
         beyond = events.c.parked_due_at >= _later
         due_at = events.c.parked_due_at - _later
         values = {
-            # To the precision that such late times have; and it was due before.
+            # Such late times are less precise. The result must not be later than now.
             "due_at": sa.case((due_at > now, now), else_=due_at),
             "parked_due_at": None,
             "reason": None,
@@ -145,10 +146,10 @@ def _one_of(types: Sequence[str]) -> sa.ColumnElement[bool]:
 
 
 def _free(paused: Paused) -> sa.ColumnElement[bool]:
-    """Whether none of these pauses holds an event that is held."""
+    """Whether a held event is held by none of these pauses."""
     for_type: sa.ColumnElement[bool] = events.c.reason.is_(None)
     other_type = for_type & ~_one_of(paused.types)
-    # The reason names its handlers, one a line. Take those off that are paused.
+    # The reason has the names of handlers, one per line. Remove those that are paused.
     names: Any = "\n" + sa.func.replace(events.c.reason, "\n", "\n\n") + "\n"
     for handler in paused.handlers:
         names = sa.func.replace(names, f"\n{handler}\n", "")

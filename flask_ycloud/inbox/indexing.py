@@ -1,4 +1,4 @@
-"""The names in events that an older flask-ycloud has stored: indexed later, in batches."""
+"""Index the names in events that an older flask-ycloud has stored, in batches."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _AT_ONCE = 500
 def index_some(inbox: Inbox) -> int:
     """Index the names in some events that were stored before there was an index.
 
-    The newest first. Once all are done, it asks the inbox for one value.
+    The newest events are first. When all are done, a call only reads one value.
 
-    :returns: how many events it went through; 0 if no more are left.
+    :returns: how many events were read; 0 if no more are left.
     :raises InboxUnavailable: if the inbox cannot be read or written.
     """
     left = sa.select(sa.func.max(schema.c.unindexed))
@@ -61,16 +61,16 @@ def _write(
     if rows:
         insert = queries.INSERTS[tx.dialect.name](names).on_conflict_do_nothing()
         tx.execute(insert, rows)
-    # Another process may have gone further.
+    # Another process may have indexed more.
     done = schema.update().where(schema.c.unindexed == last)
     tx.execute(done.values(unindexed=until))
 
 
 def _that_stay(tx: Connection, seqs: Sequence[int]) -> Sequence[int]:
-    """Those that have their bodies, and keep them until the names are written.
+    """Lock the events that have their bodies, until the names are written.
 
-    Others that run may end, and with them their names, in a statement that waits for this
-    one and would not see what it wrote: those are left out.
+    Running events are left out. When a running event ends, a statement may delete its
+    names. If that statement waited for this transaction, it would not see the new names.
     """
     query = (
         sa.select(events.c.seq)

@@ -1,4 +1,4 @@
-"""How long is what kept? Events and bodies end; ids stay while a replay could come."""
+"""How long events, bodies and ids are kept. Ids stay longer, against replays."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _MOST_NAMED = 10
 
 
 class Keeping(OperatedQueue):
-    """An inbox in which things end.
+    """An inbox that deletes old events and bodies.
 
-    :param args: what :class:`EventQueue` takes.
+    :param args: the arguments of :class:`EventQueue`.
     :param retention_days: how long done events are kept; 0 keeps all.
     :param dead_retention_days: how long dead letters are kept; 0 keeps all.
-    :param body_retention_days: how long the body of a done event is kept; 0 empties it with
-        the success; ``None`` keeps it for as long as the event.
-    :param known_seconds: how long a delivery can be sent again by who has captured it. For
-        that time its id stays, whatever is deleted.
-    :param others: what :class:`EventQueue` takes.
+    :param body_retention_days: how long the body of a done event is kept; 0 deletes it when
+        the event has succeeded; ``None`` keeps it for as long as the event.
+    :param known_seconds: how long an attacker could replay a captured delivery. Its id is
+        kept for so long, even if the event is deleted.
+    :param others: the arguments of :class:`EventQueue`.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Keeping(OperatedQueue):
     def find(
         self, event_id: str, *, endpoint: str | None = None, tenant: str | None = None
     ) -> Identity | None:
-        """What tells the event of that id from all others; ``None`` if there is none.
+        """The identity of the event with that id; ``None`` if there is none.
 
         :raises AmbiguousEvent: if there are several.
         :raises InboxUnavailable: if the inbox cannot be read.
@@ -74,16 +74,16 @@ class Keeping(OperatedQueue):
     def delete(
         self, event_id: str, *, endpoint: str | None = None, tenant: str | None = None
     ) -> None:
-        """Delete an event: its body, and what became of it.
+        """Delete an event, with its body and the outcomes of its handlers.
 
-        Its id stays until no copy of the delivery could pass any more. So a captured
+        Its id is kept until its signature is too old for a replay. Until then, a captured
         delivery that is sent again is a duplicate, and runs no handler.
 
-        :param endpoint: where it arrived; needed if the id is known at several.
-        :param tenant: whose it is; needed if several have the id.
+        :param endpoint: where it arrived; needed if several endpoints have the id.
+        :param tenant: whose event it is; needed if several tenants have the id.
         :raises EventNotFound: if the inbox has no such event.
         :raises AmbiguousEvent: if the id is known at several endpoints or tenants.
-        :raises EventRunning: if it is being handled at this moment.
+        :raises EventRunning: if it is being handled now.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
         identity = self.find(event_id, endpoint=endpoint, tenant=tenant)
@@ -91,7 +91,7 @@ class Keeping(OperatedQueue):
             raise EventNotFound(f"The inbox has no event {event_id!r}.")
         this = is_event(identity)
         self.delete_some(this)
-        # It ran, and may have ended since.
+        # Events that run are not deleted, even if they end just afterwards.
         left = sa.select(events.c.seq).where(this, ~queries.STATES["deleted"])
         if self.database.read(lambda tx: tx.execute(left).first()):
             raise EventRunning(
@@ -101,10 +101,10 @@ class Keeping(OperatedQueue):
         self.truncate_log()
 
     def delete_some(self, which: sa.ColumnElement[bool]) -> Sequence[int]:
-        """Delete the events that fit, except for those that run.
+        """Delete the events that match, except for those that run.
 
-        :param which: not more than some hundreds.
-        :returns: the ``seq`` of those that were deleted.
+        :param which: the condition. It must match some hundred events at most.
+        :returns: the ``seq`` of the events that were deleted.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
         waiting = events.c.due_at.is_not(None) | events.c.parked_due_at.is_not(None)
@@ -136,15 +136,15 @@ class Keeping(OperatedQueue):
             tx.execute(table.delete().where(table.c.event_seq.in_(seqs)))
 
     def prune(self, *, days: float | None = None) -> int:
-        """Delete events that were settled long ago, and empty bodies that are old.
+        """Delete events that were settled long ago, and old bodies.
 
-        Dead letters go after ``YCLOUD_DEAD_RETENTION_DAYS``, and bodies of done events
-        after ``YCLOUD_BODY_RETENTION_DAYS``. It commits in small batches, so that accepts
-        come in between. The id of an event stays for twice the signature tolerance, however
-        few days are given.
+        Dead letters are deleted after ``YCLOUD_DEAD_RETENTION_DAYS``, and bodies of done
+        events after ``YCLOUD_BODY_RETENTION_DAYS``. It commits in small batches, so that
+        deliveries can be accepted in between. The id of an event is kept for twice the
+        signature tolerance, even if the days are fewer.
 
-        :param days: how long ago done events were settled; ``YCLOUD_RETENTION_DAYS`` if
-            left out. 0 keeps all.
+        :param days: the number of days for which done events are kept; by default
+            ``YCLOUD_RETENTION_DAYS``. 0 keeps all.
         :returns: how many events were deleted or emptied.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
@@ -168,7 +168,7 @@ class Keeping(OperatedQueue):
         return rows
 
     def _prune_batch(self, days: float | None) -> tuple[int, int]:
-        """One batch of what is old: how many events of it count, and how many rows."""
+        """Prune one batch. Return the number of pruned events, and of changed rows."""
 
         def work(tx: Connection) -> tuple[int, int]:
             self._conversations.forget(tx)
@@ -188,7 +188,7 @@ class Keeping(OperatedQueue):
             (queries.OLD_DISCARDED, "discarded", days),
             (queries.OLD_DEAD, "dead", self._dead_retention_days),
         ):
-            if kept > 0:  # and not if it is no number
+            if kept > 0:  # it is False for NaN, too
                 then = self.clock() - kept * _DAY
                 yield lambda tx, o=old, s=state, t=then: self._remove(tx, o, s, t)  # type: ignore[misc]
         if self._body_retention_days is not None:
@@ -200,9 +200,9 @@ class Keeping(OperatedQueue):
                 yield lambda tx, o=old, s=state, t=then: self._empty(tx, o, s, t)  # type: ignore[misc]
 
     def _remove(self, tx: Connection, old: Any, state: str, then: float) -> int:
-        """Delete rows; those whose ids must be known for longer keep only these."""
+        """Delete rows. Those whose ids are still needed keep only the ids."""
         seqs = tx.execute(old, {"then_": then}).scalars().all()
-        # One may have been replayed since.
+        # Check the state again: some may have been replayed since.
         these = events.c.seq.in_(seqs) & queries.STATES[state]
         gone = events.delete().where(these, queries.FORGETTABLE).returning(events.c.seq)
         removed = tx.execute(gone, self._known()).scalars().all()
@@ -210,7 +210,7 @@ class Keeping(OperatedQueue):
         return len(removed) + len(self._delete(tx, these))
 
     def _empty(self, tx: Connection, old: Any, state: str, then: float) -> int:
-        """Empty the bodies of some events that were settled by then."""
+        """Delete the bodies of some events that were settled before ``then``."""
         seqs = tx.execute(old, {"then_": then}).scalars().all()
         these = events.c.seq.in_(seqs) & queries.STATES[state]
         nothing = {"body": b"", "body_key": None, "emptied_at": self.clock()}
@@ -232,12 +232,12 @@ class Keeping(OperatedQueue):
         return {"known_": self.clock() - self._known_seconds}
 
     def _truncate_after(self, count: int) -> None:
-        # Bodies that end with the success are in the log, too.
+        # Bodies that were deleted after their success are in the log, too.
         if count or self._empties:
             self.truncate_log()
 
     def truncate_log(self) -> None:
-        """Leave nothing of what was erased in SQLite's log, if no reader is in the way."""
+        """Remove deleted data from SQLite's write-ahead log, unless readers prevent it."""
         with suppress(InboxUnavailable):
             self.database.truncate_log()
 

@@ -1,6 +1,6 @@
-"""Whose turn is it? Each tenant of an endpoint has a lane of its own, and lanes take turns.
+"""Fairness between tenants: each tenant of an endpoint has a lane, and lanes take turns.
 
-So one tenant's backlog delays another one's event by what is in flight, and no more.
+So the backlog of a tenant delays events of others only by the events that already run.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from sqlalchemy.engine import Connection
 from . import queries
 from .database import Database
 
-#: From how many lanes one fetch takes events at most; the next one goes on behind them.
+#: From how many lanes one fetch claims events at most. The next fetch continues after them.
 MOST_LANES = 64
 _LOOK_SECONDS = 30.0
 _MOST_KNOWN = 10_000
 
 
 class Lane(NamedTuple):
-    """Where events wait in line.
+    """A queue of events: those of one tenant of an endpoint.
 
-    :param tenant: empty for those of no tenant.
+    :param tenant: empty for events without a tenant.
     """
 
     endpoint: str
@@ -31,7 +31,7 @@ class Lane(NamedTuple):
 
     @property
     def turn(self) -> Lane:
-        """What takes turns with others: each tenant, and all that have none together."""
+        """The lane that takes turns with others. All lanes without a tenant share one."""
         return self if self.tenant else _NO_TENANT
 
 
@@ -39,12 +39,12 @@ _NO_TENANT = Lane("")
 
 
 class Lanes:
-    """The lanes in which events may be due, some at a time.
+    """The lanes in which events may be due, in batches.
 
-    An endpoint that serves one account has one lane. It is looked at for others from time
-    to time: it may have served many before.
+    An endpoint that serves one account has one lane. From time to time it is checked for
+    events of tenants, since it may have served many before.
 
-    :param endpoints: gives the endpoints whose events may be claimed here.
+    :param endpoints: returns the endpoints whose events may be claimed here.
     :param serves_many: whether an endpoint has tenants.
     :param clock: seconds.
     """
@@ -58,13 +58,13 @@ class Lanes:
         self._endpoints = endpoints
         self._serves_many = serves_many
         self._clock = clock
-        self._after: dict[str, str] = {}  # the last tenant of the round before
-        self._turns: OrderedDict[Lane, int] = OrderedDict()  # when each was served
+        self._after: dict[str, str] = {}  # the last tenant of the previous round
+        self._turns: OrderedDict[Lane, int] = OrderedDict()  # the last turn of each
         self._turn = 0
-        self._looked: dict[str, tuple[float, bool]] = {}  # when, and whether it had some
+        self._looked: dict[str, tuple[float, bool]] = {}  # when, and whether it had tenants
 
     def rounds(self, database: Database) -> Iterator[list[Lane]]:
-        """The lanes, some at a time, those first that had no turn for the longest time.
+        """The lanes in batches, sorted by the time since their last turn, longest first.
 
         :raises InboxUnavailable: if the inbox cannot be read.
         """
@@ -79,7 +79,7 @@ class Lanes:
                 return  # there are no others
 
     def served(self, lanes: Iterable[Lane]) -> None:
-        """Know which had a turn."""
+        """Note that these lanes had a turn."""
         for lane in lanes:
             self._turn += 1
             self._turns[lane.turn] = self._turn
@@ -107,7 +107,7 @@ class Lanes:
         return found or late or self._serves_many(endpoint)
 
     def _next(self, tx: Connection, endpoint: str) -> list[str]:
-        """The tenants behind those who had their turn, and then from the first one on."""
+        """The tenants after those of the previous round, and then again from the first."""
         after = self._after.get(endpoint, "")
         found = _tenants(tx, endpoint, after, MOST_LANES)
         if after and len(found) < MOST_LANES:

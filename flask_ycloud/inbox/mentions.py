@@ -1,4 +1,4 @@
-"""Whether a person is named in the body of an event: by a number, a user id, an e-mail."""
+"""Find a person in the body of an event: a telephone number, user id or e-mail address."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ from typing import Any
 from ..protocol import searched_name
 
 _SHORTEST_NUMBER = 5  # digits
-_SHORTEST = 4  # characters, of anything else
+_SHORTEST = 4  # characters, of a user id or an e-mail address
 
-#: What people put between the digits of a number.
+#: Characters between the digits of a number.
 _BETWEEN = r"[\s\u00a0().\-]{0,2}"
 _DIGITS = re.compile(r"[0-9]+")
 _GROUPED = re.compile(rf"\+?[0-9](?:{_BETWEEN}[0-9])*")
-#: Digits after a plus, from which on another number may follow.
+#: After a plus and so many digits, another number may follow.
 _SHORTEST_WHOLE = 7
 _WAMID = re.compile(r"wamid\.([A-Za-z0-9+/_-]+)")
 
 
 class Person:
-    """Who somebody is to us: a telephone number, a user id, or an e-mail address.
+    """A person: a telephone number, a user id, or an e-mail address.
 
-    :param who: a number may have a plus, spaces, dots, hyphens and brackets, or none of
-        them. With a plus it may have the zero that is dialled inside of a country, as in
-        ``+44 (0) 7901 614024``.
-    :raises ValueError: if it is too short to tell a person.
+    :param who: a number may have a plus, spaces, dots, hyphens and brackets. With a plus it
+        may have the zero that is dialled inside the country, as in ``+44 (0) 7901 614024``.
+    :raises ValueError: if it is too short to identify a person.
     """
 
     def __init__(self, who: str) -> None:
-        #: The same for every way to write a number.
+        #: The normalised form, which is the same for every way to write a number.
         self.name = searched_name(" ".join(who.split()))
         is_number = self.name.isascii() and self.name.isdigit()
         self._digits = self.name if is_number else ""
@@ -42,7 +41,8 @@ class Person:
                 f" user id or an e-mail address of {_SHORTEST} characters or more."
             )
         self._numbers = (self._digits, f"00{self._digits}")
-        # No part of a longer word or address: not ann@example.com in jo.ann@example.com.
+        # A part of a longer word or address does not match: ann@example.com is not in
+        # jo.ann@example.com.
         self._words = re.compile(
             rf"(?<!\w)(?<!\w[.+-]){re.escape(self.name)}(?!\w|[.@-]\w)"
         )
@@ -74,18 +74,18 @@ class Person:
 
 
 def _spellings(text: str) -> Iterator[str]:
-    """A text; and without the zeros that are only dialled inside of a country."""
+    """A text, and the text without the zeros that are dialled inside a country only."""
     yield text
     if "(0)" in text:
         yield text.replace("(0)", "")
 
 
 def _joined(text: str, longest: int) -> Iterator[str]:
-    """What neighbouring groups of digits give together: people write "… 678. 3 items".
+    """Join neighbouring groups of digits in all ways: "… 678. 3 items" has two numbers.
 
-    A plus says where a number begins: what follows it soon is a part of that number.
+    A number begins at a plus. The groups that follow at once are parts of that number.
 
-    :param longest: how many digits are enough.
+    :param longest: the length of the longest number that is searched for, in digits.
     """
     groups = _DIGITS.findall(text)
     before = 0
@@ -101,13 +101,13 @@ def _joined(text: str, longest: int) -> Iterator[str]:
 
 
 def _decoded(encoded: str) -> str:
-    """What is in a message id of WhatsApp: the customer's number, among others."""
+    """Decode a message id of WhatsApp, which contains the customer's number."""
     whole = encoded[: len(encoded) // 4 * 4].translate({ord("-"): "+", ord("_"): "/"})
     return base64.b64decode(whole).decode("latin-1")
 
 
 def _texts(body: bytes) -> Iterator[str]:
-    """Every text, number and key of a body; the body as it is if it is no JSON."""
+    """Every text, number and key of a body, or the whole body if it is not JSON."""
     text = body.decode("utf-8", "replace")
     waiting: list[Any] = [_loaded(text, text)]
     while waiting:
@@ -122,7 +122,7 @@ def _texts(body: bytes) -> Iterator[str]:
 
 
 def _loaded(text: str, otherwise: Any) -> Any:
-    """JSON as lists and texts: keys, and all values of one that is there twice, too."""
+    """JSON as lists and texts, including all keys, and all values of a repeated key."""
     try:
         return json.loads(
             text,

@@ -1,7 +1,7 @@
-"""The index of names: which events a number, a user id or a message id is in.
+"""The index of names: the events that a number, a user id or a message id is in.
 
-It has 64 bits of a keyed hash of each, and ends with the body. What two names have in
-common there is chance: one in a million millions, among millions.
+It has 64 bits of a keyed hash of each name, which are deleted with the body. Among millions
+of names, the chance that a name has the hash of another is one in a million millions.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _IN_URL = re.compile("#([0-9a-f]{16})")
 
 
 def hashes_of(keyed: KeyedHash, found_by: Iterable[str]) -> list[int]:
-    """What stands for names."""
+    """The hashes of names."""
     return [keyed.short(name.encode("utf-8", "surrogatepass")) for name in found_by]
 
 
 def in_url(hash: int) -> str:
-    """What stands for a name, as a text that may be in a URL: it does not say the name."""
+    """The hash of a name as a text for a URL, which does not reveal the name."""
     return f"#{hash + _HALF:016x}"
 
 
 def hash_searched(tx: Connection, about: str) -> int:
-    """What stands for a name that somebody searches for.
+    """The hash of a name that is searched for.
 
-    :param about: the name, or what :func:`in_url` gave.
+    :param about: the name, or a text that :func:`in_url` returned.
     """
     known = _IN_URL.fullmatch(about)
     if known is not None:
@@ -43,20 +43,20 @@ def hash_searched(tx: Connection, about: str) -> int:
 
 
 def is_named(hash: int) -> sa.ColumnElement[bool]:
-    """Whether an event has a name: one look into the index for each event."""
+    """Whether an event has a name: one index lookup for each event."""
     here = (names.c.block == block_of(events.c.seq), names.c.event_seq == events.c.seq)
     found = sa.select(names.c.event_seq).where(*here, names.c.hash == hash)
-    # With a limit it is no join: PostgreSQL might go through all names for one.
+    # The limit keeps PostgreSQL from a join, which might read all names.
     one = found.limit(sa.literal_column("1")).correlate(events).scalar_subquery()
     return one.is_not(None)
 
 
 def are_named(hash: int, first: int, last: int) -> sa.ColumnElement[bool]:
-    """What selects the events between two positions that have a name.
+    """The condition for the events between two positions that have a name.
 
-    It looks once into each block, so there should not be more than some thousands of them.
+    It is one index lookup for each block, so there should be some thousands at most.
 
-    :param hash: that of the name.
+    :param hash: the hash of the name.
     """
     blocks = list(range(block_of(first), block_of(last) + 1))
     found = sa.select(names.c.event_seq).where(
@@ -68,6 +68,6 @@ def are_named(hash: int, first: int, last: int) -> sa.ColumnElement[bool]:
 
 
 def forget_names(seqs: Sequence[int]) -> sa.Delete:
-    """Delete what is known of the names in some events."""
+    """The statement that deletes the names in some events."""
     blocks = sorted(set(map(block_of, seqs)))
     return names.delete().where(names.c.block.in_(blocks), names.c.event_seq.in_(seqs))

@@ -1,7 +1,8 @@
-"""Telling other processes at once that an event is due.
+"""Notify other processes at once that an event is due.
 
-PostgreSQL has LISTEN and NOTIFY. Beside an SQLite file, each process that listens has a
-named pipe, in a folder next to the file; who accepts an event writes a byte to each.
+On PostgreSQL it uses LISTEN and NOTIFY. For an SQLite file, each listening process has a
+named pipe in a folder next to the file. A process that accepts an event writes a byte to
+each pipe.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ _MANY = 65_536  # bytes: as many as a pipe holds
 
 
 class Notifier(Protocol):
-    """Tells other processes that an event is due, and listens for that."""
+    """Notifies other processes that an event is due, and listens for notifications."""
 
     def notify(self) -> None:
-        """Tell all who listen."""
+        """Notify all listening processes."""
 
     def notifications(self, seconds: float) -> Generator[bool, None, None]:
         """``True`` for each notification, ``False`` after so many seconds without one."""
@@ -37,7 +38,7 @@ class Notifier(Protocol):
 
 
 def notifier_for(engine: Engine) -> Notifier | None:
-    """The notifier of a database; ``None`` if its processes must look by themselves."""
+    """The notifier of a database; ``None`` if its processes can only poll."""
     if engine.dialect.driver == "psycopg":
         return PostgreSQLNotifier(engine)
     if engine.dialect.name == "sqlite" and hasattr(os, "mkfifo") and engine.url.database:
@@ -46,9 +47,9 @@ def notifier_for(engine: Engine) -> Notifier | None:
 
 
 class PostgreSQLNotifier:
-    """By LISTEN and NOTIFY; listening has a connection of its own.
+    """Uses LISTEN and NOTIFY. Listening uses a separate connection.
 
-    :param engine: of psycopg.
+    :param engine: an engine with psycopg.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -56,9 +57,9 @@ class PostgreSQLNotifier:
         self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def notify(self) -> None:
-        """Tell all who listen.
+        """Notify all listening processes.
 
-        :raises SQLAlchemyError: if it cannot be done.
+        :raises SQLAlchemyError: if the statement fails.
         """
         with self._single.connect() as connection:
             connection.execute(sa.select(sa.func.pg_notify(_CHANNEL, "")))
@@ -83,9 +84,9 @@ class PostgreSQLNotifier:
 
 
 class PipeNotifier:
-    """By named pipes in the folder ``<file>-listeners``, one for each listener.
+    """Uses named pipes in the folder ``<file>-listeners``, one for each listener.
 
-    Who may write to the database may write to them.
+    They have the permissions of the database: its writers can write to them.
 
     :param database: the SQLite file.
     """
@@ -95,17 +96,17 @@ class PipeNotifier:
         self._folder = database.with_name(f"{database.name}-listeners")
 
     def notify(self) -> None:
-        """Tell all who listen. The pipes of processes that died are removed."""
+        """Notify all listening processes. Remove the pipes of processes that died."""
         try:
             pipes = [each for each in os.scandir(self._folder) if each.name[0] != "."]
         except OSError:
-            return  # nobody has ever listened
+            return  # no process has listened yet
         for pipe in pipes:
-            with suppress(OSError):  # it was removed, or is full, which tells as much
+            with suppress(OSError):  # it was removed, or it is full: the reader wakes
                 try:
                     descriptor = os.open(pipe.path, os.O_WRONLY | os.O_NONBLOCK)
                 except OSError as error:
-                    if error.errno == errno.ENXIO:  # nobody reads it any more
+                    if error.errno == errno.ENXIO:  # no process reads it any more
                         os.unlink(pipe.path)
                     continue
                 try:
@@ -116,12 +117,14 @@ class PipeNotifier:
     def notifications(self, seconds: float) -> Generator[bool, None, None]:
         """``True`` for each notification, ``False`` after so many seconds without one.
 
-        :raises InboxUnavailable: if there can be no pipe.
+        :raises InboxUnavailable: if the pipe cannot be created, or was removed.
         """
         try:
             pipe, reader = self._open()
         except OSError as error:
-            raise InboxUnavailable(f"{self._folder}: {error.strerror}.") from None
+            raise InboxUnavailable(
+                f"No pipe can be created in {self._folder}: {error.strerror}."
+            ) from None
         selector = selectors.DefaultSelector()
         try:
             selector.register(reader, selectors.EVENT_READ)
@@ -148,9 +151,9 @@ class PipeNotifier:
         os.mkfifo(hidden)
         try:
             os.chmod(hidden, mode)
-            # For writing, too: while there is a writer, the pipe has no end to read.
+            # Open it for writing, too: a pipe without a writer is always readable.
             reader = os.open(hidden, os.O_RDWR | os.O_NONBLOCK)
-            os.rename(hidden, pipe)  # from now on it has a reader, so nobody removes it
+            os.rename(hidden, pipe)  # it has a reader now, so other processes keep it
         except OSError:
             os.unlink(hidden)
             raise

@@ -1,4 +1,4 @@
-"""Operating the queue: act on batches of events, pause and resume."""
+"""Operate the queue: act on batches of events, pause and resume."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .queue import EventQueue
 from .records import Identity, Pause, PauseKind, StoredEvent
 from .selections import check_pattern
 
-_MOST_TOLD = 10_000
+_MOST_DUE = 10_000
 
 
 class OperatedQueue(EventQueue):
-    """A queue that people act on."""
+    """A queue with actions on events, and with pauses."""
 
     _on_due: Callable[[Identity], None]
 
     def change(self, which: sa.ColumnElement[bool], action: Action) -> Changed:
-        """Act on a batch of events, in one commit, and have handled what is due then.
+        """Act on a batch of events in one commit, and report the events that are due then.
 
         :raises InboxUnavailable: if the inbox cannot be written.
         """
@@ -33,14 +33,14 @@ class OperatedQueue(EventQueue):
             return changed, self.release(tx, changed.keys) if in_one else []
 
         changed, released = self.database.write(work)
-        if changed.keys and not in_one:  # once all can see what has ended
+        if changed.keys and not in_one:  # after the commit, so that all see the end
             keys = changed.keys
             released = self.database.write_single(lambda tx: self.release(tx, keys))
-        self._tell_due([*(changed.done if changed.due else ()), *released])
+        self._report_due([*(changed.done if changed.due else ()), *released])
         return changed
 
-    def _tell_due(self, due: Iterable[Identity]) -> None:
-        """Each of them, whatever handling another one raises; then raise that."""
+    def _report_due(self, due: Iterable[Identity]) -> None:
+        """Report each due event, and raise the first error at the end."""
         raised: Exception | None = None
         for each in due:
             try:
@@ -57,16 +57,17 @@ class OperatedQueue(EventQueue):
         type: str | None = None,
         handler: str | None = None,
     ) -> bool:
-        """Handle nothing of an endpoint, of a type, with a handler, or at all.
+        """Pause an endpoint, an event type, a handler, or everything.
 
-        Deliveries are still accepted, and their events wait. No attempt is counted. Of an
-        event with several handlers those that are not paused run. All processes know of it
-        within a few seconds; what runs already is finished.
+        Deliveries are still accepted, and their events wait. No attempt is counted. If a
+        handler is paused, the other handlers of an event run. All processes know of the
+        pause within a few seconds. Handlers that run already are not interrupted.
 
         :param endpoint: the name of an endpoint.
         :param type: an event type, or a pattern such as ``"whatsapp.*"``.
-        :param handler: the name of a handler. With none of the three, everything.
-        :returns: ``False`` if that was paused already.
+        :param handler: the name of a handler. Without any of the three, everything is
+            paused.
+        :returns: ``False`` if this was paused already.
         :raises ValueError: if more than one is given, or the type is not a pattern.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
@@ -80,32 +81,33 @@ class OperatedQueue(EventQueue):
         type: str | None = None,
         handler: str | None = None,
     ) -> bool:
-        """End a pause: what waited for it is handled, in its order.
+        """End a pause. The events that waited for it are handled in their order.
 
-        :param endpoint: what :meth:`pause` was given, as all of these.
-        :returns: ``False`` if that was not paused.
+        The arguments are those of :meth:`pause`.
+
+        :returns: ``False`` if this was not paused.
         :raises ValueError: as :meth:`pause` does.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
         kind, name = _what(endpoint, type, handler)
         after = self._pauses.now().without(kind, name)
-        if kind == "handler":  # while it is paused, nothing overtakes what waits for it
+        if kind == "handler":  # before it is resumed: no event may overtake the held ones
             self._holding.line_up(after)
         if not self._pauses.remove(kind, name):
             return False
         self._holding.release(after, self.clock())
-        self._tell_due(self.overdue(0.0, limit=_MOST_TOLD))
+        self._report_due(self.overdue(0.0, limit=_MOST_DUE))
         return True
 
     def pauses(self) -> Sequence[Pause]:
-        """What is paused now.
+        """The pauses in force.
 
         :raises InboxUnavailable: if the inbox cannot be read.
         """
         return self._pauses.now().pauses
 
     def seen(self, event: StoredEvent) -> StoredEvent:
-        """An event as it is seen while its endpoint is paused."""
+        """The event, with ``waits_for="pause"`` if it waits for a paused endpoint."""
         if event.state == "pending" and self._pauses.in_force().stops(event.endpoint):
             return replace(event, waits_for="pause")
         return event

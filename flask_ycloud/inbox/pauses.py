@@ -1,4 +1,4 @@
-"""What is paused: kept in the inbox, and known to each process within two seconds."""
+"""The pauses: stored in the inbox, and known to each process within two seconds."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .records import Pause, PauseKind
 from .rows import at
 from .tables import pauses
 
-#: Seconds for which a process takes what it knows of the pauses for true.
+#: Seconds after which a process reads the pauses again.
 KNOWN_SECONDS = 2.0
 
 
 class Paused:
-    """All that is paused at one time.
+    """The pauses in force at one time.
 
-    :param pauses: in the order of their kinds and names.
+    :param pauses: sorted by kind and name.
     """
 
     def __init__(self, pauses: Iterable[Pause] = ()) -> None:
@@ -39,11 +39,11 @@ class Paused:
         self.handlers = frozenset(names["handler"])
 
     def stops(self, endpoint: str) -> bool:
-        """Whether no event of that endpoint is handled."""
+        """Whether events of that endpoint are not handled at all."""
         return self.everything or endpoint in self.endpoints
 
     def without(self, kind: PauseKind, name: str) -> Paused:
-        """The same without one of them."""
+        """The same pauses without one of them."""
         gone = (kind, name)
         return Paused(each for each in self.pauses if (each.kind, each.name) != gone)
 
@@ -51,7 +51,7 @@ class Paused:
 class Pauses:
     """The pauses in a database, as one process knows them.
 
-    Nobody asks for them while nothing arrives and nothing is known to be paused.
+    They are not read while no events arrive and no pause is known.
     """
 
     def __init__(self, database: Database) -> None:
@@ -62,25 +62,25 @@ class Pauses:
         tell_child(self)
 
     def after_fork(self) -> None:
-        """Have a lock that no thread of the parent holds."""
+        """Create a new lock: a thread of the parent may hold the old one."""
         self._lock = threading.Lock()
 
     @property
     def known(self) -> Paused:
-        """Those that this process knows of. It asks nobody."""
+        """The pauses that this process knows. It does not read the inbox."""
         return self._known
 
     def in_force(self) -> Paused:
-        """Those that are in force, or were two seconds ago."""
+        """The pauses that are in force, or were within the last two seconds."""
         with self._lock:
             if time.monotonic() - self._read_at >= KNOWN_SECONDS:
-                # Without an answer, what was known still holds.
+                # If they cannot be read, the known pauses stay in force.
                 with suppress(InboxUnavailable):
                     self._refresh()
             return self._known
 
     def now(self) -> Paused:
-        """Those that are in force now.
+        """The pauses that are in force now.
 
         :raises InboxUnavailable: if the inbox cannot be read.
         """
@@ -93,7 +93,7 @@ class Pauses:
         self._read_at = time.monotonic()
 
     def add(self, kind: PauseKind, name: str, now: float) -> bool:
-        """Begin a pause; ``False`` if it had begun before."""
+        """Begin a pause; ``False`` if it was in force already."""
         insert = INSERTS[self._database.dialect](pauses)
         row = insert.values(kind=kind, name=name, since=now).on_conflict_do_nothing()
         kept = row.returning(pauses.c.kind)
@@ -112,6 +112,6 @@ class Pauses:
 
 
 def read(tx: Connection) -> Paused:
-    """What is paused now."""
+    """Read the pauses in force."""
     rows = tx.execute(sa.select(pauses).order_by(pauses.c.kind, pauses.c.name))
     return Paused(Pause(row.kind, row.name, at(row.since)) for row in rows)

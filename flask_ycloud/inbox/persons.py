@@ -1,4 +1,4 @@
-"""What is kept of a person: found, handed out, erased."""
+"""Find, export and erase the events that name a person."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .records import Identity, StoredEvent
 from .rows import attempts_of, handler_states, stored
 from .tables import IDENTITY, events
 
-#: Told how many positions have been looked at, and of how many.
+#: Called with the number of positions read so far, and their total.
 OnProgress = Callable[[int, int], object]
 
 _READ_AT_ONCE = 100
 _LOOK_AGAIN_SECONDS = 0.1
-# On PostgreSQL an event may be committed after others that arrived later.
+# Positions to read again: on PostgreSQL an event may be committed after later events.
 _LATE = 1_000
 
 
@@ -38,21 +38,21 @@ class _Row(NamedTuple):
 
 
 def _nothing(done: int, total: int) -> None:
-    """Tell nobody of the progress."""
+    """Ignore the progress."""
 
 
 class Persons(Keeping):
-    """An inbox that answers what it has of a person, and can forget it."""
+    """An inbox that finds and erases the events of a person."""
 
     def person(self, who: str, *, on_progress: OnProgress = _nothing) -> PersonEvents:
-        """The events whose bodies name a person, handled or not, understood or not.
+        """The events whose bodies name a person, in any state, understood or not.
 
-        It reads every event, some at a time, and locks none.
+        It reads all events in batches, and locks none.
 
         :param who: a telephone number, with or without a plus and spaces; a user id; or an
-            e-mail address. One that is a part of a longer number or word is another one.
-        :param on_progress: called as it goes on.
-        :raises ValueError: if it is too short to tell a person.
+            e-mail address. It does not match a part of a longer number or word.
+        :param on_progress: called after each batch.
+        :raises ValueError: if ``who`` is too short to identify a person.
         :raises InboxUnavailable: if the inbox cannot be read.
         """
         found: list[StoredEvent] = []
@@ -64,12 +64,12 @@ class Persons(Keeping):
     def export_person(
         self, who: str, *, on_progress: OnProgress = _nothing
     ) -> list[dict[str, Any]]:
-        """What is kept of a person, as values for JSON: one for each event.
+        """The stored data of a person, as values for JSON: one for each event.
 
         :param who: as for :meth:`person`.
-        :raises BodyUnreadable: if some events cannot be searched, so that the answer could
-            be incomplete.
-        :raises ValueError: if it is too short to tell a person.
+        :raises BodyUnreadable: if some events cannot be searched. The result could be
+            incomplete then.
+        :raises ValueError: if ``who`` is too short to identify a person.
         :raises InboxUnavailable: if the inbox cannot be read.
         """
         found = self.person(who, on_progress=on_progress)
@@ -89,14 +89,15 @@ class Persons(Keeping):
     ) -> Erasure:
         """Delete the events whose bodies name a person, as :meth:`delete` does.
 
-        Their ids stay until no copy of a delivery could pass any more. What is being
-        handled is waited for. What arrives meanwhile is left, and reported.
+        The ids are kept until their signatures are too old for a replay. It waits for
+        events that are being handled. Events that arrive meanwhile are not deleted, but
+        reported.
 
         :param who: as for :meth:`person`.
-        :param wait_seconds: for events that are being handled.
-        :raises ValueError: if it is too short to tell a person.
-        :raises InboxUnavailable: if the inbox cannot be written. What was erased until then
-            stays so: call it again.
+        :param wait_seconds: how long it waits for events that are being handled.
+        :raises ValueError: if ``who`` is too short to identify a person.
+        :raises InboxUnavailable: if the inbox cannot be written. The events erased before
+            that stay erased: call it again for the others.
         """
         person = Person(who)
         unreadable: list[Identity] = []
@@ -132,9 +133,9 @@ class Persons(Keeping):
         after: int = 0,
         last: int | None = None,
     ) -> Iterator[list[_Row]]:
-        """The events that name a person, some at a time.
+        """The events that name a person, in batches.
 
-        :param unreadable: gets those that cannot be read.
+        :param unreadable: the events that cannot be read are added to it.
         """
         last = self._last() if last is None else last
         first = after
@@ -196,11 +197,11 @@ class Persons(Keeping):
         return self.database.read(work)
 
     def _wait_for(self, left: set[int], seconds: float, erased: set[int]) -> set[int]:
-        """Delete what was running as soon as it is not; give what still runs at the end."""
+        """Delete events as soon as they no longer run. Return those that still run."""
         until = time.monotonic() + seconds
         while left:
             erased.update(self.delete_some(_these(left)))
-            # One may have ended in between: then it is deleted the next time.
+            # An event that has just ended is deleted in the next round.
             left = self._left(left)
             if time.monotonic() >= until:
                 break
@@ -212,7 +213,7 @@ class Persons(Keeping):
         return set(self.database.read(lambda tx: tx.execute(left).scalars().all()))
 
     def _forget_names(self, person: Person, rows: Sequence[_Row]) -> None:
-        """Forget which names are of one customer, where this person is that customer."""
+        """Forget the names of the conversations in which this person is the customer."""
         names = {name for row in rows for name in _names_of(person, row)}
         if names:
             self._conversations.forget_names(sorted(map(self.database.hashed, names)))
@@ -223,7 +224,7 @@ def _these(seqs: Any) -> sa.ColumnElement[bool]:
 
 
 def _names_of(person: Person, row: _Row) -> tuple[str, ...]:
-    """The names of the conversation, if it is that person's."""
+    """The names of an event's conversation, if that person is the customer."""
     _, endpoint, tenant = row.identity
     try:
         event = parse_event(row.body, endpoint=endpoint, tenant=tenant or None)
@@ -257,7 +258,7 @@ def _exported(event: StoredEvent) -> dict[str, Any]:
 
 
 def _payload(body: bytes) -> Any:
-    """JSON as it is; of anything else its text."""
+    """The parsed JSON of a body, or its text if it is not JSON."""
     text = body.decode("utf-8", "backslashreplace")
     try:
         return json.loads(text)

@@ -1,4 +1,4 @@
-"""What PostgreSQL needs: connections that work, behind a pooler or not, and in time."""
+"""Connections to PostgreSQL: checked, limited in time, and safe behind a pooler."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from ..errors import InboxUnavailable
 
-#: Seconds that a connection may take, and an answer to a statement of ours. A delivery may
-#: wait for a commit before its own, and YCloud recommends an answer within six.
+#: Seconds that a new connection may take, and an answer to one of our statements. A
+#: delivery may wait for the commit before its own, and YCloud recommends an answer within
+#: six seconds.
 CONNECT_SECONDS = 2
 ANSWER_SECONDS = 2.5
 _IDLE_SECONDS = 5.0
 _LATE = "the server gave no answer"
 _STEP_SECONDS = 0.25
 
-#: SQLSTATEs after which a connection is of no use: the server is read-only now, or ends.
+#: SQLSTATEs after which a connection is unusable: the server is read-only, or shuts down.
 _LOST = ("25006", "57P01", "57P02", "57P03", "57P05")
 
 
 def with_driver(url: URL) -> URL:
-    """A bare ``postgresql://`` or ``postgres://``, as hosts hand it out, with psycopg 3."""
+    """Add psycopg 3 to a plain ``postgresql://`` or ``postgres://``, as hosters give it."""
     if url.drivername in ("postgres", "postgresql"):
         return url.set(drivername="postgresql+psycopg")
     return url
 
 
 def engine_options(url: URL) -> dict[str, Any]:
-    """What ``create_engine`` is told: each thread may have a connection, in time.
+    """The options for ``create_engine``: a connection for each thread, and a timeout.
 
-    Handlers hold connections for as long as they run, and no accept waits for theirs.
+    Handlers keep connections for as long as they run. Accepting must not wait for these.
     """
     options: dict[str, Any] = {"max_overflow": -1}
     given = url.query
@@ -47,13 +48,13 @@ def engine_options(url: URL) -> dict[str, Any]:
 
 
 def prepare(engine: Engine) -> None:
-    """Have each connection of our engine checked: when it is opened, and after a pause."""
+    """Check each connection of our engine when it is opened, and after it was idle."""
     event.listen(engine, "connect", _mind_the_pooler)
     _ping_what_was_idle(engine)
 
 
 def mind_the_loss(engine: Engine) -> None:
-    """Give up connections that are of no use any more, whoever made the engine."""
+    """Close connections that are unusable, for our engines and those of the app."""
 
     def failed(context: ExceptionContext) -> None:
         if is_lost(context.original_exception):
@@ -63,21 +64,21 @@ def mind_the_loss(engine: Engine) -> None:
 
 
 def is_lost(error: BaseException | None) -> bool:
-    """Whether a connection that gave this error is of no use any more."""
+    """Whether a connection is unusable after this error."""
     return getattr(error, "sqlstate", None) in _LOST
 
 
 def check_encoding(connection: Connection) -> None:
-    """See that the database takes every character.
+    """Check that the database can store every character.
 
-    :raises InboxUnavailable: if it does not.
+    :raises InboxUnavailable: if it cannot.
     """
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
     encoding = encoding.decode() if isinstance(encoding, bytes) else encoding
     if encoding != "UTF8":
         raise InboxUnavailable(
-            f"The inbox's database has the encoding {encoding}, which cannot hold every"
-            " character. It takes one with UTF8: CREATE DATABASE … ENCODING 'UTF8'"
+            f"The inbox's database has the encoding {encoding}, which cannot store every"
+            " character. Use a database with UTF8: CREATE DATABASE … ENCODING 'UTF8'"
             " TEMPLATE template0."
         )
 
@@ -87,9 +88,10 @@ _this_thread = threading.local()
 
 @contextmanager
 def pinging(always: bool) -> Iterator[None]:
-    """Ping each connection that is taken in a ``with`` block, or none.
+    """Ping each connection that is used in a ``with`` block, or none of them.
 
-    None is for who can try again with another one; and each is for that try.
+    :param always: ``False`` for a caller that tries again with another connection if this
+        one is lost, and ``True`` for that second try.
     """
     _this_thread.pings = always
     try:
@@ -100,10 +102,10 @@ def pinging(always: bool) -> Iterator[None]:
 
 @contextmanager
 def answering(connection: Connection) -> Iterator[None]:
-    """Bound the wait for each answer in a ``with`` block; only psycopg lets us.
+    """Limit the wait for each answer in a ``with`` block. It is possible with psycopg only.
 
-    A server that takes the bytes and answers nothing, or that waits for a lock, would keep
-    the thread for as long as it likes. After the time the connection is closed.
+    A server that does not answer, or that waits for a lock, would block the thread without
+    limit. The connection is closed after the limit.
     """
     driver: Any = connection.connection.driver_connection
     if type(driver).__module__.partition(".")[0] != "psycopg":
@@ -125,12 +127,12 @@ def answering(connection: Connection) -> Iterator[None]:
 def _until(
     generator: Generator[Any, Any, Any], until: float, driver: Any
 ) -> Generator[Any, Any, Any]:
-    """The same as psycopg's, which ends with an error when it is late."""
+    """Run psycopg's generator, and raise an error if it takes too long."""
     ready = None
     while True:
         try:
             state = generator.send(ready)
-        except StopIteration as end:  # it may have nothing to wait for
+        except StopIteration as end:  # there may be nothing to wait for
             return end.value
         ready = yield state
         if not ready and time.monotonic() >= until:
@@ -139,20 +141,20 @@ def _until(
 
 
 def _no_answer() -> Exception:
-    from psycopg import OperationalError  # who uses it has it
+    from psycopg import OperationalError  # the app may use another driver
 
     return OperationalError(f"{_LATE} within {ANSWER_SECONDS:g} s")
 
 
 def is_late(error: BaseException) -> bool:
-    """Whether no answer came in time. To try again would take as long."""
+    """Whether no answer came in time. Another try would take as long."""
     return str(error).startswith(_LATE)
 
 
 def _mind_the_pooler(connection: Any, _: Any) -> None:
-    """Prepare no statements behind a pooler, where the next one may meet another server.
+    """Prepare no statements behind a pooler: the next one may run on another connection.
 
-    A pooler makes up the process id that it tells a client.
+    A pooler invents the process id that it sends to a client.
     """
     info = getattr(connection, "info", None)
     if not hasattr(connection, "prepare_threshold") or info is None:
@@ -164,10 +166,9 @@ def _mind_the_pooler(connection: Any, _: Any) -> None:
 
 
 def _ping_what_was_idle(engine: Engine) -> None:
-    """See that a connection is still there before its use, if it was not used of late.
+    """Check before its use that a connection still works, if it was idle for some seconds.
 
-    SQLAlchemy's pre-ping would cost each of the statements that follow one another in a
-    busy process a round trip more.
+    SQLAlchemy's pre-ping would add a round trip to each statement of a busy process.
     """
 
     def came_back(_: Any, record: ConnectionPoolEntry) -> None:
@@ -183,11 +184,11 @@ def _ping_what_was_idle(engine: Engine) -> None:
         if not pings:
             return
         try:
-            alive = engine.dialect.do_ping(connection)  # SQLAlchemy 2.0.0 says it so
+            alive = engine.dialect.do_ping(connection)  # SQLAlchemy 2.0.0 returns False
         except engine.dialect.loaded_dbapi.Error:
             alive = False
         if not alive:
-            raise InvalidatePoolError  # it opens another, and asks no more
+            raise InvalidatePoolError  # the pool opens another connection
 
     event.listen(engine, "checkin", came_back)
     event.listen(engine, "checkout", goes_out)

@@ -1,7 +1,7 @@
-"""The statements of an event's way through the tables, each built once.
+"""The statements that accept, claim and save events, each built once.
 
-SQLite executes them in one transaction, so several may follow each other. On PostgreSQL
-each is one statement that commits as it ends: arrays carry a whole batch.
+On SQLite several statements are run in one transaction. On PostgreSQL each is one statement
+that commits when it ends. Its parameters are arrays with the values of a whole batch.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from .tables import (
     outcomes,
 )
 
-#: An insert that may meet a row that is there, by dialect.
+#: An insert with ON CONFLICT, by dialect.
 INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
-#: The states of an event. As literals, since a database cannot tell that a parameter
-#: will fit a partial index.
+#: The states of an event, as literals: with a parameter a database cannot know whether a
+#: partial index applies.
 STATES = {
     name: events.c.state == sa.literal_column(f"'{name}'")
     for name in ("pending", "running", "done", "dead", "discarded", "deleted")
 }
 
-#: Whether no handler was subscribed to an event that is done; as its index has it.
+#: Whether no handler was subscribed to an event that is done, as written in its index.
 UNHANDLED: Any = sa.literal_column("unhandled")
 
-# Where nothing else says of which table a column is.
+# For conditions on an alias of the table.
 _RUNNING: Any = sa.literal_column("'running'")
 
 _LINE_BREAK: Any = sa.literal("\n", sa.Text)
 
 
 class position(FunctionElement[int]):
-    """Where a text has another text for the first time, from 1; 0 if it does not."""
+    """The position of the first occurrence of a text in another, from 1; 0 if none."""
 
     name = "position"
     type = sa.Integer()
@@ -66,25 +66,25 @@ def _position_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
 
 
 def first_line(text: Any) -> Any:
-    """Of an error its type and place. The message is below."""
+    """The first line of an error: its type and place. The message follows below."""
     return sa.func.substr(text, 1, position(text + _LINE_BREAK, _LINE_BREAK) - 1)
 
 
 def below_first_line(text: Any) -> Any:
-    """Of an error its message; the whole text if it has one line."""
+    """The message of an error, or the whole text if it has one line."""
     return sa.func.substr(text, position(text, _LINE_BREAK) + 1)
 
 
 def starts_with(text: Any, start: str) -> sa.ColumnElement[bool]:
-    """Whether a text starts so. Unlike LIKE, it tells upper from lower case on SQLite."""
+    """Whether a text starts with another one. On SQLite, LIKE ignores the case."""
     found: sa.ColumnElement[bool] = sa.func.substr(text, 1, len(start)) == start
     return found
 
 
 class Batch:
-    """Arrays of values, as a table in a statement of PostgreSQL.
+    """Arrays of values, used as a table in a statement on PostgreSQL.
 
-    :param name: what the table is called, and what its parameters begin with.
+    :param name: the name of the table, and the prefix of its parameters.
     :param columns: the column of our tables that each array is for.
     """
 
@@ -100,13 +100,13 @@ class Batch:
         self.c = self.table.c
 
     def arrays(self, rows: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:
-        """The parameters that these rows make."""
+        """The parameters for these rows."""
         rows = list(rows)
         return {self._prefix + each: [row[each] for row in rows] for each in self._columns}
 
 
 def _plain(column_type: Any) -> Any:
-    """A type without its length: PostgreSQL refuses what is too long, and casts cut it."""
+    """A type without its length: a cast would cut a text that PostgreSQL must reject."""
     return sa.Text() if isinstance(column_type, sa.String) else column_type
 
 
@@ -122,14 +122,14 @@ NEW_EVENTS = Batch(
     "new",
     **{name: events.c[name] for name in (*_GIVEN, "due_at")},
     follows=events.c.unhandled,
-    names=events.c.id,  # as hashes: a text, as PostgreSQL writes an array of numbers
+    names=events.c.id,  # their hashes, as the text of a PostgreSQL array of numbers
 )
 
 
-def _somebody_is_ahead(key: Any, now: Any) -> Any:
+def _something_is_ahead(key: Any, now: Any) -> Any:
     """Whether an event of that conversation runs, is due or is parked.
 
-    An event that waits for its retry is not ahead of anybody.
+    An event that waits for its retry does not hold back others.
     """
     other = events.alias("other")
     same = other.c.key == key
@@ -141,27 +141,27 @@ def _somebody_is_ahead(key: Any, now: Any) -> Any:
 
 
 def _arrival(table: Any) -> Any:
-    """As ``ARRIVAL`` of the tables has it."""
+    """The same expression as ``ARRIVAL``, for an alias of the table."""
     return table.c.seq + sa.literal_column("0")
 
 
 def _first(table: Any, *which: Any, by: tuple[Any, ...] = ()) -> Any:
-    """Whether there is such a row, found by one look at an index in that order.
+    """Whether there is such a row, found with one lookup in an index with that order.
 
-    Without an order PostgreSQL may think that it soon meets one by going through the
-    table, where those that are done lie first.
+    Without an order PostgreSQL may scan the table instead, since it expects to find a row
+    soon. But the table begins with the many events that are done.
     """
     one = sa.select(table.c.seq).where(*which).order_by(*by)
     return one.limit(sa.literal_column("1")).scalar_subquery().is_not(None)
 
 
 def _insert(dialect: str, given: Any, follows: Any, source: Any) -> Any:
-    """Insert events, or count that they arrived again; give ids and what became of them.
+    """Insert events, or count a redelivery. Return the ids and what became of each.
 
-    The key that is given is a name of the conversation, which may be known by another one.
+    The key in ``given`` is a name of the conversation, which may be stored under another.
     """
     key = sa.func.coalesce(conversations.c.key, given["key"])
-    ahead = key.is_not(None) & (follows | _somebody_is_ahead(key, given["received_at"]))
+    ahead = key.is_not(None) & (follows | _something_is_ahead(key, given["received_at"]))
     due_at, nobody = given["due_at"], sa.null()
     columns = {
         **{name: given[name] for name in _GIVEN},
@@ -176,7 +176,7 @@ def _insert(dialect: str, given: Any, follows: Any, source: Any) -> Any:
     if source is None:
         source = sa.select(sa.literal_column("1")).subquery("one")
     known = source.outerjoin(conversations, conversations.c.name == given["key"])
-    # Without a WHERE, SQLite would take the ON of ON CONFLICT for that of a join.
+    # Without a WHERE, SQLite would parse the ON of ON CONFLICT as that of a join.
     rows = sa.select(*columns.values()).select_from(known).where(sa.true())
     insert = INSERTS[dialect](events).from_select(list(columns), rows)
     insert = insert.on_conflict_do_update(
@@ -198,12 +198,12 @@ def _insert(dialect: str, given: Any, follows: Any, source: Any) -> Any:
 
 
 def _with_names(insert: Any, hashes: Any, given: dict[str, Any], source: Any) -> Statement:
-    """On PostgreSQL: insert events, and in the same statement the names in new ones.
+    """On PostgreSQL: insert events, and in the same statement the names in new events.
 
-    :param hashes: those of the names, as a text.
-    :param given: what tells of which event they are. One that was there before has more
-        redeliveries than it has now.
-    :param source: the table that has both, if there is one.
+    :param hashes: the hashes of the names, as a text.
+    :param given: the values that identify a new event. An event that was stored before has
+        other redeliveries than these.
+    :param source: the table that has the hashes and values, if there is one.
     """
     stored = insert.cte("stored")
     is_new = sa.and_(*(stored.c[name] == value for name, value in given.items()))
@@ -218,7 +218,7 @@ def _with_names(insert: Any, hashes: Any, given: dict[str, Any], source: Any) ->
 
 
 def _other_body(excluded: Any) -> Any:
-    """Whether a redelivery has another body, which the hash tells without the body."""
+    """Whether a redelivery has another body, judging by the hash of the body."""
     other = events.c.body_hash != excluded.body_hash
     return sa.func.coalesce(other, sa.false())
 
@@ -227,7 +227,7 @@ def _insert_one(dialect: str) -> Statement:
     def given(name: str) -> Any:
         column_type = events.c[name].type
         bound = bindparam(name, type_=column_type, required=True)
-        # PostgreSQL does not know of what type a NULL is.
+        # PostgreSQL needs the cast, since it does not know the type of a NULL.
         return bound if dialect == "sqlite" else sa.cast(bound, _plain(column_type))
 
     event = {name: given(name) for name in (*_GIVEN, "due_at")}
@@ -251,17 +251,17 @@ INSERT_MANY = _insert_many()
 _name = INSERTS["sqlite"](names).values(
     block=bindparam("block_"), hash=bindparam("hash_"), event_seq=bindparam("seq_")
 )
-#: On SQLite: one name in an event that was inserted. Whatever somebody else has left there,
-#: no delivery is rejected for it.
+#: On SQLite: one name in an event that was inserted. A row that already exists must not
+#: reject the delivery.
 NAME = Statement(_name.on_conflict_do_nothing())
 
 # -- claim -----------------------------------------------------------------------------
 
 
 def _due(*which: Any) -> tuple[Any, Any]:
-    """Events that are due, in their order: those never tried, and those tried before.
+    """Due events in their order: those that were never tried, and those tried before.
 
-    ``turn`` is when each fell due.
+    ``turn`` is the time at which each became due.
     """
     order = (events.c.due_at, events.c.seq)
     return (
@@ -281,12 +281,12 @@ def _due(*which: Any) -> tuple[Any, Any]:
 
 
 def _in_turn(number: int, part: Any, lane: Any = None) -> Any:
-    """The same, with turns that go up even where the clock stepped back.
+    """The same events, with turns that never decrease even if the clock was set back.
 
-    :param lane: what tells the lanes apart, where there are several.
+    :param lane: the column that identifies a lane, if there are several.
     """
     turn = part.c.turn
-    if number == 0:  # those never tried
+    if number == 0:  # events that were never tried
         turn = sa.func.max(turn).over(partition_by=lane, order_by=part.c.seq).label("turn")
     return sa.select(part.c.seq, turn)
 
@@ -296,7 +296,7 @@ _THE_ONE = (*_IDENTIFIED, events.c.due_at <= bindparam("now_"))
 
 
 def _must_wait(event: Any) -> Any:
-    """Whether another event of its conversation runs, or is next and arrived before."""
+    """Whether another event of its conversation runs, or waits and arrived before it."""
     other = events.alias("other")
     same = other.c.key == event.c.key
     runs = _first(other, same, other.c.state == _RUNNING)
@@ -314,7 +314,7 @@ def _must_wait(event: Any) -> Any:
         _arrival(other) < event.c.seq,
         by=(_arrival(other),),
     )
-    # What runs already, by a claim that has run out, is the one for which others wait.
+    # A running event whose claim has expired does not wait: the others wait for it.
     waits = runs | before | parked
     return event.c.key.is_not(None) & (event.c.state != _RUNNING) & waits
 
@@ -326,10 +326,10 @@ _CLAIMED = (
 
 
 def _take(**also: Any) -> Any:
-    """Claim an event until ``until_``. Its process died if nobody ended an earlier claim.
+    """Claim an event until ``until_``. If an earlier claim has not ended, its process died.
 
-    That counts as a crash only if its handlers had been noted as started: what waited
-    for its turn in that process has nothing to do with its death.
+    This counts as a crash only if a handler of the event had started. An event that waited
+    for its turn in that process did not cause the crash.
     """
     crashed = STATES["running"] & events.c.started_at.is_not(None)
     return events.update().values(
@@ -365,8 +365,8 @@ def _with_state(due: Any) -> Statement:
 
 _LANE: tuple[Any, Any] = (bindparam("endpoint_"), bindparam("tenant_"))
 
-#: On SQLite: the next due events of a lane, and what a claim must know of them; and the
-#: same of one event.
+#: On SQLite: the next due events of a lane, or one event, with the columns that decide
+#: whether it can be claimed.
 CANDIDATES = _with_state(_candidates(*_LANE))
 CANDIDATE = _with_state(
     sa.select(events.c.seq, events.c.due_at.label("turn")).where(*_THE_ONE)
@@ -382,10 +382,10 @@ PARK = Statement(_park.where(events.c.seq == bindparam("seq_")).returning(events
 
 
 def _claim_in_one(*found: Any) -> Statement:
-    """On PostgreSQL: claim what is free, and park what must wait for its conversation.
+    """On PostgreSQL: claim free events, and park events that must wait.
 
-    It gives a row for each event that was met: what was claimed, or nothing if it was
-    parked; and then the key and the lane.
+    It returns a row for each event found: the columns of the claim, which are NULL if the
+    event was parked, then the key and the lane.
     """
     parts = [each.cte(f"due{number}") for number, each in enumerate(found)]
     union = sa.union_all(
@@ -471,7 +471,7 @@ CLAIM_ONE = _claim_in_one(
     .with_for_update(skip_locked=True)
 )
 
-# -- questions about what is due -------------------------------------------------------
+# -- queries for due events ------------------------------------------------------------
 
 
 def _tenants() -> Statement:
@@ -495,8 +495,7 @@ def _tenants() -> Statement:
     return Statement(sa.select(found.c.tenant).where(found.c.tenant.is_not(None)))
 
 
-#: Events of an endpoint that were due by ``then_``, and have been in the inbox since, the
-#: oldest first.
+#: Events of an endpoint that arrived before ``then_`` and were due then, the oldest first.
 OVERDUE = (
     sa.select(*(events.c[name] for name in IDENTITY))
     .where(
@@ -517,8 +516,8 @@ DUE_SINCE = sa.select(
     )
 ).where(events.c.endpoint == bindparam("endpoint_"), events.c.due_at <= bindparam("now_"))
 
-#: The tenants of an endpoint behind ``after_`` who have unsettled events, up to ``most_``.
-#: Each is found by one look at the index, however many events wait.
+#: The tenants of an endpoint after ``after_`` that have unsettled events, up to ``most_``.
+#: Each is found with one index lookup, however many events wait.
 TENANTS = _tenants()
 
 #: The next endpoint by name that has unsettled events.
@@ -539,7 +538,7 @@ FOLLOWER = (
 
 # -- save ------------------------------------------------------------------------------
 
-# The columns that are written of a claim, and of each run of a handler.
+# The columns that are written for a claim, and for each run of a handler.
 _CLAIM_COLUMNS: dict[str, Any] = {
     name: events.c[name]
     for name in (
@@ -557,15 +556,15 @@ _RUN_COLUMNS: dict[str, Any] = {
     "now": outcomes.c.updated_at,
 }
 
-#: What is saved of a claim, and of the runs of its handlers.
+#: The values to save of claims, and of the runs of their handlers.
 CLAIMS = Batch("claim", **_CLAIM_COLUMNS)
 RUNS = Batch("run", **_RUN_COLUMNS)
 
 
 def _settle(given: Any, *, empties: bool) -> Any:
-    """End or renew a claim; nothing if it is no longer theirs.
+    """End or renew a claim, unless another process has taken it over.
 
-    :param empties: whether the body of an event ends with its success.
+    :param empties: whether the body of an event is deleted when the event has succeeded.
     """
     ends = given["state"] != _RUNNING
     emptied: dict[str, Any] = {}
@@ -598,9 +597,9 @@ def _settle(given: Any, *, empties: bool) -> Any:
 
 
 def quieten(table: sa.Table, seqs: Any) -> Any:
-    """Drop the messages of errors of some events: all but the first line.
+    """Drop the messages of the errors of some events. The first line is kept.
 
-    :param table: of the outcomes or of the attempts. Both keep the messages.
+    :param table: the table of the outcomes or of the attempts. Both have the messages.
     """
     error = table.c.error
     with_message = table.c.event_seq.in_(seqs) & (position(error, _LINE_BREAK) > 0)
@@ -608,7 +607,7 @@ def quieten(table: sa.Table, seqs: Any) -> Any:
 
 
 def _keep(dialect: str, given: Any, source: Any) -> tuple[Any, Any]:
-    """Insert or renew a handler's outcome, and insert the run that it stands so by."""
+    """Insert or update a handler's outcome, and insert the run that it comes from."""
     run = {
         "event_seq": "seq", "handler": "handler", "state": "state", "seconds": "seconds",
         "error": "error",
@@ -637,14 +636,14 @@ def _bound(**columns: sa.Column[Any]) -> dict[str, Any]:
     }
 
 
-#: On SQLite, each for one claim: its row, and then the runs of its handlers.
+#: On SQLite, for one claim each: save its row, and then the runs of its handlers.
 SETTLE = Statement(_settle(_bound(**_CLAIM_COLUMNS), empties=False))
 SETTLE_AND_EMPTY = Statement(_settle(_bound(**_CLAIM_COLUMNS), empties=True))
 KEEP = tuple(Statement(each) for each in _keep("sqlite", _bound(**_RUN_COLUMNS), None))
 
 
 def _save_all(*, empties: bool) -> Statement:
-    """On PostgreSQL: all of it. It gives the claims that were still theirs."""
+    """On PostgreSQL: save claims and runs. It returns the claims that were still valid."""
     held = _settle(CLAIMS.c, empties=empties).cte("held")
     source = RUNS.table.join(held, held.c.seq == RUNS.c.seq)
     also = [insert.cte() for insert in _keep("postgresql", RUNS.c, source)]
@@ -652,7 +651,7 @@ def _save_all(*, empties: bool) -> Statement:
         settled = CLAIMS.table.join(held, held.c.seq == CLAIMS.c.seq)
         done = sa.select(held.c.seq).select_from(settled).where(CLAIMS.c.state == "done")
         also.append(quieten(attempts, done).cte())
-        # One statement cannot change a row twice, and it writes the outcomes of the runs.
+        # A statement cannot change a row twice, and it writes the outcomes of these runs.
         runs = sa.select(RUNS.c.seq).where(
             RUNS.c.seq == outcomes.c.event_seq, RUNS.c.handler == outcomes.c.handler
         )
@@ -666,11 +665,11 @@ def _save_all(*, empties: bool) -> Statement:
 SAVE_ALL = _save_all(empties=False)
 SAVE_ALL_AND_EMPTY = _save_all(empties=True)
 
-#: On SQLite: the errors of an event that is emptied.
+#: On SQLite: drop the messages of the errors of an event that is emptied.
 QUIETEN = tuple(
     Statement(quieten(each, (bindparam("seq_"),))) for each in (outcomes, attempts)
 )
-#: And the names in it.
+#: On SQLite: delete the names in an event that is emptied.
 FORGET_NAMES = Statement(
     names.delete().where(
         names.c.block == bindparam("block_"), names.c.event_seq == bindparam("seq_")
@@ -678,7 +677,7 @@ FORGET_NAMES = Statement(
 )
 
 
-# What a pause holds is not released by the end of another event.
+# The end of another event does not release events that a pause holds.
 _release = (
     events.update()
     .where(events.c.parked_due_at < sa.literal_column(f"{HELD:.0f}"))
@@ -694,13 +693,13 @@ def _next_parked(key: Any, *correlated: Any) -> Any:
         .where(_parked.c.key == key, _parked.c.parked_due_at.is_not(None))
         .order_by(_arrival(_parked))
         .limit(sa.literal_column("1"))
-        .with_for_update(skip_locked=True)  # another process releases that one just now
+        .with_for_update(skip_locked=True)  # another process releases a locked one
         .correlate(*correlated)
         .scalar_subquery()
     )
 
 
-def _nobody_is_ahead(key: Any, *correlated: Any) -> Any:
+def _nothing_is_ahead(key: Any, *correlated: Any) -> Any:
     """Whether no event of that conversation runs or is due."""
     other = events.alias("other")
     same = sa.select(other.c.seq).where(other.c.key == key).correlate(*correlated)
@@ -710,18 +709,18 @@ def _nobody_is_ahead(key: Any, *correlated: Any) -> Any:
 
 _one = _release.where(events.c.seq == _next_parked(bindparam("key_")))
 
-#: On SQLite: make the next parked event of a conversation due; and the same where no event
-#: of it runs or is due.
+#: On SQLite: make the next parked event of a conversation due; and the same, only if no
+#: event of the conversation runs or is due.
 RELEASE_ONE = Statement(_one.returning(*_RELEASED))
 RELEASE_ORPHAN = Statement(
-    _one.where(_nobody_is_ahead(bindparam("key_"))).returning(*_RELEASED)
+    _one.where(_nothing_is_ahead(bindparam("key_"))).returning(*_RELEASED)
 )
 
 
 def _release_all(*, orphans: bool) -> Statement:
     """Make the next parked event of each of many conversations due.
 
-    :param orphans: only where no event of theirs runs or is due.
+    :param orphans: only in conversations of which no event runs or is due.
     """
     keys = sa.func.unnest(
         sa.cast(bindparam("keys_"), postgresql.ARRAY(sa.Text))
@@ -729,15 +728,15 @@ def _release_all(*, orphans: bool) -> Statement:
     keys = keys.render_derived(name="keys")
     chosen = sa.select(_next_parked(keys.c.key, keys).label("seq")).select_from(keys)
     if orphans:
-        chosen = chosen.where(_nobody_is_ahead(keys.c.key, keys))
+        chosen = chosen.where(_nothing_is_ahead(keys.c.key, keys))
     return Statement(_release.where(events.c.seq.in_(chosen)).returning(*_RELEASED))
 
 
-#: On PostgreSQL: the same for many conversations.
+#: On PostgreSQL: make the next parked event of each of many conversations due.
 RELEASE_ALL = _release_all(orphans=False)
 
-#: On PostgreSQL: the same where no event of theirs runs or is due. What parked an event
-#: saw one ahead of it, and that one may have ended in the same instant.
+#: On PostgreSQL: the same for conversations of which no event runs or is due. An event was
+#: parked because another was ahead of it, which may have ended at the same time.
 RELEASE_ORPHANS = _release_all(orphans=True)
 
 #: Some of the conversations in which events are parked, by their keys.
@@ -750,7 +749,7 @@ PARKED_KEYS = (
     .limit(MANY_KEYS)
 )
 
-#: Whether a claim has ended already, by this attempt.
+#: Whether this attempt has ended its claim already.
 ENDED = Statement(
     sa.select(events.c.seq).where(
         events.c.seq == bindparam("seq_"),
@@ -759,7 +758,7 @@ ENDED = Statement(
     )
 )
 
-#: Note which handler runs, and since when.
+#: Store which handler runs, and since when.
 NOTE_START = Statement(
     events.update()
     .where(
@@ -784,7 +783,7 @@ _STATE = (
 )  # fmt: skip
 OUTCOMES = Statement(_of_event(outcomes, *_STATE).order_by(outcomes.c.handler))
 
-#: On PostgreSQL: those of many events.
+#: On PostgreSQL: the outcomes of many events.
 OUTCOMES_OF = Statement(
     sa.select(*(outcomes.c[name] for name in _STATE))
     .where(
@@ -801,13 +800,13 @@ ATTEMPTS = _of_event(
 
 
 def counts(which: sa.ColumnElement[bool]) -> Any:
-    """How many events there are of each type and state, and since when."""
+    """The number of events of each type and state, and when the oldest arrived."""
     columns = (events.c.type, events.c.state)
     figures = (sa.func.count(), sa.func.min(events.c.received_at))
     return sa.select(*columns, *figures).where(which).group_by(*columns)
 
 
-#: Each over a partial index: none meets an event that is done.
+#: Each reads a partial index, which does not contain events that are done.
 COUNTS = (
     counts(events.c.due_at.is_not(None)),
     counts(events.c.parked_due_at.is_not(None)),
@@ -818,7 +817,7 @@ DISCARDED_COUNT = sa.select(sa.func.count(events.c.seq)).where(STATES["discarded
 
 
 def _waiting(column: Any, *which: Any, new: str, tried: str) -> Any:
-    """How many events of each endpoint are pending, and what for."""
+    """The number of pending events of each endpoint, by what they wait for."""
     held = column >= sa.literal_column(f"{HELD:.0f}")
     never = column == sa.literal_column("0")
     waits_for = sa.case((held, "pause"), (never, new), else_=tried).label("waits_for")
@@ -827,14 +826,14 @@ def _waiting(column: Any, *which: Any, new: str, tried: str) -> Any:
     return query.group_by(events.c.endpoint, sa.text("waits_for"))
 
 
-#: What pending events wait for; over the same indexes.
+#: What pending events wait for, read from the same indexes.
 WAITING = (
     _waiting(events.c.due_at, STATES["pending"], new="worker", tried="retry"),
     _waiting(events.c.parked_due_at, new="conversation", tried="conversation"),
 )
 
-#: The event for which a parked one waits: the one of its conversation that runs or is due,
-#: or else the one parked before it.
+#: The event that a parked event waits for: the event of its conversation that runs or is
+#: due, or else the event that was parked before it.
 _in_conversation = sa.select(events.c.id).where(events.c.key == bindparam("key_"))
 
 
@@ -855,7 +854,7 @@ AHEAD = sa.select(
     )
 )
 
-#: The handlers that have run the longest, in processes that are alive.
+#: The handlers that have run the longest, in processes that are running.
 LONGEST_RUNNING = (
     sa.select(
         events.c.handler,
@@ -883,35 +882,35 @@ def _old(*which: Any) -> Any:
         .where(*which, events.c.settled_at < bindparam("then_"))
         .order_by(events.c.settled_at)
         .limit(PRUNED_AT_ONCE)
-        .with_for_update(skip_locked=True)  # another process prunes those
+        .with_for_update(skip_locked=True)  # another process prunes locked ones
     )
 
 
-# A part of what the index has.
+# A part of the condition of the index.
 _ENDED: Any = sa.literal_column("state IN ('dead', 'deleted')")
 
-#: What is old, each found by an index: events that are done, with a body and without, and
-#: dead letters.
+#: Old events, each kind found by an index: done events with a body and without, and dead
+#: letters.
 OLD_WITH_BODY = _old(STATES["done"], events.c.emptied_at.is_(None))
 OLD_EMPTIED = _old(STATES["done"], events.c.emptied_at.is_not(None))
 OLD_DEAD = _old(_ENDED, STATES["dead"])
 
-#: Whether the last delivery of an event came before ``known_``: no copy of it passes any
-#: more.
+#: Whether the last delivery of an event arrived before ``known_``. A later copy of that
+#: delivery is rejected as too old.
 FORGETTABLE = sa.and_(
     events.c.received_at < bindparam("known_"),
     sa.func.coalesce(events.c.redelivered_at, 0) < bindparam("known_"),
 )
 
-#: Events that were discarded, by an index of their own.
+#: Old discarded events, found by an index of their own.
 OLD_DISCARDED = _old(STATES["discarded"])
 OLD_DISCARDED_WITH_BODY = _old(STATES["discarded"], events.c.emptied_at.is_(None))
-#: Some deleted events whose ids need not be known any more.
+#: Some deleted events whose ids are not needed any more.
 OLD_DELETED = _old(_ENDED, STATES["deleted"], FORGETTABLE)
 
 
 def delete(which: Any) -> Any:
-    """Leave of events their ids alone, so that a copy of the delivery stays a duplicate."""
+    """Delete all data of events but their ids, so that a redelivery stays a duplicate."""
     return (
         events.update()
         .where(which, ~STATES["running"], ~STATES["deleted"])
@@ -931,10 +930,10 @@ def delete(which: Any) -> Any:
     )
 
 
-#: The id of the other body that came under an event's id.
+#: The id under which another body with an event's id was stored.
 CONFLICT = sa.select(events.c.conflict_id).where(*_IDENTIFIED)
 
-#: Keep on an event the id of the first other body that came under its id.
+#: Store with an event the id of the first other body that had the event's id.
 NOTE_CONFLICT = (
     events.update()
     .where(*_IDENTIFIED, events.c.conflict_id.is_(None))
@@ -944,10 +943,10 @@ NOTE_CONFLICT = (
 
 
 def same(column: sa.ColumnElement[Any], text: str) -> sa.ColumnElement[bool]:
-    """Whether a column has this text. What no database can hold, no row has."""
+    """Whether a column has this text. No row has a text that cannot be stored."""
     return column == text if can_be_stored(text) else sa.false()
 
 
 def can_be_stored(text: str) -> bool:
-    """Whether a database can hold this text: without NUL and halves of characters."""
+    """Whether a database can store this text: without NUL and surrogates."""
     return not any(each == "\0" or "\ud800" <= each <= "\udfff" for each in text)

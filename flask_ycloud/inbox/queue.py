@@ -1,9 +1,9 @@
 """The queue: an event is accepted, claimed and saved.
 
 An event is *pending* → *running* (leased) → *done*, or pending again at a later time,
-or *dead*. Outcomes are kept per handler, so that a retry runs only those that have not
-succeeded. A pending event is *parked* while another one of its conversation is ahead of
-it: no claim meets it until the save of that one makes it due.
+or *dead*. Outcomes are kept per handler, so that a retry runs only the handlers that have
+not succeeded. A pending event is *parked* while another event of its conversation is ahead
+of it. No claim finds a parked event until the save of the other event makes it due.
 """
 
 from __future__ import annotations
@@ -32,27 +32,28 @@ from .rows import claim_values, handler_states, identified, run_values
 from .tables import block_of
 from .transactions import Transaction
 
-#: How often a claim is tried that met other processes in the same instant.
+#: How often a claim is tried when other processes take the same events at the same time.
 _TRIES = 5
 
-# Seconds between two looks for what a process that died left held: each is a statement.
+# Seconds between two checks for events that a process left held when it died. Each check
+# is a statement.
 _ASK_AFTER = 60.0
 
-#: How often one fetch looks for more, where it met only what it parked.
+#: How often one fetch looks for more events when it has only parked some.
 _MOST_LOOKS = 1_000
 
 
 class EventQueue:
-    """What accepting and handling ask of the inbox.
+    """The part of the inbox that accepts events and hands them to handlers.
 
-    :param database: where it is kept.
-    :param lease: seconds that a claim holds if nobody renews it.
+    :param database: the database of the inbox.
+    :param lease: seconds after which a claim ends if it is not renewed.
     :param clock: unix seconds.
-    :param endpoints: gives the endpoints whose events may be claimed here; those of others
-        are left to the apps that have them. ``None`` claims whatever there is.
+    :param endpoints: returns the endpoints whose events may be claimed here. Other apps
+        claim the events of other endpoints. ``None`` claims the events of all endpoints.
     :param serves_many: whether an endpoint has tenants, each with a lane of its own.
-    :param cipher: encrypts bodies, and what handlers said of them.
-    :param empties: whether the body of an event ends with its success.
+    :param cipher: encrypts bodies, and the texts of handlers' errors.
+    :param empties: whether the body of an event is deleted when the event has succeeded.
     """
 
     def __init__(
@@ -95,17 +96,18 @@ class EventQueue:
         dead: str | None = None,
         origin: str = "",
     ) -> Arrival:
-        """Store a delivery. Durable when it returns.
+        """Store a delivery. It is durable when this returns.
 
-        :param tenant: whose it is, where the endpoint serves many.
-        :param endpoint_id: YCloud's id of the endpoint it was sent to.
-        :param names: those of its conversation; that they are of one is kept.
-        :param found_by: what it is searched by: numbers, user ids and ids of messages, as
-            :func:`names_in` gives them.
-        :param signed_at: what its signature says, in unix seconds.
-        :param traceparent: the trace it belongs to, as W3C Trace Context has it.
+        :param tenant: the tenant, if the endpoint serves many.
+        :param endpoint_id: YCloud's id of the endpoint that the delivery was sent to.
+        :param names: the names of its conversation. The inbox learns that they belong to
+            one conversation.
+        :param found_by: what the event can be searched by: telephone numbers, user ids and
+            ids of messages, as :func:`names_in` returns them.
+        :param signed_at: the time in its signature, in unix seconds.
+        :param traceparent: the trace that it belongs to, as in W3C Trace Context.
         :param dead: why it is a dead letter from the start.
-        :param origin: where it came from, if that was not YCloud.
+        :param origin: where it came from, if not from YCloud.
         :raises InboxUnavailable: if it was not stored.
         """
         now = self.clock() if received_at is None else received_at
@@ -148,7 +150,7 @@ class EventQueue:
         found_by: Iterable[str] = (),
         signed_at: float | None = None,
     ) -> bool:
-        """Keep another body that came under a known id, as a dead letter; only the first.
+        """Store another body with a known event id as a dead letter, but only the first.
 
         :param other_id: the dead letter's own id.
         :returns: whether it is the first.
@@ -172,9 +174,9 @@ class EventQueue:
         return bool(self.database.write_single(lambda tx: _note_conflict(tx, values)))
 
     def _insert(self, tx: Connection, rows: list[dict[str, Any]]) -> list[Arrival]:
-        """Insert events, and tell what became of each."""
+        """Insert events. Return for each whether it is new, a duplicate or a conflict."""
         batch: dict[Identity, dict[str, Any]] = {}
-        later: list[int] = []  # of the same id as one before, with another body
+        later: list[int] = []  # rows with the id of an earlier row, but another body
         for position, row in enumerate(rows):
             first = batch.setdefault(_identity(row), row)
             if first is row:
@@ -191,7 +193,7 @@ class EventQueue:
         for position, row in enumerate(rows):
             if position not in arrivals:
                 arrivals[position] = became[_identity(row)]
-                if arrivals[position] == "accepted":  # of those alike, one is new
+                if arrivals[position] == "accepted":  # further equal rows are duplicates
                     became[_identity(row)] = "duplicate"
         return [arrivals[position] for position in range(len(rows))]
 
@@ -222,7 +224,7 @@ class EventQueue:
         return became
 
     def release(self, tx: Connection, keys: Iterable[str]) -> list[Identity]:
-        """Make due what is parked in these conversations behind no event any more."""
+        """Make the parked events due that have no event ahead of them any more."""
         if self.database.dialect != "sqlite":
             return self._release_orphans(tx, sorted(keys))
         values = [{"key_": key, "now_": self.clock()} for key in keys]
@@ -230,31 +232,34 @@ class EventQueue:
         return [Identity(*row) for row in rows]
 
     def _release_orphans(self, tx: Connection, keys: Iterable[str]) -> list[Identity]:
-        """On PostgreSQL, after events were parked: what they wait for may have just ended.
+        """On PostgreSQL: release parked events that have no event ahead of them any more.
 
-        Who parks looks after that, and who ends one looks after that, so one sees it.
+        The event that a parked one waits for may have ended at the same time. A process
+        that parks an event checks this afterwards, and so does a process that ends one. At
+        least one of the two finds the parked event.
         """
         values = {"keys_": list(keys), "now_": self.clock()}
         released = queries.RELEASE_ORPHANS.run(tx, values) if keys else []
         return [Identity(*row) for row in released]
 
     def claim(self, identity: Identity | None = None) -> Claim | None:
-        """Take the next due event, or that one if it is due.
+        """Claim the next due event, or the event with that identity if it is due.
 
-        Events of one key are taken in order of arrival, one at a time. One that waits
-        for its retry holds back none. What is paused is not taken.
+        Events of one conversation are claimed in order of arrival, one at a time. An event
+        that waits for its retry does not hold back later ones. Events that are paused are
+        not claimed.
         """
         claims = self.fetch(1, identity=identity)
         return claims[0] if claims else None
 
     def fetch(self, limit: int, *, identity: Identity | None = None) -> list[Claim]:
-        """Take due events, in the order in which they fell due.
+        """Claim due events, in the order in which they became due.
 
-        An event that was never tried fell due when it arrived. Whatever the clock says
-        now, it is due.
+        An event that was never tried became due when it arrived. It is due even if the
+        clock was set back since.
 
         :param limit: how many at most.
-        :param identity: only that one.
+        :param identity: claim only this event.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
         claims: list[Claim] = []
@@ -278,32 +283,32 @@ class EventQueue:
         return claims
 
     def _not_paused(self, claims: list[Claim]) -> list[Claim]:
-        """Those that may be handled; the others are held, or given back."""
+        """The claims that may be handled. The other events are held or released."""
         paused = self._in_force() if claims else self._pauses.known
         if not (claims and paused.pauses):
             return claims
         ready = [each for each in claims if not paused.stops(each.endpoint)]
         stopped = [each for each in claims if paused.stops(each.endpoint)]
-        with suppress(InboxUnavailable):  # else their leases run out
-            self.save_all([_given_back(each) for each in stopped])
+        with suppress(InboxUnavailable):  # if this fails, their leases expire
+            self.save_all([_released(each) for each in stopped])
             held = self._holding.hold_paused(ready, paused.types, self.clock())
             ready = [each for each in ready if each.seq not in held]
         return ready
 
     def _in_force(self) -> Paused:
-        """What is paused; what was held for a pause that is over is released."""
+        """The pauses in force. Events that a pause held are released when it is over."""
         before, paused = self._pauses.known, self._pauses.in_force()
         if set(before.pauses) - set(paused.pauses):
-            with suppress(InboxUnavailable):  # a heartbeat does so, too
+            with suppress(InboxUnavailable):  # a heartbeat releases them, too
                 self.release_held()
         return paused
 
     def paused_handlers(self) -> frozenset[str]:
-        """The names of the handlers that are paused. It asks the inbox now and then."""
+        """The names of the handlers that are paused. It reads the inbox now and then."""
         return self._pauses.in_force().handlers
 
     def release_held(self) -> None:
-        """Make due what is held for no pause any more.
+        """Make the events due that no pause holds any more.
 
         :raises InboxUnavailable: if the inbox cannot be written.
         """
@@ -311,8 +316,8 @@ class EventQueue:
             self._holding.release(self._pauses.now(), self.clock())
 
     def _endpoints(self) -> list[str]:
-        """Those whose events may be claimed here now."""
-        # While nothing is known to be paused, nobody asks before there are events.
+        """The endpoints whose events may be claimed here now."""
+        # While no pause is known, the pauses are not read before events are found.
         paused = self._in_force() if self._pauses.known.pauses else self._pauses.known
         if paused.everything:
             return []
@@ -328,8 +333,8 @@ class EventQueue:
             taken, met = self._take(lanes, wanted, each)
             claims += taken
             self._lanes.served(Lane(claim.endpoint, claim.tenant or "") for claim in taken)
-            # There is more where so many were met; and what was parked instead has let
-            # those behind it come nearer.
+            # A lane may have more events if it gave as many as it could. Events that were
+            # parked count: those behind them are next.
             lanes = [lane for lane in lanes if met[lane.turn] == each]
         return claims
 
@@ -340,9 +345,9 @@ class EventQueue:
         each: int,
         identity: Identity | None = None,
     ) -> tuple[list[Claim], Counter[Lane]]:
-        """Claim some events, and count those that were met, which includes the parked.
+        """Claim some events. Count the events found, including those that were parked.
 
-        :param each: how many of a lane at most.
+        :param each: how many events of a lane at most.
         """
         now = self.clock()
         values: dict[str, Any] = {"now_": now, "until_": now + self.lease}
@@ -360,11 +365,11 @@ class EventQueue:
     def _take_each(
         self, lanes: Sequence[Lane], values: dict[str, Any]
     ) -> tuple[list[Claim], Counter[Lane]]:
-        """On SQLite, in a transaction: claim what is free, park what must wait."""
+        """On SQLite, in a transaction: claim free events, and park those that must wait."""
         due = queries.CANDIDATE if "id_" in values else queries.CANDIDATES
 
         def look(tx: Connection) -> list[tuple[int, int, Row]]:
-            """Rows by their rank among those of their turn, and the place of that."""
+            """Rows, each with its rank in its turn and the place of that turn."""
             by_turn: dict[Lane, list[Row]] = {}
             for lane in lanes:
                 place = {"endpoint_": lane.endpoint, "tenant_": lane.tenant}
@@ -382,11 +387,11 @@ class EventQueue:
             return claims, Counter(turns[place] for _, place, _ in chosen)
 
         if not self.database.read(look):
-            return [], Counter()  # an idle look keeps no writer waiting
+            return [], Counter()  # reading first: an idle process must not block writers
         return self.database.write(work)
 
     def _take_in_one(self, values: dict[str, Any]) -> tuple[list[Claim], Counter[Lane]]:
-        """On PostgreSQL. Other processes may have met the same events just now."""
+        """On PostgreSQL. Other processes may claim the same events at the same time."""
         statement = queries.CLAIM_ONE if "id_" in values else queries.CLAIM_NEXT
 
         def work(tx: Connection) -> tuple[list[Claim], Counter[Lane]]:
@@ -395,10 +400,10 @@ class EventQueue:
             parked = {row[-3] for row in rows if row[0] is None}
             released = self._release_orphans(tx, parked)
             if "id_" in values and released:
-                raise _LostRace  # it is due again, after all
+                raise _LostRace  # it was parked, and is due now
             met = Counter(Lane(*row[-2:]).turn for row in rows)
             for row in rows if released else ():
-                # Those that wait behind may be due now: look there once more.
+                # Events that waited behind may be due now: check these lanes again.
                 met[Lane(*row[-2:]).turn] = values["each_"]
             return _with_outcomes(tx, claimed), met
 
@@ -416,13 +421,13 @@ class EventQueue:
         verdict: Verdict | None = None,
         transaction: Transaction | None = None,
     ) -> bool:
-        """Keep how a handler of a claimed event ran, and with a verdict end the claim.
+        """Store the outcome of a handler of a claimed event. A verdict ends the claim.
 
-        Without one, the lease is renewed.
+        Without a verdict, the lease is renewed.
 
-        :param transaction: what is committed with it, or not at all.
-        :returns: ``False``, having kept nothing, if the claim is no longer ours.
-        :raises InboxUnavailable: if it was not stored.
+        :param transaction: a transaction to commit together with the outcome.
+        :returns: ``False`` if another process has the claim. Nothing is stored then.
+        :raises InboxUnavailable: if the outcome was not stored.
         """
         progress = [Progress(claim, (ran,) if ran else (), verdict)]
         if transaction is None:
@@ -433,10 +438,11 @@ class EventQueue:
         return True
 
     def save_all(self, progress: Sequence[Progress]) -> set[int]:
-        """Save what came of several claims, in one commit.
+        """Store the progress of several claims, in one commit.
 
-        :returns: the ``seq`` of those that were still ours; of the others nothing is kept.
-        :raises InboxUnavailable: if it was not stored.
+        :returns: the ``seq`` of the claims that were still ours. Nothing is stored of the
+            others.
+        :raises InboxUnavailable: if the progress was not stored.
         """
         if not progress:
             return set()
@@ -445,11 +451,11 @@ class EventQueue:
         return held
 
     def ended_by(self, progress: Sequence[Progress]) -> set[int]:
-        """Which of these claims have ended as they should, by a save whose answer was lost.
+        """Find the claims that a save has ended although its answer was lost.
 
-        What follows the end of each is done now.
+        The next events of their conversations are then made due.
 
-        :returns: their ``seq``.
+        :returns: the ``seq`` of these claims.
         :raises InboxUnavailable: if the inbox cannot be read.
         """
         ends = [each for each in progress if each.verdict is not None]
@@ -497,34 +503,35 @@ class EventQueue:
         return held
 
     def _release_after(self, ended: Sequence[Progress]) -> None:
-        """On PostgreSQL, once they have ended for all to see: make the next ones due."""
+        """On PostgreSQL: make the next events due after the end of these was committed."""
         values = {"keys_": list(_freed(ended))}
         if values["keys_"] and self.database.dialect != "sqlite":
-            # What they were is saved; and a look for orphans finds what is left parked.
+            # The outcomes are stored. A search for orphans finds events that stay parked.
             with suppress(InboxUnavailable):
                 self.database.write_single(lambda tx: queries.RELEASE_ALL.run(tx, values))
 
     def body_of(self, claim: Claim) -> bytes:
-        """The raw bytes of a claimed event as they arrived.
+        """The raw body of a claimed event, as it arrived.
 
-        :raises BodyUnreadable: if they are encrypted with a key that is missing.
+        :raises BodyUnreadable: if it is encrypted with a key that is missing.
         """
         return self.cipher.open(claim.body, claim.body_key)
 
     def renew(self, claims: Iterable[Claim]) -> set[int]:
-        """Prolong the leases of claims; one that is no longer ours stays as it is.
+        """Renew the leases of claims. A claim of another process is not changed.
 
-        :returns: the ``seq`` of those that are still ours.
+        :returns: the ``seq`` of the claims that are still ours.
         """
         return self.save_all([Progress(claim) for claim in claims])
 
     def note_start(self, claim: Claim, handler: str, seconds: float = 0.0) -> None:
-        """Note which handler of a claimed event runs, for people and for the next claim.
+        """Store which handler of a claimed event runs.
 
-        If the process dies now, the next claim counts it as a crash.
+        The command line and the pages show it. If the process dies now, the next claim
+        counts this as a crash.
 
-        :param seconds: how long it has run.
-        :raises InboxUnavailable: if it was not stored.
+        :param seconds: how long the handler has run.
+        :raises InboxUnavailable: if this was not stored.
         """
         values = {
             "seq_": claim.seq,
@@ -535,15 +542,15 @@ class EventQueue:
         self.database.write_single(lambda tx: queries.NOTE_START.run(tx, values))
 
     def release_orphans(self, after: str = "") -> str:
-        """Make due what nothing holds any more: what a pause held that is over, and on
-        PostgreSQL what is parked behind an event that has ended.
+        """Make the events due that wait for nothing any more.
 
-        A process that died between two statements leaves it so. On SQLite they are one
-        transaction.
+        These are events that were held by a pause that is over. On PostgreSQL they are also
+        events that are parked behind an event that has ended: a process that dies between
+        two statements leaves them so. SQLite has both statements in one transaction.
 
-        :param after: what the call before gave: a call looks at some thousands of
-            conversations, and the next one at those that follow.
-        :returns: where the next call goes on; empty to start again.
+        :param after: what the previous call returned. A call reads some thousands of
+            conversations, and the next call those that follow.
+        :returns: where the next call continues; empty to start again.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
         if time.monotonic() - self._asked_at >= _ASK_AFTER:
@@ -560,7 +567,7 @@ class EventQueue:
         return self.database.write_single(work)
 
     def release_all_orphans(self) -> None:
-        """Look at all conversations in which events are parked.
+        """Do :meth:`release_orphans` for all conversations that have parked events.
 
         :raises InboxUnavailable: if the inbox cannot be written.
         """
@@ -569,7 +576,7 @@ class EventQueue:
             after = self.release_orphans(after)
 
     def follower(self, claim: Claim) -> Identity | None:
-        """The next due event of the same conversation; ``None`` without one."""
+        """The next due event of the same conversation, or ``None``."""
         if claim.key is None:
             return None
         values = {"key_": claim.key, "now_": self.clock()}
@@ -577,7 +584,7 @@ class EventQueue:
         return None if row is None else Identity(*row)
 
     def overdue(self, seconds: float, *, limit: int) -> Sequence[Identity]:
-        """The events that have been due for so long, the oldest first."""
+        """The events that have been due for so many seconds, the oldest first."""
         then, endpoints = self.clock() - seconds, self._endpoints()
 
         def work(tx: Connection) -> list[Identity]:
@@ -591,7 +598,7 @@ class EventQueue:
         return self.database.read(work)
 
     def overdue_seconds(self) -> float:
-        """For how long the first event in line has been due; 0 if none is.
+        """How many seconds the first due event has been due, or 0 if none is due.
 
         :raises InboxUnavailable: if the inbox cannot be read.
         """
@@ -605,7 +612,7 @@ class EventQueue:
         return max(0.0, self.database.read(work))
 
     def _all_endpoints(self) -> list[str]:
-        """Those that have unsettled events, each found by one look at the index."""
+        """The endpoints that have unsettled events, each found with one index lookup."""
 
         def work(tx: Connection) -> list[str]:
             found = [""]
@@ -619,8 +626,8 @@ class EventQueue:
         return self.database.read(work)
 
 
-def _given_back(claim: Claim) -> Progress:
-    """The end of a claim whose event was not handled: it is due as it was before."""
+def _released(claim: Claim) -> Progress:
+    """End a claim without handling its event, which is due as before."""
     return Progress(claim, (), Verdict("pending", due_at=claim.due_at))
 
 
@@ -640,7 +647,7 @@ def _insert_many(tx: Connection, by_id: dict[Identity, dict[str, Any]]) -> list[
     """On PostgreSQL: insert events in one statement."""
     keys: set[str] = set()
     batch = []
-    # In one order everywhere, or two processes with the same ids could deadlock.
+    # All processes use this order: otherwise two with the same ids could deadlock.
     for _, row in sorted(by_id.items()):
         batch.append({**row, "follows": row["key"] in keys})
         keys.add(row["key"])
@@ -648,18 +655,18 @@ def _insert_many(tx: Connection, by_id: dict[Identity, dict[str, Any]]) -> list[
 
 
 class _LostRace(Exception):
-    """Another process took an event of the same key in the same instant."""
+    """Another process claimed an event of the same conversation at the same time."""
 
 
-#: PostgreSQL's unique_violation, deadlock_detected and serialization_failure, the last
-#: where a database is set to a stricter isolation than its default.
+#: PostgreSQL's unique_violation, deadlock_detected and serialization_failure. The last
+#: happens if the database is set to a stricter isolation than the default.
 _RACES = ("23505", "40P01", "40001")
 
 
 def _run_or_lose(tx: Connection, statement: Statement, values: dict[str, Any]) -> list[Row]:
     try:
         return statement.run(tx, values)
-    except Exception as error:  # the driver's own
+    except Exception as error:  # each driver has its own class
         if getattr(error, "sqlstate", None) in _RACES:
             raise _LostRace from None
         raise
@@ -678,7 +685,7 @@ def _take_rows(tx: Connection, rows: Sequence[Row], values: dict[str, Any]) -> l
 
 
 def _with_outcomes(tx: Connection, rows: list[Row]) -> list[Claim]:
-    """Claims of these rows, with the outcomes of those that were claimed before."""
+    """Claims of these rows, with the earlier outcomes if they were claimed before."""
     claims = [Claim(*row) for row in rows]
     again = [claim.seq for claim in claims if claim.attempt > 1]
     known: dict[int, dict[str, HandlerState]] = {}

@@ -1,4 +1,4 @@
-"""What is answered of a person: the events found, and the receipt of an erasure."""
+"""Results for a person: the events found, and the receipt of an erasure."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class PersonEvents:
 class Erasure:
     """The receipt of an erasure. It does not say who was erased.
 
-    :param person: a keyed hash of the number, user id or e-mail address: the same one if
+    :param person: a keyed hash of the number, user id or e-mail address. It is the same if
         the same person is erased again.
     :param at: when it was done; aware, in UTC.
-    :param erased: the events whose bodies are gone.
-    :param running: events that were being handled all the time, and were left.
-    :param new: events that arrived during the erasure, and were left.
+    :param erased: the events that were erased.
+    :param running: events that were being handled all the time, and were not erased.
+    :param new: events that arrived during the erasure, and were not erased.
     :param unreadable: events that could not be searched, since they are encrypted with a
         key that is missing.
     """
@@ -50,5 +50,5 @@ class Erasure:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing of the person was left."""
+        """Whether all events of the person were erased."""
         return not (self.running or self.new or self.unreadable)

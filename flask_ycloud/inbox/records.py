@@ -1,4 +1,4 @@
-"""What the inbox gives and takes: plain values."""
+"""The plain values that the inbox takes and returns."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-#: What became of a delivery: it is new; its id is known; or its id is known with another
-#: body.
+#: The result of storing a delivery: it is new; its id is known; or its id is known with
+#: another body.
 Arrival = Literal["accepted", "duplicate", "conflict"]
 
 #: Why a delivery is answered 503, so that YCloud sends it again. Other reasons are the
 #: sender's fault.
 OUR_FAULTS = ("inbox unavailable", "secret unavailable", "dispatch unavailable")
 
-#: A reason among the rejections, by the name of the blueprint whose pages were asked for.
+#: A reason that is counted beside the rejections, by the name of the pages' blueprint.
 WRONG_PASSWORD = "wrong password"  # noqa: S105
-#: Other reasons among them: an event was taken over after its lease had run out; or it was
-#: given back at the end of its process, while its handlers ran.
+#: Other reasons that are counted there: an event was taken over after its lease had
+#: expired; or its process ended and released it while its handlers ran.
 TAKEN_OVER, CUT_SHORT = "taken over", "cut short"
 #: What can be paused.
 PauseKind = Literal["all", "endpoint", "type", "handler"]
@@ -27,17 +27,18 @@ PauseKind = Literal["all", "endpoint", "type", "handler"]
 WaitsFor = Literal["worker", "conversation", "retry", "pause"]
 
 
-#: Why another body under a known id is a dead letter.
+#: Why another body with a known event id is a dead letter.
 CONFLICTS = "the event id {} is known with another body"
 
 
 class Identity(NamedTuple):
-    """What tells an event from all others. Each endpoint, and each tenant of one, has an id
-    space of its own.
+    """The values that identify an event.
+
+    The ids of events are unique for each endpoint, and for each tenant of an endpoint.
 
     :param id: YCloud's id of the event.
     :param endpoint: the name of the endpoint that it arrived at.
-    :param tenant: whose it is; empty where the endpoint serves one account.
+    :param tenant: the tenant; empty if the endpoint serves one account.
     """
 
     id: str
@@ -46,7 +47,7 @@ class Identity(NamedTuple):
 
     @property
     def about(self) -> dict[str, str]:
-        """What log records say of the event."""
+        """The attributes of the event in log records."""
         about = {"event_id": self.id, "endpoint": self.endpoint}
         return about | ({"tenant": self.tenant} if self.tenant else {})
 
@@ -60,7 +61,7 @@ class Identity(NamedTuple):
 
 
 class Found:
-    """An event as a row has it."""
+    """An event that was read from a row."""
 
     id: str
     endpoint: str
@@ -68,25 +69,25 @@ class Found:
 
     @property
     def identity(self) -> Identity:
-        """What tells it from all others."""
+        """The values that identify it."""
         return Identity(self.id, self.endpoint, self.tenant or "")
 
     @property
     def about(self) -> dict[str, str]:
-        """What log records say of it."""
+        """Its attributes in log records."""
         return self.identity.about
 
 
 @dataclass(frozen=True)
 class HandlerState:
-    """What the inbox knows of one handler of an event.
+    """The outcome of one handler of an event.
 
-    :param handler: its name.
+    :param handler: the name of the handler.
     :param state: ``"succeeded"``, ``"failed"`` or ``"discarded"``.
     :param attempts: how often it ran.
     :param next_at: when it runs again, in unix seconds; ``None`` if it does not.
-    :param error: the last error's type and place, or why it was discarded. With
-        ``YCLOUD_ERROR_MESSAGES`` the error's message is below, from the second line on.
+    :param error: the type and place of the last error, or the reason of the discard. With
+        ``YCLOUD_ERROR_MESSAGES`` the error's message follows, from the second line on.
     :param seconds: how long its last run took.
     :param updated_at: when that run ended, in unix seconds.
     """
@@ -101,7 +102,7 @@ class HandlerState:
 
     @property
     def ended(self) -> bool:
-        """Whether this handler will not run again by itself."""
+        """Whether this handler will not run again automatically."""
         return self.next_at is None
 
     def is_why(self, reason: str | None) -> bool:
@@ -113,11 +114,11 @@ class HandlerState:
 class Attempt:
     """One run of a handler.
 
-    :param number: 1 for the first since the event came or was replayed.
+    :param number: 1 for the first run since the event arrived or was replayed.
     :param state: ``"succeeded"``, ``"failed"`` or ``"discarded"``.
-    :param ended_at: aware, in UTC.
+    :param ended_at: when it ended; aware, in UTC.
     :param seconds: how long it took; ``None`` if its process died.
-    :param error: its error's type and place, or why it was discarded.
+    :param error: the type and place of its error, or the reason of the discard.
     """
 
     handler: str
@@ -136,33 +137,33 @@ class StoredEvent(Found):
     :param type: its type; ``None`` if it was not understood.
     :param received_at: when it was accepted; aware, in UTC, as all times here.
     :param signed_at: when YCloud signed it, by YCloud's clock.
-    :param state: ``"pending"``, ``"running"``, ``"done"``, ``"dead"``, ``"discarded"``; or
-        ``"deleted"``: only the id is left, until no copy of the delivery could pass any
-        more.
-    :param due_at: when it is looked at next; ``None`` if it is settled.
+    :param state: ``"pending"``, ``"running"``, ``"done"``, ``"dead"``, ``"discarded"`` or
+        ``"deleted"``. Of a deleted event, only the id is kept, until its signature is too
+        old for a replay.
+    :param due_at: when it can be claimed next; ``None`` if it is settled.
     :param settled_at: when it became done or dead, or was discarded.
     :param reason: why it is a dead letter, or why it was discarded.
     :param unhandled: whether it is done because no handler was subscribed to it.
-    :param running_handler: the handler that runs, once it has run for a second.
-    :param running_since: since when it runs.
-    :param opens: gives :attr:`body`.
+    :param running_handler: the handler that runs, if it has run for a second or more.
+    :param running_since: when that handler started.
+    :param opens: returns :attr:`body`.
     :param redeliveries: how often it was redelivered.
     :param redelivered_at: when it was redelivered the last time.
     :param handlers: the outcomes so far; empty in a list.
     :param attempts: every run of a handler, in order of their ends; empty in a list.
     :param position: its place in the order of arrival; ``list(before=…)`` takes it.
-    :param tenant: whose it is; ``None`` where the endpoint serves one account.
-    :param endpoint_id: YCloud's id of the endpoint it was sent to, if the delivery said so.
-    :param conflict_id: the id of a dead letter that has the other body under which the same
-        id came; ``None`` if none did.
-    :param waits_for: of a pending event: ``"worker"`` if it is new; ``"conversation"`` if
-        another event of its conversation is ahead; ``"retry"`` if it was tried or replayed;
-        ``"pause"`` if its type, its endpoint or a handler is paused.
+    :param tenant: its tenant; ``None`` if the endpoint serves one account.
+    :param endpoint_id: YCloud's id of the endpoint, if the delivery contains it.
+    :param conflict_id: the id of the dead letter with another body that arrived with the
+        same event id; ``None`` if there is none.
+    :param waits_for: what a pending event waits for: ``"worker"`` if it is new;
+        ``"conversation"`` if another event of its conversation is ahead; ``"retry"`` if it
+        was tried or replayed; ``"pause"`` if its type, its endpoint or a handler is paused.
     :param behind: the id of the event ahead of it; ``None`` in a list.
-    :param paused_handlers: the handlers that are paused, if it waits for these.
+    :param paused_handlers: the paused handlers that it waits for.
     :param origin: where the delivery came from: empty for YCloud, ``"inspector"`` for a
         sample that was sent from its page.
-    :param emptied_at: since when it has no body; ``None`` if it has one.
+    :param emptied_at: when its body was deleted; ``None`` if it has a body.
     """
 
     id: str
@@ -194,19 +195,19 @@ class StoredEvent(Found):
 
     @property
     def next_handler(self) -> HandlerState | None:
-        """The failed handler that is retried first; ``None`` if none is."""
+        """The failed handler that is retried first; ``None`` if none is retried."""
         waiting = [each for each in self.handlers if each.next_at is not None]
         return min(waiting, key=lambda each: each.next_at or 0.0, default=None)
 
     @property
     def failed_handler(self) -> str | None:
-        """The handler because of which it is a dead letter; ``None`` in a plain list."""
+        """The handler that made it a dead letter; ``None`` in a plain list."""
         why = (each.handler for each in self.handlers if each.is_why(self.reason))
         return next(why, None)
 
     @property
     def body(self) -> bytes:
-        """The raw bytes as they arrived; none if it was emptied.
+        """The raw bytes as they arrived; empty if the body was deleted.
 
         :raises BodyUnreadable: if it is encrypted with a key that is missing.
         """
@@ -215,16 +216,16 @@ class StoredEvent(Found):
 
 @dataclass(frozen=True)
 class Claim(Found):
-    """The right to handle an event, until its lease ends or is renewed.
+    """The right to handle an event, until its lease ends. The lease can be renewed.
 
-    ``attempt`` is the fencing token: a later claim has a higher one, and what an earlier
-    one still writes is refused.
+    ``attempt`` is the fencing token. A later claim has a higher one, and writes of an
+    earlier claim are rejected.
 
-    :param due_at: what it was due at before it was claimed; 0 if it was never tried.
+    :param due_at: its ``due_at`` before it was claimed; 0 if it was never tried.
     :param crashes: how many processes died while they handled it.
-    :param body: as it is stored; ``Inbox.body_of`` decrypts it.
-    :param body_key: which key encrypted it.
-    :param taken_over: whether the lease of another claim has run out.
+    :param body: the body as it is stored; ``Inbox.body_of`` decrypts it.
+    :param body_key: the id of the key that encrypted the body.
+    :param taken_over: whether the lease of an earlier claim has expired.
     """
 
     seq: int
@@ -248,9 +249,9 @@ class Claim(Found):
 class Verdict:
     """How a claim ends: ``"done"``, ``"dead"``, or ``"pending"`` until ``due_at``.
 
-    :param due_at: of ``"pending"``; without it the event is held for paused handlers, and
-        the reason is their names, one a line.
-    :param unhandled: of ``"done"``, whether no handler was subscribed to the event.
+    :param due_at: for ``"pending"``, in unix seconds. Without it the event is held for
+        paused handlers, and the reason has their names, one per line.
+    :param unhandled: for ``"done"``: whether no handler was subscribed to the event.
     """
 
     state: str
@@ -261,10 +262,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Progress:
-    """What is saved of a claim.
+    """The values to save for a claim.
 
-    :param runs: how handlers ran.
-    :param verdict: how the claim ends; without one its lease is renewed.
+    :param runs: the runs of its handlers.
+    :param verdict: how the claim ends. Without a verdict its lease is renewed.
     """
 
     claim: Claim
@@ -274,11 +275,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class Pause:
-    """Something that is not handled for now.
+    """A pause: an endpoint, a type or a handler that is paused, or everything.
 
     :param kind: ``"endpoint"``, ``"type"``, ``"handler"``, or ``"all"`` for everything.
-    :param name: of the endpoint or the handler; the event type or pattern; empty for all.
-    :param since: aware, in UTC.
+    :param name: the name of the endpoint or the handler; the event type or pattern; or
+        empty for everything.
+    :param since: when it began; aware, in UTC.
     """
 
     kind: PauseKind
@@ -293,9 +295,9 @@ class Pause:
 class RunningHandler:
     """A handler that has run for a second or more, and still runs.
 
-    :param seconds: since when.
+    :param seconds: how long it has run.
     :param endpoint: where its event arrived.
-    :param tenant: whose event it is; ``None`` where the endpoint serves one account.
+    :param tenant: whose event it is; ``None`` if the endpoint serves one account.
     """
 
     handler: str
@@ -307,20 +309,21 @@ class RunningHandler:
 
 @dataclass(frozen=True)
 class Stats:
-    """The inbox at a glance.
+    """Statistics of the inbox.
 
-    :param pending: events that wait, for a first try or for another.
+    :param pending: events that wait for their first try or for another one.
     :param running: events that are being handled.
     :param dead: dead letters.
-    :param oldest_pending_seconds: age of the oldest that waits; ``None`` if none does.
+    :param oldest_pending_seconds: the age of the oldest pending event; ``None`` if there is
+        none.
     :param by_type: the counts by event type.
     :param unhandled: events that are done because no handler was subscribed to them.
     :param running_handlers: the handlers that have run for a second or more, the longest
         first; ten at most.
-    :param discarded: events that somebody discarded.
-    :param waiting: the pending events by what they wait for, as
-        ``StoredEvent.waits_for`` says it.
-    :param pauses: what is paused.
+    :param discarded: events that were discarded.
+    :param waiting: the pending events by what they wait for, as in
+        ``StoredEvent.waits_for``.
+    :param pauses: the pauses in force.
     """
 
     pending: int

@@ -1,4 +1,4 @@
-"""Counts of deliveries that were rejected or conflicted: by endpoint and reason."""
+"""Counts of rejected and conflicting deliveries, by endpoint and reason."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from .tables import rejections
 
 _logger = logging.getLogger(__name__)
 
-#: Seconds that counts wait for others, so that a flood costs few writes.
+#: Seconds after which counts are written together, so that a flood needs few writes.
 WRITE_AFTER_SECONDS = 2.0
 
 _KEPT = 30 * 24  # hours
 
 
 class Rejections:
-    """Counts in memory, and writes to the inbox by a timer. No answer waits for that.
+    """Counts in memory, and writes to the inbox with a timer. No answer waits for that.
 
-    What a process has counted since its last write ends with it.
+    Counts that were not written yet are lost when the process ends.
 
-    :param inbox: gives the inbox.
+    :param inbox: returns the inbox.
     """
 
     def __init__(self, inbox: Callable[[], Inbox]) -> None:
@@ -38,13 +38,13 @@ class Rejections:
         tell_child(self)
 
     def after_fork(self) -> None:
-        """Leave what the parent has counted to the parent."""
+        """Drop the parent's counts, which the parent writes."""
         self._lock = threading.Lock()
         self._counts: Counter[tuple[str, str]] = Counter()
         self._timer: threading.Timer | None = None
 
     def count(self, endpoint: str, reason: str) -> None:
-        """Count one."""
+        """Count one delivery."""
         with self._lock:
             self._counts[endpoint, reason] += 1
             if self._timer is None or not self._timer.is_alive():
@@ -53,7 +53,7 @@ class Rejections:
                 self._timer.start()
 
     def write(self) -> None:
-        """Add what was counted to the inbox; keep it if that cannot be done now."""
+        """Add the counts to the inbox. Keep them if that is not possible now."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
             self._timer = None

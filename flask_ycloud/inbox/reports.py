@@ -1,5 +1,7 @@
-"""Questions about many events, for people who look at them. Each is quick, however many
-events there are: it looks at so many of the newest, and says where it stopped.
+"""Queries over many events, for the pages and the command line.
+
+Each is fast, however many events there are: it reads a limited number of the newest events,
+and reports where it stopped.
 """
 
 from __future__ import annotations
@@ -35,8 +37,8 @@ _SHORT_BODY = 16 * 1024  # bytes
 class Page:
     """Some events, the newest first. Their bodies are left out.
 
-    :param older: for the next page, as ``before``; ``None`` at the end. There may be a
-        next page though this one is not full: it ends where the looking stopped.
+    :param older: the ``before`` of the next page; ``None`` at the end. There may be a next
+        page even if this page is not full, since a search reads a limited number of events.
     """
 
     events: Sequence[StoredEvent]
@@ -46,13 +48,13 @@ class Page:
 def search(
     inbox: Inbox, *, before: int | None = None, limit: int = 50, **narrow: Unpack[Filters]
 ) -> Page:
-    """A page of the events that fit, with the outcomes of their handlers.
+    """A page of the events that match, with the outcomes of their handlers.
 
-    Long bodies are left out: they are empty. Times are found by the order of arrival, so
-    a clock that stepped back blurs them.
+    Long bodies are left out: they are empty. Times are found by the order of arrival. They
+    are inexact if the clock was set back.
 
-    :param before: :attr:`Page.older` of the page before.
-    :param narrow: what :class:`Selection` takes.
+    :param before: :attr:`Page.older` of the previous page.
+    :param narrow: arguments of :class:`Selection`.
     :raises ValueError: as :class:`Selection` does.
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -88,12 +90,12 @@ def _short_body() -> sa.Label[Any]:
 def with_id(
     inbox: Inbox, event_id: str, *, endpoint: str | None = None, tenant: str | None = None
 ) -> Sequence[StoredEvent]:
-    """The events of that id, the newest first: each endpoint and tenant may have one.
+    """The events with that id, the newest first: each endpoint and tenant may have one.
 
     Their bodies are left out.
 
-    :param endpoint: only the one that arrived there.
-    :param tenant: only the one of that tenant.
+    :param endpoint: only the event that arrived at this endpoint.
+    :param tenant: only the event of this tenant.
     :raises InboxUnavailable: if the inbox cannot be read.
     """
     only = Selection(endpoint=endpoint, tenant=tenant, ids=(event_id,))
@@ -105,12 +107,12 @@ def with_id(
 
 @dataclass(frozen=True)
 class Throughput:
-    """What happened in the last hour.
+    """The throughput of the last hour.
 
-    :param arrived: events that were accepted.
-    :param done: events that became done.
+    :param arrived: the number of events that were accepted.
+    :param done: the number of events that became done.
     :param by_handler: how often each handler ``"succeeded"``, ``"failed"`` or
-        ``"discarded"``, of events among the newest.
+        ``"discarded"``. Only the newest events are counted.
     """
 
     arrived: int
@@ -119,7 +121,7 @@ class Throughput:
 
 
 def throughput(inbox: Inbox) -> Throughput:
-    """What happened in the last hour; of very many events, among the newest.
+    """The throughput of the last hour. If there are very many events, only of the newest.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """

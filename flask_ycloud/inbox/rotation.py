@@ -1,4 +1,4 @@
-"""Encrypt what is stored already: what is plain, and what is under an older key."""
+"""Encrypt what is stored already, if it is plain or encrypted with an older key."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .store import Inbox
 from .tables import attempts, events, outcomes
 
 _AT_ONCE = 100
-_LOOKED_AT = 20_000  # of the oldest events, for those that are plain
+_LOOKED_AT = 20_000  # of the oldest events, when it searches for plain bodies
 
-# Only these have a reason that may be sealed. Indexes find them.
+# Only events in these states may have an encrypted reason. Indexes find them.
 _WITH_REASON = ("discarded", "dead")
 
 OnProgress = Callable[[int, int], object]
@@ -26,10 +26,10 @@ OnProgress = Callable[[int, int], object]
 
 @dataclass(frozen=True)
 class Rotation:
-    """What came of it.
+    """The result of :func:`encrypt`.
 
-    :param bodies: how many bodies were written again.
-    :param texts: how many messages of errors and reasons of discards.
+    :param bodies: how many bodies were rewritten.
+    :param texts: how many messages of errors and reasons of discards were rewritten.
     :param unreadable: how many bodies could not be read, since their key is missing.
     """
 
@@ -44,19 +44,18 @@ def encrypt(
     decrypt: bool = False,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Rotation:
-    """Write again, with the first key, what is plain or under another key.
+    """Encrypt with the first key everything that is plain or has another key.
 
-    It commits in small batches. Deliveries are accepted and events are handled meanwhile,
-    by other processes, too. It can be called again if it was stopped.
+    It commits in small batches. Meanwhile all processes can accept deliveries and handle
+    events. It can be called again if it was stopped.
 
-    :param decrypt: write all of it as plain instead.
-    :param on_progress: called with the positions that were looked at, and how many there
-        are.
+    :param decrypt: decrypt everything instead.
+    :param on_progress: called with the number of positions read so far, and their total.
     :raises InboxUnavailable: if the inbox cannot be written, or the package cryptography is
         missing.
     """
     target = Cipher() if decrypt else inbox.cipher
-    target.seal(b"")  # or say at once what is missing
+    target.seal(b"")  # fail now, not later, if the package is missing
     texts = sum(_rotate_texts(inbox, target, table) for table in (outcomes, attempts))
     texts += sum(_rotate_reasons(inbox, target, state) for state in _WITH_REASON)
     bodies, unreadable = _rotate_bodies(inbox, target, on_progress)
@@ -87,7 +86,7 @@ def keys_in_use(inbox: Inbox) -> frozenset[str]:
 
 
 def _keys_of_texts() -> Iterator[sa.Select[Any]]:
-    """What finds the ids of the keys of sealed texts."""
+    """The queries for the ids of the keys of encrypted texts."""
     reasons = ((events.c.reason, queries.STATES[state]) for state in _WITH_REASON)
     errors = (
         (queries.below_first_line(table.c.error), table.c.error.is_not(None))
@@ -99,8 +98,9 @@ def _keys_of_texts() -> Iterator[sa.Select[Any]]:
 
 
 def has_plain(inbox: Inbox) -> bool:
-    """Whether some of the oldest 20,000 events have a body that is not encrypted, or any
-    discarded event has such a reason.
+    """Whether anything is not encrypted: a body, or the reason of a discarded event.
+
+    Of the bodies, it checks those of the oldest 20,000 events.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -130,7 +130,7 @@ def _reason_is_plain(state: str) -> sa.ColumnElement[bool]:
 def _rotate_bodies(
     inbox: Inbox, target: Cipher, on_progress: OnProgress
 ) -> tuple[int, int]:
-    """How many bodies were written again, and how many could not be read."""
+    """Rewrite bodies. Return how many were rewritten, and how many are unreadable."""
     other = (
         events.c.body_key.is_not(None)
         if target.key_id is None
@@ -165,7 +165,7 @@ def _sealed(cipher: Cipher, target: Cipher, rows: Iterable[Any]) -> Any:
 
 
 def _write_bodies(tx: Connection, sealed: Iterable[tuple[Any, ...]]) -> int:
-    """Write them, except for those that something else has changed since."""
+    """Write bodies, except for those that were changed since they were read."""
     written = 0
     for seq, before, key_id, body in sealed:
         same = events.c.body_key.is_not_distinct_from(before)
@@ -176,7 +176,7 @@ def _write_bodies(tx: Connection, sealed: Iterable[tuple[Any, ...]]) -> int:
 
 
 def _rotate_reasons(inbox: Inbox, target: Cipher, state: str) -> int:
-    """The same for the reasons of events of that state, emptied or not."""
+    """Rewrite the reasons of events in that state, with a body or without."""
     which = queries.starts_with(events.c.reason, MARK)
     if target.key_id is not None:
         which &= ~queries.starts_with(events.c.reason, f"{MARK}{target.key_id}:")
@@ -198,7 +198,7 @@ def _resealed(cipher: Cipher, target: Cipher, reason: str) -> str:
 
 
 def _write_reasons(tx: Connection, sealed: Iterable[tuple[Any, str]], state: str) -> int:
-    """Write them, except for those that something else has changed since."""
+    """Write reasons, except for those that were changed since they were read."""
     written = 0
     for row, reason in sealed:
         same = (events.c.seq == row.seq, events.c.reason == row.reason)
@@ -209,7 +209,7 @@ def _write_reasons(tx: Connection, sealed: Iterable[tuple[Any, str]], state: str
 
 
 def _rotate_texts(inbox: Inbox, target: Cipher, table: sa.Table) -> int:
-    """The same for the errors in a table of runs."""
+    """Rewrite the errors in the table of the outcomes or of the attempts."""
     primary = list(table.primary_key.columns)
     with_error = table.c.error.is_not(None)
     seqs = sa.select(table.c.event_seq).where(with_error).distinct()

@@ -1,4 +1,4 @@
-"""Rows of the tables ↔ the values that the inbox gives and takes."""
+"""Convert rows of the tables to the values of the inbox, and back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def handler_states(
 ) -> Iterator[tuple[int, HandlerState]]:
     """The outcomes of the handlers of these events, each with its event's ``seq``.
 
-    :param cipher: opens their errors; without it the messages stay sealed.
+    :param cipher: decrypts their errors; without it the messages stay encrypted.
     """
     if tx.dialect.name == "sqlite":
         rows = [row for seq in seqs for row in queries.OUTCOMES.run(tx, {"seq_": seq})]
@@ -61,9 +61,9 @@ def stored(
     attempts: tuple[Attempt, ...] = (),
     cipher: Cipher = NO_CIPHER,
 ) -> StoredEvent:
-    """A row of the events.
+    """The event in a row.
 
-    :param cipher: opens its body, when that is asked for.
+    :param cipher: decrypts its body at the first use.
     """
     due_at, waits_for = _waiting(row)
     held_for = (row.reason or "").split("\n") if waits_for == "pause" else ()
@@ -101,7 +101,7 @@ def stored(
 def with_handlers(
     tx: Connection, rows: Sequence[Any], cipher: Cipher = NO_CIPHER
 ) -> list[StoredEvent]:
-    """Rows of the events, with the outcomes of their handlers."""
+    """The events in rows, with the outcomes of their handlers."""
     states: dict[int, list[HandlerState]] = {}
     for seq, state in handler_states(tx, [row.seq for row in rows], cipher):
         states.setdefault(seq, []).append(state)
@@ -109,7 +109,7 @@ def with_handlers(
 
 
 def _waiting(row: Any) -> tuple[float | None, WaitsFor | None]:
-    """When somebody looks at an event next, and what it waits for if it is pending."""
+    """When an event can be claimed next, and what it waits for if it is pending."""
     due_at = row.parked_due_at if row.due_at is None else row.due_at
     if due_at is None:
         return None, None
@@ -125,12 +125,12 @@ def _waiting(row: Any) -> tuple[float | None, WaitsFor | None]:
 
 
 def identified(identity: Identity) -> dict[str, Any]:
-    """An identity, as the statements take it."""
+    """An identity as parameters of the statements."""
     return {f"{name}_": value for name, value in identity._asdict().items()}
 
 
 def at(seconds: float) -> datetime:
-    """Unix seconds as an aware time in UTC; the nearest there is, if it is beyond."""
+    """Unix seconds as an aware datetime in UTC; the nearest one if out of range."""
     return datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_SECOND), timezone.utc)
 
 
@@ -139,7 +139,7 @@ def _at(seconds: float | None) -> datetime | None:
 
 
 def claim_values(progress: Progress, now: float, lease: float) -> dict[str, Any]:
-    """What becomes of a claim, as the statements take it."""
+    """The end or renewal of a claim as parameters of the statements."""
     claim, verdict = progress.claim, progress.verdict
     values: dict[str, Any] = {"seq": claim.seq, "attempt": claim.attempt}
     if verdict is None:
@@ -160,7 +160,7 @@ def claim_values(progress: Progress, now: float, lease: float) -> dict[str, Any]
 def run_values(
     seq: int, state: HandlerState, now: float, cipher: Cipher = NO_CIPHER
 ) -> dict[str, Any]:
-    """A handler's run, as the statements take it."""
+    """A handler's run as parameters of the statements."""
     return {
         "seq": seq,
         "handler": storable(state.handler),
@@ -174,9 +174,9 @@ def run_values(
 
 
 def storable(text: object) -> str | None:
-    """A text that every database takes: without NUL and halves of characters, and short.
+    """A short text that every database can store: without NUL and surrogates.
 
-    What a handler gives as a reason may be anything.
+    A handler may give any object as a reason.
     """
     if text is None:
         return None

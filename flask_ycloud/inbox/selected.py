@@ -1,4 +1,4 @@
-"""Selected events: counted, looked through, and acted on, however many they are."""
+"""Selected events: count them, iterate over them and act on them, in any number."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ T = TypeVar("T")
 _CHANGED = "changed meanwhile"
 _NOT_DELETED = "being handled now, or changed meanwhile"
 
-# So many positions one statement goes through where no index helps.
+# One statement reads so many positions at most, if no index helps.
 _LOOKED_AT = 50_000
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was done to selected events.
+    """The result of an action on selected events.
 
-    :param done: to how many.
-    :param skipped: how many were left as they were, by the reason, such as
+    :param done: how many were changed.
+    :param skipped: how many were not changed, by the reason, such as
         ``"being handled now"``.
-    :param stopped_at: the position of the last one that was met, if the time was over
-        before the end; ``None`` if all were met.
+    :param stopped_at: the position of the last event that was read, if the time was over
+        before the end; ``None`` if all were read.
     """
 
     done: int
@@ -56,14 +56,15 @@ class Report:
 
 
 class SelectedEvents:
-    """The events of a selection, as :meth:`Inbox.select` gives them. It is lazy: each use
-    asks the inbox anew.
+    """The events of a selection, as :meth:`Inbox.select` returns them.
+
+    It is lazy: each use reads the inbox again.
 
     An action works in batches of some hundred events, the oldest first, with a commit for
-    each. Meanwhile deliveries arrive and workers handle. It does not touch what arrived
-    after it began.
+    each batch. Meanwhile deliveries arrive and workers handle events. Events that arrive
+    after the action began are not changed.
 
-    Iterating gives :class:`StoredEvent` objects in order of arrival, without their bodies:
+    Iteration yields :class:`StoredEvent` objects in order of arrival, without their bodies:
     ``body`` is empty.
     """
 
@@ -75,9 +76,10 @@ class SelectedEvents:
         return f"<SelectedEvents {self.selection}>"
 
     def count(self) -> int:
-        """How many there are.
+        """How many events there are.
 
-        :raises InboxUnavailable: if the inbox cannot be read, as all others here.
+        :raises InboxUnavailable: if the inbox cannot be read. All other methods raise it,
+            too.
         """
         return sum(self._count(part) for part in self.selection.parts())
 
@@ -85,15 +87,15 @@ class SelectedEvents:
         return self._stored(HEAD)
 
     def with_bodies(self) -> Iterator[StoredEvent]:
-        """The same with their bodies, of which some hundred are in memory at a time."""
+        """Iterate with the bodies. Some hundred of them are in memory at a time."""
         return self._stored(tuple(events.c))
 
     def newest(
         self, limit: int, *, before: int | None = None, bodies: bool = False
     ) -> Sequence[StoredEvent]:
-        """The newest of them, with the outcomes of their handlers; the newest first.
+        """The newest events, with the outcomes of their handlers; the newest first.
 
-        :param before: the ``position`` of the last one seen, for the next page.
+        :param before: the ``position`` of the last event of the previous page.
         """
         found: list[StoredEvent] = []
         for part in self.selection.parts():
@@ -101,15 +103,15 @@ class SelectedEvents:
         return sorted(found, key=lambda each: -each.position)[:limit]
 
     def about_in_url(self) -> str:
-        """Whom they are about, as a text for a URL, which does not say it.
+        """A text for a URL that stands for :attr:`Selection.about` but does not reveal it.
 
-        :attr:`Selection.about` takes it.
+        :attr:`Selection.about` takes this text, too.
         """
         about = self.selection.about or ""
         return in_url(self._read(lambda tx: hash_searched(tx, about)))
 
     def dead_by_cause(self) -> Sequence[DeadCause]:
-        """Their causes, where they are dead letters."""
+        """The causes of those that are dead letters."""
         return self._inbox.dead_by_cause(self.selection)
 
     def replay(
@@ -120,12 +122,12 @@ class SelectedEvents:
         after: int = 0,
         seconds: float = math.inf,
     ) -> Report:
-        """Make them due at once, as :meth:`Inbox.replay` does for one.
+        """Queue the events for replay, as :meth:`Inbox.replay` does for one.
 
         :param succeeded_too: whether handlers that have succeeded run again.
         :param progress: called after each batch with the number of its events.
         :param after: where an earlier call stopped: its report's ``stopped_at``.
-        :param seconds: no further batch begins after so many.
+        :param seconds: no further batch begins after so many seconds.
         :raises InboxUnavailable: if the inbox cannot be written. Earlier batches are done.
         """
         action = replaying(succeeded_too=succeeded_too)
@@ -139,12 +141,12 @@ class SelectedEvents:
         after: int = 0,
         seconds: float = math.inf,
     ) -> Report:
-        """End them for good, as :meth:`Inbox.discard` does for one.
+        """End the events for good, as :meth:`Inbox.discard` does for one.
 
-        :param reason: kept with each, so leave personal data out of it.
+        :param reason: stored with each event. It must not contain personal data.
         :param progress: called after each batch with the number of its events.
         :param after: where an earlier call stopped: its report's ``stopped_at``.
-        :param seconds: no further batch begins after so many.
+        :param seconds: no further batch begins after so many seconds.
         :raises ValueError: if the reason is empty.
         :raises InboxUnavailable: if the inbox cannot be written. Earlier batches are done.
         """
@@ -158,11 +160,11 @@ class SelectedEvents:
         after: int = 0,
         seconds: float = math.inf,
     ) -> Report:
-        """Delete them, as :meth:`Inbox.delete` does for one.
+        """Delete the events, as :meth:`Inbox.delete` does for one.
 
         :param progress: called after each batch with the number of its events.
         :param after: where an earlier call stopped: its report's ``stopped_at``.
-        :param seconds: no further batch begins after so many.
+        :param seconds: no further batch begins after so many seconds.
         :raises InboxUnavailable: if the inbox cannot be written. Earlier batches are done.
         """
         end = time.monotonic() + seconds
@@ -197,7 +199,7 @@ class SelectedEvents:
     def _batches(
         self, behind: int = 0
     ) -> Iterator[tuple[sa.ColumnElement[bool], list[int]]]:
-        """The positions, some at a time, each with what selects those that still fit."""
+        """Batches of positions, each with the condition that the events must still meet."""
         for part in self.selection.parts():
             bounds = self._bounds(part)
             for low, high in bounds.windows(behind):
@@ -256,10 +258,10 @@ class SelectedEvents:
 
 
 class _Bounds(NamedTuple):
-    """What selects events, and the positions of the first and the last there can be.
+    """The condition for events, and the positions of the first and the last possible.
 
-    :param few: whether an index finds them, however many events there are.
-    :param hash: that of the name by which they are found, where nothing else finds them.
+    :param few: whether an index finds the events, however many there are.
+    :param hash: the hash of the name to find them by, if no other index finds them.
     """
 
     which: sa.ColumnElement[bool]
@@ -269,9 +271,9 @@ class _Bounds(NamedTuple):
     hash: int | None = None
 
     def windows(self, behind: int = 0) -> Iterator[tuple[int, int]]:
-        """The positions in parts, so that no statement goes through too many events.
+        """Ranges of positions, so that no statement reads too many events.
 
-        :param behind: only those with a higher position.
+        :param behind: only higher positions than this.
         """
         first = max(self.first, behind + 1)
         step = self.last - first + 1 if self.few else _LOOKED_AT
@@ -279,7 +281,7 @@ class _Bounds(NamedTuple):
             yield low, min(low + step - 1, self.last)
 
     def within(self, low: int, high: int) -> sa.ColumnElement[bool]:
-        """What selects those in a part."""
+        """The condition for the events in a range of positions."""
         if self.hash is not None:
             return self.which & are_named(self.hash, low, high)
         return self.which & events.c.seq.between(low, high)
@@ -301,6 +303,6 @@ def _bounds(tx: Connection, selection: Selection) -> _Bounds:
 
 
 def _all_skipped(changed: Changed, looked_at: int) -> Counter[str]:
-    """With those that no longer fit, or that another process changes just now."""
+    """The skipped events, including those that no longer match or that were locked."""
     met = len(changed.done) + sum(changed.skipped.values())
     return changed.skipped + Counter({_CHANGED: looked_at - met})

@@ -1,4 +1,4 @@
-"""Which events are meant: the filter of every list, and of everything done to many."""
+"""Selections of events: the filter of every list, and of every action on many events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypedDict
 
     class Filters(TypedDict, total=False):
-        """What a selection takes, for type checkers."""
+        """The arguments of a selection, for type checkers."""
 
         state: str | None
         type: str | None
@@ -35,40 +35,41 @@ if TYPE_CHECKING:
         about: str | None
 
 
-#: What a list shows of events: all but their bodies.
+#: The columns of events in a list: all but their bodies.
 HEAD = tuple(column for column in events.c if column.name != "body")
 
 _IDS_AT_ONCE = 500
-_ROUNDED = 1e-6  # seconds: a datetime has no more digits
+_ROUNDED = 1e-6  # seconds: the resolution of a datetime
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Events of the inbox by what they have in common. What is left out narrows nothing.
+    """Filters for events of the inbox. A filter that is left out matches all events.
 
     :param state: ``"pending"``, ``"running"``, ``"done"``, ``"dead"``,
         ``"discarded"`` or ``"deleted"``. Without it, deleted events are left out, unless
         their ids are given.
     :param type: an event type, or a pattern such as ``"whatsapp.*"``.
     :param endpoint: the name of the endpoint that they arrived at.
-    :param tenant: whose they are.
+    :param tenant: the tenant of the events.
     :param handler: the name of a handler that has run for them. With ``error``, or for dead
-        letters, one that has failed.
+        letters, a handler that has failed.
     :param error: a text in the type or place of the last error of a handler, or in the
         reason of the event. Upper and lower case are the same. Messages of errors and
         encrypted reasons are not searched.
-    :param cause: of dead letters: the short id of a cause, as
-        :meth:`Inbox.dead_by_cause` gives it.
-    :param unhandled: only events that no handler was subscribed to, or only others.
-    :param since: aware; when they arrived at the earliest.
-    :param until: aware; and at the latest.
-    :param ids: their ids.
+    :param cause: for dead letters: the short id of a cause, as
+        :meth:`Inbox.dead_by_cause` returns it.
+    :param unhandled: ``True`` for events that no handler was subscribed to, ``False`` for
+        all others.
+    :param since: the earliest time of arrival, an aware datetime.
+    :param until: the latest time of arrival, an aware datetime.
+    :param ids: the ids of the events.
     :param about: a telephone number, a user id, an e-mail address, or the id of a message
         such as its ``wamid``. Spaces, dashes, brackets and a plus make no difference in a
         number, nor do upper and lower case elsewhere. Events are found by it for as long as
-        they have their bodies. It is in no ``repr``.
-    :raises ValueError: if there is no such state, if a time is not aware, if a cause goes
-        with another state, or if ``about`` is empty.
+        they have their bodies. The ``repr`` does not show it.
+    :raises ValueError: if there is no such state, if a time is not aware, if a cause is
+        given with another state than ``"dead"``, or if ``about`` is empty.
     """
 
     state: str | None = None
@@ -96,7 +97,7 @@ class Selection:
                 )
         if self.cause is not None and self.state not in (None, "dead"):
             raise ValueError(
-                f"A cause is one of dead letters, not of state {self.state!r}."
+                f"Only dead letters have a cause: leave out the state {self.state!r}."
             )
         if self.about is not None and not searched_name(self.about):
             raise ValueError(
@@ -108,13 +109,13 @@ class Selection:
 
     @property
     def narrowing(self) -> dict[str, Any]:
-        """What narrows it, by name: for the log, and for people. It names no person."""
+        """The filters that are set, by name, for logs and messages. ``about`` is masked."""
         given = {each.name: getattr(self, each.name) for each in fields(self)}
         given["about"] = self.about and "(not shown)"
         return {name: value for name, value in given.items() if value is not None}
 
     def parts(self) -> Iterator[Selection]:
-        """The same in parts: no statement takes too many ids."""
+        """The same selection in parts, so that no statement has too many ids."""
         if self.ids is None:
             yield self
             return
@@ -124,15 +125,15 @@ class Selection:
 
     @property
     def few(self) -> bool:
-        """Whether an index finds them, however many events there are."""
+        """Whether an index finds the events, however many events there are."""
         some = ("pending", "running", "dead", "discarded")
         return bool(self.unhandled or self.ids or self.cause) or self.state in some
 
 
 def check_pattern(pattern: str) -> None:
-    """See that it is an event type, or a pattern of them.
+    """Check that a text is an event type, or a pattern of event types.
 
-    :raises ValueError: if it is not.
+    :raises ValueError: if it is neither.
     """
     starred = "*" in pattern and pattern != "*"
     if starred and (not pattern.endswith(".*") or "*" in pattern[:-1]):
@@ -143,7 +144,7 @@ def check_pattern(pattern: str) -> None:
 
 
 def fits(pattern: str) -> sa.ColumnElement[bool]:
-    """Whether an event's type is that one, or fits that pattern."""
+    """Whether an event's type is that type, or matches that pattern."""
     if pattern == "*":
         return events.c.type.is_not(None)
     if not pattern.endswith(".*"):
@@ -155,13 +156,14 @@ def fits(pattern: str) -> sa.ColumnElement[bool]:
 
 
 def conditions(selection: Selection) -> list[sa.ColumnElement[bool]]:
-    """What selects these events, but for the times, the cause and whom they are about:
-    those take a look.
+    """The SQL conditions of a selection, without its times, its cause and ``about``.
+
+    These three need queries of their own.
     """
     state = "dead" if selection.cause is not None else selection.state
     which: list[sa.ColumnElement[bool]] = []
     if state in ("pending", "running"):
-        # They are few: find them by their indexes, and not by going through all events.
+        # They are few: their indexes find them, without a scan of all events.
         waiting = sa.union_all(
             sa.select(events.c.seq).where(events.c.due_at.is_not(None)),
             sa.select(events.c.seq).where(events.c.parked_due_at.is_not(None)),
@@ -169,7 +171,7 @@ def conditions(selection: Selection) -> list[sa.ColumnElement[bool]]:
         which.append(events.c.seq.in_(waiting))
     if state is not None:
         which.append(queries.STATES[state])
-    elif selection.ids is None:  # whose id is given is found, whatever is left of it
+    elif selection.ids is None:  # an id finds its event even if it was deleted
         which.append(~queries.STATES["deleted"])
     if selection.unhandled is not None:
         unhandled = queries.UNHANDLED
@@ -194,7 +196,7 @@ def _of_handlers(
     if selection.handler is not None:
         outcome = outcome.where(queries.same(outcomes.c.handler, selection.handler))
     if selection.error is not None:
-        # The message is not searched: it may be sealed, or masked for who searches.
+        # The message is not searched: it may be encrypted, or masked for the user.
         place = queries.first_line(outcomes.c.error)
         outcome = outcome.where(_has(place, selection.error))
     if selection.error is not None or state == "dead":
@@ -215,7 +217,7 @@ def _has(column: sa.ColumnElement[Any], text: str) -> sa.ColumnElement[bool]:
 
 
 def arrived(selection: Selection) -> list[sa.ColumnElement[bool]]:
-    """Whether an event arrived in these times; exactly, whatever the order of arrival."""
+    """Whether an event arrived in these times, exactly and in any order of arrival."""
     which = []
     if selection.since is not None:
         since = selection.since.timestamp() - _ROUNDED
@@ -227,7 +229,7 @@ def arrived(selection: Selection) -> list[sa.ColumnElement[bool]]:
 
 
 def newest(selection: Selection, *columns: Any) -> sa.Select[Any]:
-    """The newest of these events, with these columns or all; regardless of the times."""
+    """The newest of these events, with these columns or all. The times are ignored."""
     query = sa.select(*(columns or (events,))).where(*conditions(selection))
     return query.order_by(events.c.seq.desc())
 
@@ -235,9 +237,9 @@ def newest(selection: Selection, *columns: Any) -> sa.Select[Any]:
 def between(
     tx: Connection, since: datetime | None, until: datetime | None
 ) -> tuple[int, int]:
-    """The positions of the first and the last event that arrived then.
+    """The positions of the first and the last event that arrived between these times.
 
-    They are found by the order of arrival, so a clock that stepped back blurs them.
+    They are found by the order of arrival. They are inexact if the clock was set back.
     """
     first, last = ends(tx)
     if since is not None:
@@ -255,7 +257,7 @@ def ends(tx: Connection) -> tuple[int, int]:
 
 
 def position_at(tx: Connection, when: float, last: int) -> int:
-    """The last position of those that had arrived by then, found by halving."""
+    """The last position of the events that had arrived by then, by binary search."""
     low, high = 0, last
     nearest = (
         sa.select(events.c.received_at)

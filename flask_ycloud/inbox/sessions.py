@@ -1,4 +1,4 @@
-"""SQLAlchemy's sessions, while they take part in a handler's transaction."""
+"""SQLAlchemy sessions that write in a handler's transaction."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ AnySession = Session | scoped_session[Any]
 
 
 def session_in(session: AnySession) -> Session:
-    """The session itself, of what may stand for it.
+    """The session itself, for a session or a ``scoped_session``.
 
-    :raises ConfigurationError: if it is none.
+    :raises ConfigurationError: if it is neither.
     """
     found = session() if isinstance(session, scoped_session) else session
     if not isinstance(found, Session):
@@ -34,11 +34,11 @@ def session_in(session: AnySession) -> Session:
 class JoinedSession:
     """A session that writes on a handler's connection, until :meth:`end` or :meth:`undo`.
 
-    Its own commits and rollbacks reach to a savepoint. To close it keeps what it has.
+    Its own commits and rollbacks work on a savepoint. Closing it keeps its writes.
 
-    :param session: one that has no transaction yet.
-    :param connect: gives the connection; called when the session is used.
-    :param engine: of that connection.
+    :param session: a session that has no transaction yet.
+    :param connect: returns the connection; called when the session is used.
+    :param engine: the engine of that connection.
     :param handled: the error that was being handled when the handler began.
     :raises ConfigurationError: if the session has a transaction, or another database.
     """
@@ -51,7 +51,7 @@ class JoinedSession:
         handled: BaseException | None = None,
     ) -> None:
         _check_fresh(session)
-        with suppress(UnboundExecutionError):  # it has a database for each model
+        with suppress(UnboundExecutionError):  # the session has a database for each model
             _check_database(session.get_bind(), engine)
         self.session = session
         self._connect = connect
@@ -70,30 +70,30 @@ class JoinedSession:
         attributes.update(ours)
 
     def end(self) -> None:
-        """Keep what the session has, and give it back.
+        """Keep the session's writes, and restore the session.
 
-        :raises Exception: what that raised, now or when it was closed.
+        :raises Exception: the error of a flush, now or when the session was closed.
         """
         self._close()
-        self._give_back()
+        self._restore()
         if self._error is not None:
             raise self._error
 
     def undo(self) -> None:
-        """Give the session back without what it has."""
+        """Drop the session's writes, and restore the session."""
         with suppress(Exception):
             self._close_it()
-        self._give_back()
+        self._restore()
 
     def _get_bind(self, *args: Any, **kwargs: Any) -> Connection:
         _check_database(self._get_own_bind(*args, **kwargs), self._engine)
         return self._connect()
 
     def _close(self) -> None:
-        """Keep what the session has, unless an error comes through here.
+        """Keep the session's writes, unless an error is being raised.
 
-        Flask-SQLAlchemy closes it before the handler's outcome is known to us, and goes on
-        with other things to close: so errors are for :meth:`end` to raise.
+        Flask-SQLAlchemy closes the session before we know the handler's outcome, and then
+        closes other sessions. So :meth:`end` raises the errors later.
         """
         try:
             try:
@@ -104,7 +104,7 @@ class JoinedSession:
         except Exception as error:
             self._error = self._error or error
 
-    def _give_back(self) -> None:
+    def _restore(self) -> None:
         attributes = vars(self.session)
         for name, value in self._before.items():
             attributes[name] = value
@@ -129,7 +129,7 @@ def _check_database(bind: Engine | Connection, engine: Engine) -> None:
         theirs, ours = map(shown, (bind.engine, engine))
         raise ConfigurationError(
             f"event.join: the session's database is {theirs}, and the inbox is in {ours}."
-            " Only what is in one database is committed together. Put the inbox there:"
-            ' app.config["YCLOUD_INBOX_URL"] = lambda: db.engine. For a further database'
+            " Only writes to one database are committed together. Put the inbox there:"
+            ' app.config["YCLOUD_INBOX_URL"] = lambda: db.engine. For another database'
             " use a session of its own."
         )

@@ -1,4 +1,4 @@
-"""What SQLite needs: durable commits, and a wait for the write lock in small steps."""
+"""Settings for SQLite: durable commits, and a wait for the write lock in small steps."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sqlalchemy.engine import Connection, Engine
 from ..errors import InboxUnavailable
 from . import files, forking
 
-#: Seconds that a writer waits for the lock, from when it comes. YCloud recommends an answer
-#: within six.
+#: Seconds that a writer waits for the lock after its arrival. YCloud recommends an answer
+#: within six seconds.
 LOCK_SECONDS = 2.0
 _STEP_SECONDS = 0.001
 _BUSY_SECONDS = 5
@@ -25,7 +25,7 @@ _BUSY = "ycloud_busy_milliseconds"
 
 
 def prepare(engine: Engine) -> None:
-    """Have each connection of an engine of ours commit durably, to a file of ours alone."""
+    """Make the connections of our engine commit durably, to a file of this user only."""
 
     def connects(*_: Any) -> None:
         files.make_file(engine.url)
@@ -35,13 +35,13 @@ def prepare(engine: Engine) -> None:
 
 
 def prepare_for_forks(engine: Engine) -> None:
-    """Have each connection closed in a child process, whoever made the engine."""
+    """Close each connection in a child process, for our engines and those of the app."""
 
     def connects(_: Any, __: Any, ___: Any, options: dict[str, Any]) -> None:
         options.setdefault("factory", forking.SQLiteConnection)
 
     def connected(connection: Any, _: Any) -> None:
-        # Else a large transaction would be in the file before its commit.
+        # Otherwise a large transaction would be written to the file before its commit.
         connection.execute("PRAGMA cache_spill = OFF").close()
 
     if engine.dialect.driver == "pysqlite":  # pragma: no branch
@@ -50,14 +50,14 @@ def prepare_for_forks(engine: Engine) -> None:
 
 
 def check_durable(connection: Connection) -> None:
-    """See that it commits durably: somebody else's engine may trade that for speed.
+    """Check that it commits durably: the app's own engine may be set to be faster.
 
-    :raises InboxUnavailable: if it does not.
+    :raises InboxUnavailable: if it does not commit durably.
     """
     if connection.exec_driver_sql("PRAGMA synchronous").scalar_one() < _FULL:
         raise InboxUnavailable(
-            "The engine in YCLOUD_INBOX_URL commits with PRAGMA synchronous below FULL,"
-            " so that power loss could lose what was acknowledged. Set it to FULL."
+            "The engine in YCLOUD_INBOX_URL commits with PRAGMA synchronous below FULL."
+            " Acknowledged events could be lost in a power failure. Set it to FULL."
         )
 
 
@@ -66,9 +66,9 @@ _this_thread = threading.local()
 
 @contextmanager
 def waiting_since(arrival: float) -> Iterator[None]:
-    """Wait for the lock no longer than from then on, in a ``with`` block.
+    """Measure the wait for the lock from this time on, in a ``with`` block.
 
-    :param arrival: by the monotonic clock.
+    :param arrival: when the writer arrived, by the monotonic clock.
     """
     _this_thread.arrival = arrival
     try:
@@ -80,19 +80,19 @@ def waiting_since(arrival: float) -> Iterator[None]:
 def begin_immediate(connection: Connection) -> None:
     """Begin a transaction that holds the write lock.
 
-    A transaction that reads before it writes could not wait for the lock. SQLite's own
-    wait sleeps for up to a tenth of a second at a time, so that of several processes one
-    may wait long while the others take turns. And it blocks the whole thread, which under
-    gevent is that of the one who holds the lock.
+    A transaction that reads before it writes could not wait for the lock. SQLite's own wait
+    sleeps for up to a tenth of a second at a time. So one of several processes may wait
+    long while the others take turns. That wait also blocks the whole thread, and under
+    gevent this thread may hold the lock.
 
-    :raises sqlite3.OperationalError: if another process holds it for too long.
+    :raises sqlite3.OperationalError: if another process holds the lock for too long.
     """
     driver: Any = connection.connection.driver_connection
     before = connection.info.get(_BUSY)
     if before is None:
         ((before,),) = driver.execute("PRAGMA busy_timeout").fetchall()
         connection.info[_BUSY] = before
-        # What is erased is overwritten in the file, whoever made the engine.
+        # Deleted data is overwritten in the file, also with an engine of the app.
         driver.execute("PRAGMA secure_delete = ON").close()
     arrival = getattr(_this_thread, "arrival", None)
     until = (time.monotonic() if arrival is None else arrival) + LOCK_SECONDS
@@ -105,12 +105,12 @@ def begin_immediate(connection: Connection) -> None:
 
 
 def truncate_log(connection: Connection, *, seconds: float = LOCK_SECONDS) -> bool:
-    """Move the write-ahead log into the file, and empty it.
+    """Move the write-ahead log into the file, and empty the log.
 
-    What was deleted is then in neither. Most is moved while others write; to empty the log
-    takes a moment in which nobody reads or writes, which is looked for in small steps.
+    Deleted data is then in neither of them. Most of the log is moved while other processes
+    write. To empty it, no process may read or write. It tries this in small steps.
 
-    :returns: whether it is empty.
+    :returns: whether the log is empty.
     """
     driver: Any = connection.connection.driver_connection
     ((before,),) = driver.execute("PRAGMA busy_timeout").fetchall()
@@ -138,19 +138,19 @@ def _has_begun(driver: Any, *, last: bool) -> bool:
 
 
 def _make_durable(connection: Any, _: Any) -> None:
-    """WAL, and a commit that reaches the disk before it returns."""
+    """Use WAL, and commits that reach the disk before they return."""
     _use_wal(connection)
     for pragma in (
         "synchronous = FULL",
-        "fullfsync = ON",  # macOS: its fsync alone stops at the drive's cache
-        "secure_delete = ON",  # what was deleted is overwritten
+        "fullfsync = ON",  # on macOS, fsync only writes to the drive's cache
+        "secure_delete = ON",  # overwrite deleted data
         f"busy_timeout = {_BUSY_SECONDS * 1000}",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
 def _use_wal(connection: Any) -> None:
-    """Beside a writer SQLite refuses this at once, and processes may start together."""
+    """Switch to WAL. SQLite fails at once if another process writes, so try again."""
     until = time.monotonic() + _BUSY_SECONDS
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The inbox at a glance: how many events there are of what, and why they wait."""
+"""Statistics of the inbox: the number of events by kind, and why they wait."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .records import RunningHandler, Stats, WaitsFor
 
 
 def stats_of(tx: Connection, now: float) -> Stats:
-    """Counts of what is not done, by state and type, and the oldest that waits."""
+    """Counts of the events that are not done, by state and type, and the oldest one."""
     totals = {"pending": 0, "running": 0, "dead": 0}
     by_type: dict[str | None, dict[str, int]] = {}
     oldest: list[float] = []

@@ -35,7 +35,7 @@ class Inbox(Persons):
     """The inbox of one app. ``current_inbox`` is the one of the current app.
 
     :param on_due: called with an event's identity when a replay makes it due.
-    :param others: what :class:`Keeping` takes.
+    :param others: the arguments of :class:`Keeping`.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class Inbox(Persons):
     def get(
         self, event_id: str, *, endpoint: str | None = None, tenant: str | None = None
     ) -> StoredEvent | None:
-        """The event of that id, with the outcomes of its handlers.
+        """The event with that id, with the outcomes of its handlers.
 
-        :param endpoint: where it arrived; needed if the id is known at several.
-        :param tenant: whose it is; needed if several have the id.
+        :param endpoint: where it arrived; needed if several endpoints have the id.
+        :param tenant: whose event it is; needed if several tenants have the id.
         :raises AmbiguousEvent: if the id is known at several endpoints or tenants.
         :raises InboxUnavailable: if the inbox cannot be read.
         """
@@ -64,7 +64,7 @@ class Inbox(Persons):
         def work(tx: Connection) -> StoredEvent | None:
             row = tx.execute(events.select().where(is_event(identity))).first()
             if row is None:
-                return None  # it was deleted in between
+                return None  # it was deleted in the meantime
             found = handler_states(tx, [row.seq], self.cipher)
             states = tuple(state for _, state in found)
             runs = attempts_of(tx, row.seq, self.cipher)
@@ -82,14 +82,14 @@ class Inbox(Persons):
     def select(
         self, selection: Selection = _EVERY, **narrow: Unpack[Filters]
     ) -> SelectedEvents:
-        """Events by what they have in common: to count, to go through, to act on.
+        """Select events, to count them, iterate over them or act on them.
 
         ::
 
             current_inbox.select(state="dead", type="sms.*").replay()
 
-        :param selection: which; all if it is left out.
-        :param narrow: what :class:`Selection` takes, instead or beside.
+        :param selection: which events; all events by default.
+        :param narrow: arguments of :class:`Selection`, in addition or instead.
         :raises ValueError: as :class:`Selection` does.
         """
         return SelectedEvents(self, replace(selection, **narrow))
@@ -104,11 +104,11 @@ class Inbox(Persons):
     ) -> Sequence[StoredEvent]:
         """Events, the newest first.
 
-        :param narrow: what :class:`Selection` takes: ``state``, ``type``, ``endpoint``,
+        :param narrow: arguments of :class:`Selection`: ``state``, ``type``, ``endpoint``,
             ``tenant``, ``unhandled`` and others. Without a state, events that were
             deleted are left out.
-        :param before: the ``position`` of the last one seen, for the next page.
-        :param bodies: whether the bodies are read, too; if not, they are empty.
+        :param before: the ``position`` of the last event of the previous page.
+        :param bodies: whether the bodies are read, too. Otherwise they are empty.
         :raises ValueError: as :class:`Selection` does.
         :raises InboxUnavailable: if the inbox cannot be read.
         """
@@ -120,8 +120,8 @@ class Inbox(Persons):
     ) -> Sequence[causes.DeadCause]:
         """Why events are dead letters, the most frequent cause first.
 
-        :param selection: of which dead letters; of all if it is left out.
-        :param narrow: what :class:`Selection` takes, instead or beside.
+        :param selection: which dead letters; all dead letters by default.
+        :param narrow: arguments of :class:`Selection`, in addition or instead.
         :raises ValueError: as :class:`Selection` does.
         :raises InboxUnavailable: if the inbox cannot be read.
         """
@@ -136,17 +136,17 @@ class Inbox(Persons):
         tenant: str | None = None,
         succeeded_too: bool = False,
     ) -> None:
-        """Make an event due at once, with all its attempts before it.
+        """Queue an event for replay. It is due at once, and has all its attempts again.
 
-        Handlers that have succeeded stay out, unless ``succeeded_too``. So a dead letter
-        runs what failed, and a done event runs handlers that were added since. A discarded
-        event is due again, too.
+        Handlers that have succeeded do not run again, unless ``succeeded_too``. So a dead
+        letter runs the handlers that failed, and a done event runs the handlers that were
+        added since. A discarded event can be replayed, too.
 
-        :param endpoint: where it arrived; needed if the id is known at several.
-        :param tenant: whose it is; needed if several have the id.
+        :param endpoint: where it arrived; needed if several endpoints have the id.
+        :param tenant: whose event it is; needed if several tenants have the id.
         :raises EventNotFound: if the inbox has no such event.
         :raises AmbiguousEvent: if the id is known at several endpoints or tenants.
-        :raises EventRunning: if it is being handled at this moment.
+        :raises EventRunning: if it is being handled now.
         :raises EventEmptied: if it has no body any more.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
@@ -163,17 +163,17 @@ class Inbox(Persons):
     ) -> None:
         """End a pending event, a dead letter or an unhandled event for good.
 
-        Its state is ``"discarded"``: it is no dead letter any more. It stays in the inbox,
-        with the reason, as long as done events do, and can be replayed. What waits behind
-        it in its conversation goes on.
+        Its state becomes ``"discarded"``. It is kept in the inbox, with the reason, as long
+        as done events are, and can be replayed. The next event of its conversation is no
+        longer held back.
 
-        :param reason: kept with it, so leave personal data out of it.
-        :param endpoint: where it arrived; needed if the id is known at several.
-        :param tenant: whose it is; needed if several have the id.
+        :param reason: stored with the event. It must not contain personal data.
+        :param endpoint: where it arrived; needed if several endpoints have the id.
+        :param tenant: whose event it is; needed if several tenants have the id.
         :raises ValueError: if the reason is empty.
         :raises EventNotFound: if the inbox has no such event.
         :raises AmbiguousEvent: if the id is known at several endpoints or tenants.
-        :raises EventRunning: if it is being handled at this moment.
+        :raises EventRunning: if it is being handled now.
         :raises EventSettled: if it is done, or discarded already.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
@@ -191,7 +191,7 @@ class Inbox(Persons):
         for _ in range(_TRIES):
             if changed.done or changed.skipped:
                 break
-            time.sleep(_TRY_AGAIN_AFTER)  # it is locked: saved or redelivered just now
+            time.sleep(_TRY_AGAIN_AFTER)  # it is locked while it is saved or redelivered
             changed = self.change(is_event(identity), action)
         if changed.done:
             return
@@ -222,23 +222,23 @@ class Inbox(Persons):
         endpoint: str | None = None,
         tenant: str | None = None,
     ) -> int:
-        """Make due again what no handler was subscribed to, now that there is one.
+        """Queue the unhandled events for replay, after a handler for them was added.
 
-        Events whose bodies were emptied since stay as they are.
+        Events whose bodies were emptied since are skipped.
 
-        It commits in small batches, so that accepts come in between.
+        It commits in small batches, so that deliveries can be accepted in between.
 
         :param type: only events of this type.
         :param endpoint: only events of this endpoint.
         :param tenant: only events of this tenant.
-        :returns: how many events are due again.
+        :returns: how many events are queued for replay.
         :raises InboxUnavailable: if the inbox cannot be written.
         """
         unhandled = Selection(type=type, endpoint=endpoint, tenant=tenant, unhandled=True)
         return self.select(unhandled).replay().done
 
     def stats(self) -> Stats:
-        """Counts of what is not done, by state and type, and the oldest that waits.
+        """Counts of the events that are not done, by state and type, and the oldest one.
 
         :raises InboxUnavailable: if the inbox cannot be read.
         """

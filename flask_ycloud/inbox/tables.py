@@ -1,4 +1,4 @@
-"""The tables of the inbox, and bringing them up to date."""
+"""The tables of the inbox. Create them and bring them up to date."""
 
 from __future__ import annotations
 
@@ -13,35 +13,37 @@ from .upgrades import UPGRADES
 
 SCHEMA_VERSION = 3
 
-_SCHEMA_LOCK = 0x59436C6F  # an advisory lock of our own in PostgreSQL
+_SCHEMA_LOCK = 0x59436C6F  # the key of our advisory lock in PostgreSQL
 
-#: What ``due_at`` or ``parked_due_at`` has more than it would have, while a pause holds the
-#: event: no clock comes that far.
+#: Added to ``due_at`` or ``parked_due_at`` while a pause holds the event. No clock reaches
+#: such a time.
 HELD = 1e12
 
 metadata = sa.MetaData()
 
-#: Of an event: its order of arrival. SQLite counts up in INTEGER alone.
+#: The type of an event's order of arrival. On SQLite only INTEGER counts up automatically.
 _POSITION = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
-#: Beside the version a random key: what is hashed with it cannot be guessed by who has
-#: only some rows of the tables.
+#: The version of the tables, and a random key for hashes. Hashed values cannot be guessed
+#: by anyone who has only some rows of the tables.
 schema = sa.Table(
     "ycloud_schema",
     metadata,
     sa.Column("version", sa.Integer, primary_key=True),
     sa.Column("secret", sa.LargeBinary),
-    # Up to that event, names in those that an older version has stored are not indexed.
+    # Events up to this position were stored by an older version. Their names may not be
+    # indexed yet.
     sa.Column("unindexed", _POSITION),
 )
 
-#: ``due_at`` is when somebody must look at the event: 0 for an event that was never tried,
-#: in order of arrival; the time of the next try; or the end of its lease while it runs.
-#: NULL says nobody: the event is settled, or it is parked behind another one of its
-#: conversation. ``parked_due_at`` is then the ``due_at`` that it gets when that one ends.
-#: The indexes leave those rows out, so no claim meets them. Of an event that a pause holds,
-#: one of the two is so much later (``HELD``): ``parked_due_at`` if what follows in its
-#: conversation waits for it, and ``due_at`` if only some handler of it waits.
+#: ``due_at`` is when the event can be claimed: 0 if it was never tried, so that the order
+#: of arrival decides; the time of the next try; or the end of its lease while it runs. NULL
+#: means never: the event is settled, or it is parked behind another event of its
+#: conversation. For a parked event, ``parked_due_at`` is the ``due_at`` that it gets when
+#: the other event ends. The indexes do not contain rows with NULL, so no claim finds them.
+#: While a pause holds an event, one of the two times is later by ``HELD``. It is
+#: ``parked_due_at`` if the next events of its conversation wait for it, and ``due_at`` if
+#: only some of its handlers wait.
 events = sa.Table(
     "ycloud_events",
     metadata,
@@ -49,9 +51,9 @@ events = sa.Table(
     sa.Column("id", sa.String(255), nullable=False),
     sa.Column("endpoint", sa.Text, nullable=False),
     sa.Column("tenant", sa.Text, nullable=False, server_default=""),
-    sa.Column("endpoint_id", sa.String(255)),  # at YCloud, as the delivery says
+    sa.Column("endpoint_id", sa.String(255)),  # at YCloud, from the delivery
     sa.Column("type", sa.String(128)),  # NULL: not understood
-    sa.Column("key", sa.String(32)),  # of its conversation: a name, hashed
+    sa.Column("key", sa.String(32)),  # of its conversation: a hashed name
     sa.Column("received_at", sa.Double, nullable=False),
     sa.Column("signed_at", sa.Double),  # by YCloud's clock
     sa.Column("state", sa.String(9), nullable=False),
@@ -59,31 +61,31 @@ events = sa.Table(
     sa.Column("parked_due_at", sa.Double),
     sa.Column("attempt", sa.Integer, nullable=False),  # claims so far: the fencing token
     sa.Column("crashes", sa.Integer, nullable=False),  # processes that died handling it
-    sa.Column(
-        "started_at", sa.Double
-    ),  # of the handler that runs, once it is worth telling
-    sa.Column("handler", sa.Text),  # its name
+    # When the running handler started, and its name. Short runs are not written.
+    sa.Column("started_at", sa.Double),
+    sa.Column("handler", sa.Text),
     sa.Column("unhandled", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("settled_at", sa.Double),
-    # Why it is a dead letter, or discarded; or for which paused handler it is held.
+    # Why it is a dead letter or discarded, or the paused handlers that it is held for.
     sa.Column("reason", sa.Text),
     sa.Column("redeliveries", sa.Integer, nullable=False, server_default="0"),
     sa.Column("redelivered_at", sa.Double),
-    # Whether the last redelivery had another body, and the id of the first that had.
+    # Whether the last redelivery had another body, and the id under which the first such
+    # body was stored.
     sa.Column("differs", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("conflict_id", sa.Text),
-    sa.Column("traceparent", sa.String(55)),  # W3C Trace Context, of the accept
+    sa.Column("traceparent", sa.String(55)),  # W3C Trace Context, when it was accepted
     # Where the delivery came from; empty for YCloud.
     sa.Column("origin", sa.Text, nullable=False, server_default=""),
-    sa.Column("emptied_at", sa.Double),  # since then it has no body
-    sa.Column("body_key", sa.String(16)),  # which key encrypted it; NULL: none
-    sa.Column("body_hash", sa.String(32)),  # of the plain body, for as long as the row is
-    sa.Column("body", sa.LargeBinary, nullable=False),  # last: reads of the rest skip it
+    sa.Column("emptied_at", sa.Double),  # when the body was deleted
+    sa.Column("body_key", sa.String(16)),  # the id of its key; NULL: not encrypted
+    sa.Column("body_hash", sa.String(32)),  # of the plain body; kept when that is deleted
+    sa.Column("body", sa.LargeBinary, nullable=False),  # the last, so reads can skip it
 )
 
 
-#: The order of arrival of what is parked. As an expression, for which there is one index:
-#: PostgreSQL might look for ``seq`` by the primary key, and go through all that is done.
+#: The order of arrival of parked events. It is an expression that only one index has. With
+#: ``seq`` itself PostgreSQL might use the primary key, and read all done events.
 ARRIVAL = events.c.seq + sa.literal_column("0")
 
 
@@ -97,28 +99,28 @@ def _partial(name: str, *columns: Any, where: str, unique: bool = False) -> None
     )
 
 
-#: An event is known by its endpoint, its tenant and its id. The id comes first: people look
-#: for it without the others.
+#: The columns that identify an event. The id is the first in the index, since it is often
+#: searched for without the others.
 IDENTITY = ("id", "endpoint", "tenant")
 sa.Index("ux_ycloud_events_identity", *(events.c[each] for each in IDENTITY), unique=True)
-#: The endpoint, for the index of when its events arrived. As an expression: SQLite might
-#: use that index for other questions, and go through all that is done.
+#: The endpoint, for the index of its arrivals. It is an expression, since SQLite might use
+#: the index for other queries, too, and read all done events.
 PLACE = events.c.endpoint + sa.literal_column("''")
 sa.Index("ix_ycloud_events_arrivals", PLACE, events.c.received_at)
 _partial("due", "endpoint", "tenant", "due_at", "seq", where="due_at IS NOT NULL")
 _partial("key", "key", "due_at", "seq", where="due_at IS NOT NULL AND key IS NOT NULL")
 _partial("parked", "key", ARRIVAL, where="parked_due_at IS NOT NULL")
-# The database itself holds that a conversation has one running event at most.
+# The database enforces that a conversation has one running event at most.
 _partial("running_key", "key", where="state = 'running'", unique=True)
 _partial("dead", "seq", where="state = 'dead'")
-# Each of these is in one index alone: what is done and has a body, and what else ends.
+# Each ended event is in only one of these two: done events with a body, and the others.
 _partial("done", "settled_at", where="state = 'done' AND emptied_at IS NULL")
 _ENDED = "state IN ('dead', 'deleted') OR emptied_at IS NOT NULL"
 _partial("ended", "state", "settled_at", where=_ENDED)
 _partial("body_key", "body_key", where="body_key IS NOT NULL")
 _partial("unhandled", "seq", where="unhandled")
 _partial("discarded", "seq", "settled_at", where="state = 'discarded'")
-#: Whether a pause holds an event; as its index has it.
+#: Whether a pause holds an event, as written in its index.
 IS_HELD: sa.ColumnElement[bool] = sa.literal_column(
     f"(ycloud_events.due_at >= {HELD:.0f} OR ycloud_events.parked_due_at >= {HELD:.0f})"
 )
@@ -138,7 +140,7 @@ outcomes = sa.Table(
     sqlite_with_rowid=False,
 )
 
-#: Every run of a handler, for people to look at; nothing is decided by it.
+#: Every run of a handler. It is only shown: the handling does not depend on it.
 attempts = sa.Table(
     "ycloud_attempts",
     metadata,
@@ -152,10 +154,10 @@ attempts = sa.Table(
     sqlite_with_rowid=False,
 )
 
-#: Which events a telephone number, a user id or the id of a message is in: keyed hashes of
-#: what an event has when it is accepted. They end with its body. A block is 64 positions:
-#: what arrives together is written to the same few pages, and a search looks once into each
-#: block.
+#: The telephone numbers, user ids and ids of messages in each event, as keyed hashes. They
+#: are written when the event is accepted and deleted with its body. A block is 64
+#: positions: events that arrive together are written to the same few pages, and a search
+#: does one lookup for each block.
 names = sa.Table(
     "ycloud_names",
     metadata,
@@ -171,8 +173,8 @@ def block_of(seq: Any) -> Any:
     return seq >> 6 if isinstance(seq, int) else seq.op(">>")(sa.literal_column("6"))
 
 
-#: The conversation that a customer's name stands for, where one has several: both are the
-#: hashes that ``events.key`` has.
+#: The conversation of a customer's name, for customers with several names. Both columns are
+#: hashes, as in ``events.key``.
 conversations = sa.Table(
     "ycloud_conversations",
     metadata,
@@ -181,7 +183,7 @@ conversations = sa.Table(
     sa.Column("seen_at", sa.Double, nullable=False, index=True),
 )
 
-#: How many deliveries were rejected in an hour, since 1970, and why: a word.
+#: How many deliveries were rejected in an hour, counted from 1970, by reason.
 rejections = sa.Table(
     "ycloud_rejections",
     metadata,
@@ -191,7 +193,7 @@ rejections = sa.Table(
     sa.Column("count", sa.Integer, nullable=False),
 )
 
-#: What is not handled for now: an endpoint, a type or a pattern, a handler, or all.
+#: What is paused: an endpoint, an event type or pattern, a handler, or everything.
 pauses = sa.Table(
     "ycloud_pauses",
     metadata,
@@ -200,7 +202,7 @@ pauses = sa.Table(
     sa.Column("since", sa.Double, nullable=False),
 )
 
-#: The processes that handle, and the last heartbeat of each.
+#: The processes that handle events, and the last heartbeat of each.
 workers = sa.Table(
     "ycloud_workers",
     metadata,
@@ -209,24 +211,24 @@ workers = sa.Table(
 )
 
 
-#: The names of all of them.
+#: The names of all tables.
 TABLES = frozenset(metadata.tables)
 
 
 def are_current(connection: Connection) -> bool:
-    """Whether the tables are there and up to date. It takes no lock."""
+    """Whether the tables exist and are up to date. It takes no lock."""
     return _version(connection) == SCHEMA_VERSION
 
 
 def make_tables(connection: Connection) -> int:
-    """Make the tables, or bring older ones up to date.
+    """Create the tables, or bring older ones up to date.
 
-    :param connection: in a transaction that keeps other writers out.
-    :returns: their version.
-    :raises InboxUnavailable: if a newer flask-ycloud made them.
+    :param connection: a connection in a transaction that keeps other writers out.
+    :returns: the version of the tables.
+    :raises InboxUnavailable: if a newer flask-ycloud has created them.
     """
     if connection.dialect.name == "postgresql":
-        # Two processes may start together; CREATE … IF NOT EXISTS can collide.
+        # Two processes may start together, and CREATE … IF NOT EXISTS can collide.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
     version = _version(connection)
     if version is None:
@@ -237,7 +239,7 @@ def make_tables(connection: Connection) -> int:
     if version > SCHEMA_VERSION:
         raise InboxUnavailable(
             f"The inbox has tables of version {version}; this flask-ycloud knows version"
-            f" {SCHEMA_VERSION}. Install the one that made them, or newer."
+            f" {SCHEMA_VERSION}. Install the release that created them, or a newer one."
         )
     for older in range(version, SCHEMA_VERSION):
         for step in UPGRADES[older][connection.dialect.name]:
@@ -251,7 +253,7 @@ def make_tables(connection: Connection) -> int:
 
 
 def secret_of(connection: Connection) -> bytes:
-    """The random key of this database, made with its tables."""
+    """The random key of this database, created with its tables."""
     known = sa.select(schema.c.secret).where(schema.c.secret.is_not(None))
     secret: bytes = connection.execute(known).scalars().first() or b""
     return secret

@@ -1,4 +1,4 @@
-"""A handler's transaction: what it writes, and the outcome that is committed with it."""
+"""A handler's transaction: its writes, and the outcome that is committed with them."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _COMMITTED = (
 )
 _CLOSED = (
     "The handler has closed event.connection, so its writes are undone. The inbox closes it"
-    " after the handler: leave out close(), and `with`."
+    " after the handler: leave out close() and `with`."
 )
 
 
 class Transaction:
-    """A transaction for a handler's writes, and one of ours at its end.
+    """A transaction for a handler's writes, and for our write at its end.
 
-    It can be used inside its ``with`` block, in the thread of that block. What was not
-    committed at its end is undone.
+    It can be used inside its ``with`` block, in the thread of that block. Writes that were
+    not committed at the end of the block are rolled back.
 
     :param ready_to_use: turns the driver's errors into ours.
-    :param engine: where the connection comes from.
+    :param engine: the engine for the connection.
     :param before_open: called before the connection is opened.
     """
 
@@ -72,18 +72,18 @@ class Transaction:
         for each in self._sessions:
             each.undo()
         if self._connection is not None:
-            with suppress(SQLAlchemyError):  # a lost connection has undone it already
+            with suppress(SQLAlchemyError):  # a lost connection is rolled back already
                 self._connection.close()
         self._thread, self._beside_loop = None, False
 
     @property
     def opened(self) -> bool:
-        """Whether anybody has asked for the connection."""
+        """Whether the connection was opened."""
         return self._connection is not None
 
     @property
     def joined(self) -> bool:
-        """Whether a session takes part in it."""
+        """Whether a session writes in it."""
         return bool(self._sessions)
 
     def open(self) -> Connection:
@@ -104,10 +104,10 @@ class Transaction:
         return connection
 
     def join(self, session: AnySession) -> None:
-        """Have a session write on the connection. It opens with the session's first use.
+        """Let a session write on the connection, which opens at the session's first use.
 
         :raises InboxUnavailable: if this is not the thread of the ``with`` block.
-        :raises ConfigurationError: if that session cannot take part.
+        :raises ConfigurationError: if that session cannot write in this transaction.
         """
         from .sessions import JoinedSession, session_in  # not every app has the ORM
 
@@ -118,17 +118,17 @@ class Transaction:
             self._sessions.append(joined)
 
     def end_sessions(self) -> None:
-        """Flush what the sessions have, and give them back.
+        """Flush the sessions, and restore them.
 
-        :raises Exception: what a flush raised, now or when the session was closed.
+        :raises Exception: the error of a flush, now or when the session was closed.
         """
         while self._sessions:
             self._sessions.pop().end()
 
     def finish(self, work: Callable[[Connection], bool]) -> bool:
-        """Run a last write on it and commit; undo everything if that gives ``False``.
+        """Run a last write and commit. If it returns ``False``, everything is rolled back.
 
-        :raises InboxUnavailable: if it was not stored, and is undone.
+        :raises InboxUnavailable: if nothing was stored.
         """
         connection = self.open()
         with self._ready_to_use():
@@ -152,12 +152,12 @@ class Transaction:
         return connection
 
     def before_commit(self, connection: Connection) -> None:
-        """See that it is ours.
+        """Check that the commit is ours.
 
         :raises ConfigurationError: if it is the handler's.
         """
         if not self._finishing:
-            # SQLAlchemy takes what it could not commit for undone.
+            # SQLAlchemy assumes that a failed commit is rolled back.
             connection.dialect.do_rollback(connection.connection)
             self._committed_early = True
             raise ConfigurationError(_COMMITTED)
@@ -165,13 +165,13 @@ class Transaction:
     def _check_thread(self) -> None:
         if self._thread == threading.get_ident():
             return
-        # Where the thread runs a loop already, a coroutine has a second thread for its own.
+        # If the thread already runs an event loop, a coroutine runs in a second thread.
         if not (self._beside_loop and _current.get() is self and _runs_loop()):
             raise InboxUnavailable(OUTSIDE_A_HANDLER)
 
 
 def refuse_early_commits(engine: Engine) -> None:
-    """Have the transactions on an engine refuse commits of their handlers."""
+    """Make the transactions on an engine reject commits by their handlers."""
 
     def before_commit(connection: Connection) -> None:
         transaction = connection.get_execution_options().get(_OPTION)

@@ -1,4 +1,4 @@
-"""What somebody should see to: rejections, conflicts, lost leases, unhandled types."""
+"""Troubles to check: rejections, conflicts, expired leases and unhandled types."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .rejections import rejected
 from .store import Inbox
 from .tables import events
 
-_CONFLICT = "conflict"  # counted beside them
+_CONFLICT = "conflict"  # counted beside the rejections
 _BESIDE = (_CONFLICT, WRONG_PASSWORD, TAKEN_OVER, CUT_SHORT)
 
 _RECENT_HOURS = 2
@@ -40,17 +40,17 @@ UNHANDLED_TYPES = (
 
 @dataclass(frozen=True)
 class Troubles:
-    """Deliveries that became no event, and were counted.
+    """Counts of rejected deliveries, and of other troubles.
 
-    :param rejected: how many got no 2xx, by endpoint and reason.
-    :param conflicts: how many came under a known id with another body, by endpoint. They
-        are verified, and were answered 200.
-    :param passwords: how many wrong passwords were given for the pages, by blueprint; and
-        how many were not looked at, since too many had been wrong.
-    :param taken_over: how many events were taken over after their lease had run out, by
+    :param rejected: how many deliveries got no 2xx, by endpoint and reason.
+    :param conflicts: how many deliveries had a known event id but another body, by
+        endpoint. They were verified, and answered 200.
+    :param passwords: how many wrong passwords were given for the pages, by blueprint. It
+        includes passwords that were not checked, since too many had been wrong.
+    :param taken_over: how many events were taken over after their lease had expired, by
         endpoint.
-    :param cut_short: how many events were given back at the end of their process, while
-        their handlers ran, by endpoint.
+    :param cut_short: how many events were released since their process ended while their
+        handlers ran, by endpoint.
     """
 
     rejected: dict[tuple[str, str], int]
@@ -61,7 +61,7 @@ class Troubles:
 
 
 def last_day(inbox: Inbox) -> Troubles:
-    """What became no event in the last day.
+    """The troubles of the last day.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -69,7 +69,7 @@ def last_day(inbox: Inbox) -> Troubles:
 
 
 def lately(inbox: Inbox) -> Troubles:
-    """The same since :func:`recently`: in the last hour, or in up to two.
+    """The troubles since :func:`recently`, in the last hour or up to two hours.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -77,7 +77,7 @@ def lately(inbox: Inbox) -> Troubles:
 
 
 def recently(inbox: Inbox) -> float:
-    """When the hour before this one began, in unix seconds: counts are kept by the hour."""
+    """When the previous full hour began, in unix seconds: there is one count per hour."""
     return (inbox.clock() // 3600 - _RECENT_HOURS + 1) * 3600
 
 
@@ -91,7 +91,7 @@ def _troubles(counts: dict[tuple[str, str], int]) -> Troubles:
 def unhandled_types(inbox: Inbox) -> Sequence[tuple[str, str, int]]:
     """How many events are unhandled, by endpoint and type, the most frequent first.
 
-    Of very many it counts the newest, and it gives ten lines at most.
+    If there are very many, only the newest are counted. It returns ten rows at most.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """

@@ -1,6 +1,6 @@
-"""How older tables of the inbox become newer ones.
+"""The steps that upgrade older tables of the inbox.
 
-The statements are written out: what a version had does not change with what we have now.
+The statements are written out, so that later changes of the tables do not change them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from .hashes import KeyedHash
 
-#: A statement; or a function, where a statement cannot say it.
+#: A statement, or a function if one statement is not enough.
 Step = str | Callable[[Connection], None]
 
 _ADDED = (
@@ -59,7 +59,7 @@ _KEPT = (
     " crashes, settled_at, reason, redeliveries, redelivered_at, traceparent, body"
 )
 
-# SQLite cannot drop a constraint, so the table is written again.
+# SQLite cannot drop a constraint, so the table is created again and filled.
 _SQLITE_2 = (
     *_ADDED,
     "DROP INDEX ux_ycloud_events_running_key",
@@ -85,7 +85,7 @@ _SQLITE_2 = (
     *_INDEXES,
 )
 
-# -- to version 3: bodies end before their rows, and names are hashed with a key --------
+# -- to version 3: bodies can be deleted before events; names are hashed with a key -----
 
 
 def _make_secret(connection: Connection) -> None:
@@ -103,7 +103,7 @@ def _make_secret(connection: Connection) -> None:
 
 
 def _hash_on_postgresql(connection: Connection) -> None:
-    """HMAC-SHA256 (RFC 2104) of what is there, with what PostgreSQL has."""
+    """Hash the stored values with HMAC-SHA256 (RFC 2104), by functions of PostgreSQL."""
     secret = connection.exec_driver_sql("SELECT secret FROM ycloud_schema").scalar_one()
     keyed = KeyedHash(secret)
     pads = {"inner": keyed.inner, "outer": keyed.outer}
@@ -152,7 +152,7 @@ _KEPT_3 = (
     " {body_hash}, body"
 )
 
-# The body is to be the last column, so the table is written again.
+# The body must be the last column, so the table is created again and filled.
 _KEEPING_SQLITE_3: tuple[Step, ...] = (
     "ALTER TABLE ycloud_schema ADD COLUMN secret BLOB",
     _make_secret,
@@ -214,7 +214,7 @@ _ARRIVALS_3 = (
     " ((endpoint || ''), received_at)",
 )
 
-# -- to version 3, too: an index of names, of which older events have none yet ------------
+# -- to version 3, too: an index of names. Older events are not in it yet. ----------------
 
 _NAMES_3 = (
     "CREATE TABLE ycloud_names (block BIGINT NOT NULL, hash BIGINT NOT NULL,"
@@ -225,7 +225,7 @@ _NAMES_3 = (
 _NAMES_SQLITE_3 = tuple(each.format(" WITHOUT ROWID") for each in _NAMES_3)
 _NAMES_POSTGRESQL_3 = tuple(each.format("") for each in _NAMES_3)
 
-#: The steps that lead from a version to the next, by dialect, all in one transaction.
+#: The steps from each version to the next, by dialect. They run in one transaction.
 UPGRADES: dict[int, dict[str, tuple[Step, ...]]] = {
     1: {"sqlite": _SQLITE_2, "postgresql": _POSTGRESQL_2},
     2: {

@@ -1,4 +1,4 @@
-"""How long nothing has arrived, over each store."""
+"""How long nothing has arrived, with each database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DAY = 24 * HOUR
 
 
 def arrive(inbox: Inbox, clock: Clock, *gaps: float, endpoint: str = "ycloud") -> None:
-    """Have events arrive, each so many seconds after the one before."""
+    """Store events, each so many seconds after the one before."""
     for gap in gaps:
         clock.now += gap
         accept(inbox, f"evt_{clock.now}", endpoint=endpoint)

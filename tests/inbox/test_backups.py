@@ -1,4 +1,4 @@
-"""Copies of an SQLite inbox: whole, private, and never half."""
+"""Copies of an SQLite inbox: complete and private, or none at all."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_copy_has_every_event_in_one_private_file(inbox: Inbox, tmp_path: Path
 
 
 def test_a_copy_opens_where_nothing_can_be_written(inbox: Inbox, tmp_path: Path) -> None:
-    """It is no WAL database, which would need two more files beside it."""
+    """The copy does not use WAL, which would need two more files beside it."""
     accept(inbox)
     inbox.database.back_up(tmp_path / "copy.db")
     uri = f"file:{tmp_path}/copy.db?immutable=1"
@@ -72,7 +72,7 @@ def test_a_copy_is_an_inbox_again(inbox: Inbox, tmp_path: Path) -> None:
 
 
 def test_writers_neither_wait_nor_make_it_begin_again(inbox: Inbox, tmp_path: Path) -> None:
-    """A commit between two steps; what comes after the start is not in the copy."""
+    """A commit between two steps of the backup is not in the copy."""
     accept(inbox)
     big = "x" * 9_000_000  # more pages than a step copies
     inbox.database.write(
@@ -92,7 +92,7 @@ def test_writers_neither_wait_nor_make_it_begin_again(inbox: Inbox, tmp_path: Pa
 
 
 class Stepping:
-    """A connection that tells of each step of a backup."""
+    """A connection that calls a function at each step of a backup."""
 
     def __init__(self, connection: sqlite3.Connection, step: Any, left: list[int]) -> None:
         self._connection, self._step, self._left = connection, step, left
@@ -175,7 +175,7 @@ def test_a_database_without_an_inbox_is_no_backup(tmp_path: Path) -> None:
 
 
 def test_older_tables_are_copied_as_they_are(inbox: Inbox, tmp_path: Path) -> None:
-    """For a backup before an upgrade: not one after it."""
+    """A backup before an upgrade must not upgrade the tables."""
     accept(inbox)
     with closing(sqlite3.connect(tmp_path / "inbox.db")) as connection, connection:
         connection.execute("UPDATE ycloud_schema SET version = 1")

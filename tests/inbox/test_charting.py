@@ -1,4 +1,4 @@
-"""What happened lately, over each store."""
+"""Figures for charts, with each database."""
 
 from __future__ import annotations
 

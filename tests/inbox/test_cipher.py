@@ -1,4 +1,4 @@
-"""Bodies and texts: sealed with the first key, opened with any of them."""
+"""Bodies and texts: encrypted with the first key, decrypted with any key."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_missing_key_is_named() -> None:
 
 def test_what_was_changed_is_not_opened() -> None:
     old = Cipher([OLD])
-    with pytest.raises(BodyUnreadable, match="was changed since"):
+    with pytest.raises(BodyUnreadable, match="stored bytes were changed"):
         old.open(old.seal(b"hello")[:-4] + b"AAAA", old.key_id)
 
 

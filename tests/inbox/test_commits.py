@@ -24,7 +24,7 @@ def test_a_lone_write_waits_for_nothing(database: Database) -> None:
 
 
 def test_writers_share_a_commit(database: Database) -> None:
-    """Those who come while one writes are all in the next commit."""
+    """All writes that arrive during a commit are in the next commit."""
     commits: list[int] = []
     database.read(count)
     sa.event.listen(database._writing, "commit", lambda _: commits.append(1))
@@ -80,7 +80,7 @@ def test_an_interrupted_writer_leaves_nobody_waiting(database: Database) -> None
 def test_an_interrupted_waiter_is_missed_by_nobody(
     database: Database, monkeypatch: pytest.MonkeyPatch, promoted: bool
 ) -> None:
-    """A signal's exception while it waits, or just when it was to lead the others."""
+    """A signal raises an exception while a thread waits, or when it is about to lead."""
     database.init()
     writing, go_on = threading.Event(), threading.Event()
 

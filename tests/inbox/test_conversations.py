@@ -1,4 +1,4 @@
-"""Customers with several names: one conversation, in order, in bounded space."""
+"""Customers with several names: one conversation, in order, in limited space."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NAMES = (
 
 
 def known(inbox: Inbox) -> dict[str, str]:
-    """The names and keys that are kept, which are hashed."""
+    """The hashed names and keys in the table."""
     plain = {inbox.database.hashed(name): name for name in NAMES}
     query = sa.select(conversations.c.name, conversations.c.key)
     rows = inbox.database.read(lambda tx: tx.execute(query).all())
@@ -79,7 +79,7 @@ def test_a_customer_is_seen_now_by_number_now_by_user_id(
 def test_what_waits_under_both_names_waits_for_the_message_that_joins_them_or_before(
     inbox: Inbox,
 ) -> None:
-    """Nobody could know before that the two are one; from then on all are in order."""
+    """Before that message the two names are unrelated. After it all events are in order."""
     accept(inbox, "number_1", NUMBER)
     accept(inbox, "user_1", USER)
     accept(inbox, "number_2", NUMBER)
@@ -155,7 +155,7 @@ def test_what_nobody_was_seen_by_for_a_month_is_forgotten(
 
 
 def test_it_is_written_once_a_day(inbox: Inbox, clock: Clock) -> None:
-    """Not with each message."""
+    """The names are not written with each message."""
     accept(inbox, "evt_0", BOTH)
     inbox.database.write(lambda tx: tx.execute(conversations.delete()))
     accept(inbox, "evt_1", BOTH)
@@ -168,7 +168,7 @@ def test_it_is_written_once_a_day(inbox: Inbox, clock: Clock) -> None:
 def test_a_process_remembers_only_so_many(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it does not remember it learns again, and that changes nothing."""
+    """Names that it does not remember are learned again, which changes nothing."""
     monkeypatch.setattr("flask_ycloud.inbox.conversations._MOST_REMEMBERED", 2)
     for number in range(5):
         accept(inbox, f"evt_{number}", (f"u{number}", f"n{number}"))

@@ -29,7 +29,7 @@ def test_the_tables_are_made_at_first_use_and_found_later(database: Database) ->
 
 
 def test_many_processes_may_make_the_tables_together(inbox_url: str) -> None:
-    """Each as if it had its own process: an engine, connections and locks of its own."""
+    """Databases with their own engine, connections and locks, as in separate processes."""
     databases = [Database(open_engine(inbox_url), owned=True) for _ in range(6)]
     start, failed = threading.Barrier(len(databases)), []
 
@@ -52,7 +52,7 @@ def test_many_processes_may_make_the_tables_together(inbox_url: str) -> None:
 def test_tables_that_are_there_are_found_without_a_lock(
     inbox_url: str, database: Database
 ) -> None:
-    """A process that was stopped while it held that lock holds up no other's start."""
+    """A process that was stopped while it held that lock does not block other starts."""
     database.init()
     with database._writing.begin() as stopped:
         make_tables(stopped)
@@ -99,7 +99,7 @@ def test_a_thread_that_cannot_connect_holds_up_no_other(database: Database) -> N
 
 
 def test_errors_show_no_row(database: Database) -> None:
-    """A driver's text may quote what it could not write."""
+    """A driver's text may quote the row that it could not write."""
 
     def twice(tx: Connection) -> None:
         statement = sa.text("INSERT INTO ycloud_workers (name, seen_at) VALUES (:h, 1)")
@@ -116,7 +116,7 @@ def test_errors_show_no_row(database: Database) -> None:
 def test_another_isolation_level_of_an_engine_changes_nothing(
     inbox_url: str, level: str
 ) -> None:
-    """Its owner's setting: writes of ours are still done together or not at all."""
+    """The app has set this. Our writes are still done together or not at all."""
     engine = sa.create_engine(inbox_url, isolation_level=level)
     database = Database(engine, owned=True)
     with database.transaction() as transaction:
@@ -128,7 +128,7 @@ def test_another_isolation_level_of_an_engine_changes_nothing(
 
 
 def test_calls_are_heard_in_other_processes(database: Database) -> None:
-    """PostgreSQL's LISTEN and NOTIFY; SQLite has nothing of the kind."""
+    """PostgreSQL's LISTEN and NOTIFY, which SQLite does not have."""
     database.init()
     if not database.can_notify:
         database.notify()
@@ -198,7 +198,7 @@ def test_a_forked_child_has_connections_and_locks_of_its_own(database: Database)
 
 
 def test_after_a_fork_everything_is_new(database: Database) -> None:
-    """What the child does, where coverage sees it."""
+    """Run the child's part in this process, so that coverage measures it."""
     database.write(add)
     database._engine.dispose()
     lock = database._shared._lock

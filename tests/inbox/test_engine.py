@@ -1,4 +1,4 @@
-"""The engine: what can be one, and how its connections are set up."""
+"""The engine: which databases are accepted, and how connections are set up."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def test_an_engine_is_taken_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("inbox.db", "a str, is no database URL"),
-        ("postgresql://u:hunter2@h:port/db", "is no database URL"),
+        ("inbox.db", "a str, is not a database URL"),
+        ("postgresql://u:hunter2@h:port/db", "is not a database URL"),
         ("nosuch://u:hunter2@h/db", "database of 'nosuch'"),
         ("mysql://u:hunter2@h/db", "database of 'mysql'. It takes SQLite or"),
-        ("postgresql+nosuch://u:hunter2@h/db", "is no database URL"),
-        (7, "a int, is no database URL"),
+        ("postgresql+nosuch://u:hunter2@h/db", "is not a database URL"),
+        (7, "a int, is not a database URL"),
         ("sqlite://", "in memory"),
         ("sqlite:///:memory:", "in memory"),
         ("sqlite:///file:x?mode=memory&uri=true", "in memory"),
@@ -81,7 +81,7 @@ def test_sqlite_commits_reach_the_disk(tmp_path: Path) -> None:
 def test_who_opens_sqlite_while_another_makes_it_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To change to WAL beside a writer, SQLite itself refuses at once."""
+    """SQLite itself fails at once if it switches to WAL during a write."""
     other = sqlite3.connect(tmp_path / "inbox.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     tries: list[float] = []
@@ -117,13 +117,11 @@ def test_an_engine_that_does_not_sync_is_refused(tmp_path: Path) -> None:
 def test_connections_that_broke_while_they_were_idle_are_replaced(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after a restart of PostgreSQL in a quiet hour: no delivery meets the old ones."""
+    """As after a restart of PostgreSQL: no delivery uses the old connections."""
     database.init()
     url = database._engine.url
-    end = sa.text(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
+    own = database.read(lambda tx: tx.execute(sa.text("SELECT pg_backend_pid()")).scalar())
+    end = sa.select(sa.func.pg_terminate_backend(own, 5000))
     pings: list[Any] = []
     ping = database._engine.dialect.do_ping
 

@@ -1,4 +1,4 @@
-"""Fair and flat: who waits behind whom, and what a claim meets."""
+"""Fairness and constant cost: the order of events, and what a claim reads."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_conversation_goes_on_in_order_one_at_a_time(inbox: Inbox, clock: Cloc
     accept(inbox, "other")
     first, other = inbox.fetch(9)
     assert ids([first, other]) == ["k0", "other"]
-    # A failure lets the others pass, and takes its place among those that wait.
+    # A failure does not hold back the others. Its retry is queued behind them.
     retry(inbox, first, clock.now + 10)
     second = claim(inbox)
     assert second.id == "k1"
@@ -173,7 +173,7 @@ MANY = 3_000
 
 
 def accept_many(inbox: Inbox, prefix: str, many: int = MANY, **columns: Any) -> None:
-    """So many accepts, in one commit."""
+    """Accept so many events in one commit."""
     row = {
         "endpoint": "ycloud", "tenant": "", "endpoint_id": None, "type": "t", "key": None,
         "received_at": inbox.clock(),
@@ -191,7 +191,7 @@ def accept_many(inbox: Inbox, prefix: str, many: int = MANY, **columns: Any) -> 
 
 
 def work_of_a_claim(inbox: Inbox) -> int:
-    """What the database does for one: steps of SQLite, or blocks that PostgreSQL reads."""
+    """The cost of a call: steps of SQLite, or blocks that PostgreSQL reads."""
     values = {"now_": inbox.clock(), "until_": inbox.clock() + 60}
     values |= {"limit_": 8, "each_": 8}
     with inbox.database._engine.connect() as connection:
@@ -242,13 +242,13 @@ def test_a_claim_does_not_meet_what_it_cannot_take(
     accept_many(inbox, "some", MANY // 3, **columns[stored])
     before = work_of_a_claim(inbox)
     accept_many(inbox, "many", **columns[stored])
-    # Four times as many are stored; what it writes may reach into a few pages more.
+    # Four times as many events are stored: its writes may need a few more pages.
     assert work_of_a_claim(inbox) <= 1.6 * before
     inbox.save(held, None, DONE)
 
 
 def test_an_accept_does_not_meet_what_waits_in_its_conversation(inbox: Inbox) -> None:
-    """Nor does the save that lets the next one go."""
+    """The same for the save that releases the next event."""
     accept(inbox, "first", key="one")
     held = claim(inbox)
     accept_many(inbox, "many", key="one")
@@ -330,7 +330,7 @@ def test_nothing_stays_parked_behind_what_ends_in_the_same_instant(
 
 @pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
 def test_what_a_killed_process_left_parked_is_found(inbox: Inbox) -> None:
-    """One that died between the end of an event and the release of the next."""
+    """A process died between the end of an event and the release of the next."""
     accept(inbox, "first", key="one")
     accept(inbox, "second", key="one")
     held = claim(inbox)
@@ -400,7 +400,7 @@ def test_what_is_accepted_meanwhile_overtakes_nobody(
 
 @pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
 def test_one_that_is_locked_just_now_is_not_overtaken(inbox: Inbox) -> None:
-    """As by its redelivery, when the one before it ends."""
+    """For example a redelivery locks it when the event before it ends."""
     for number in range(3):
         accept(inbox, f"k{number}", key="k")
     held = claim(inbox)
@@ -437,7 +437,7 @@ def test_a_fetch_ends_whatever_it_meets(
 def test_one_that_is_released_as_it_is_parked_is_claimed(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A task claims it by its id, and nobody would come back for it."""
+    """A task claims it by its id. No other task would try again."""
     accept(inbox, "k0", key="k")
     really_release, answers = inbox._release_orphans, [[identity("k0")]]
 

@@ -1,9 +1,10 @@
-"""The SQLite file: private from the first moment, and noticed if it is gone."""
+"""The SQLite file: private from the first moment, and checked for its removal."""
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import sqlite3
 import stat
@@ -77,7 +78,7 @@ def test_what_is_there_stays_as_it_is(inbox: Inbox, file: Path) -> None:
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     database = Database(open_engine("sqlite:///a/b.db", tmp_path / "file"), owned=True)
-    with pytest.raises(InboxUnavailable, match=r"file/a: Not a directory"):
+    with pytest.raises(InboxUnavailable, match=r"file/a cannot be created: Not a dir"):
         database.read(count)
 
 
@@ -90,9 +91,23 @@ def test_a_file_that_cannot_be_made(
     database = Database(open_engine(f"sqlite:///{tmp_path}/b.db"), owned=True)
     with monkeypatch.context() as patch:
         patch.setattr("flask_ycloud.inbox.files.os.open", refuse)
-        with pytest.raises(InboxUnavailable, match=r"b\.db: Permission denied"):
+        with pytest.raises(InboxUnavailable, match=r"b\.db cannot be created: Permission"):
             database.read(count)
     assert database.read(count) == 0
+
+
+def test_a_missing_folder_of_an_engine_of_the_app_is_named(tmp_path: Path) -> None:
+    """SQLite itself says only that it cannot open the file."""
+    engine = sa.create_engine(f"sqlite:///file:{tmp_path}/none/c.db?mode=rw&uri=true")
+    folder = re.escape(
+        f"the folder {tmp_path}/none of the database file {tmp_path}/none/c.db"
+    )
+    with pytest.raises(InboxUnavailable, match=f"{folder} does not exist"):
+        Database(engine).read(count)
+    (tmp_path / "none").mkdir()
+    file = re.escape(f"unable to open the database file {tmp_path}/none/c.db (")
+    with pytest.raises(InboxUnavailable, match=file):
+        Database(engine).read(count)
 
 
 def test_a_file_that_sqlite_finds_itself_is_left_to_it(tmp_path: Path) -> None:
@@ -104,7 +119,7 @@ def test_a_file_that_sqlite_finds_itself_is_left_to_it(tmp_path: Path) -> None:
 def test_what_is_acknowledged_is_in_the_file_that_has_the_name(
     inbox: Inbox, file: Path, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One delivery may fail, which is sent again; later ones are in the new file."""
+    """One delivery may fail and is sent again. Later deliveries are in the new file."""
     accept(inbox, "evt_before")
     inbox.database.read(count)
     if how == "with its folder":
@@ -128,7 +143,9 @@ def test_what_is_acknowledged_is_in_the_file_that_has_the_name(
     assert found == acknowledged
     assert len(found) >= 3
     told = [each.getMessage() for each in caplog.records]
-    assert told == [f"{file} was removed or replaced while it was open. It is opened anew."]
+    assert told == [
+        f"{file} was removed or replaced while it was open. It is opened again."
+    ]
 
 
 def test_a_file_that_is_removed_in_mid_write_acknowledges_nothing(

@@ -1,4 +1,4 @@
-"""Forks at any moment: the child writes to the inbox, and the parent notices nothing."""
+"""Forks at any moment: the child writes to the inbox and does not disturb the parent."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def inbox(inbox_url: str) -> Iterator[Inbox]:
 
 
 def status_of_child(work: Callable[[], object]) -> int:
-    """Fork; the child does the work. 0 if it worked, 9 if that took a minute."""
+    """Fork, and do the work in the child. Return 0 for success, 9 after a minute."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -71,7 +71,7 @@ def integrity(database: Database) -> str:
 
 
 def test_in_the_middle_of_a_write_of_another_thread(inbox: Inbox) -> None:
-    """A handler holds its transaction meanwhile, and for as long as it likes."""
+    """A handler has an open transaction meanwhile, for any time."""
     holds, forked = threading.Event(), threading.Event()
     ended: list[bool] = []
 
@@ -170,8 +170,8 @@ def test_while_many_threads_write(inbox: Inbox) -> None:
 
 
 def test_the_child_does_not_keep_the_parents_locks(inbox: Inbox) -> None:
-    """The parent dies in mid-write. A child that lives on holds nobody up."""
-    inbox.database._engine.dispose()  # what this process has open is not asked here
+    """The parent dies during a write. A child that still runs blocks no other process."""
+    inbox.database._engine.dispose()  # the open files of this process do not matter here
     read, write = os.pipe()
     parent = os.fork()
     if parent == 0:
@@ -195,7 +195,7 @@ def test_the_child_does_not_keep_the_parents_locks(inbox: Inbox) -> None:
 def test_a_thread_that_stays_in_sqlite_holds_up_no_fork(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For longer than a moment. Its connection is left as it is; the others are closed."""
+    """Its connection is not closed in the child. The other connections are closed."""
     monkeypatch.setattr(forking, "FORK_SECONDS", 0.1)
     database = Database(open_engine("sqlite:///a.db", tmp_path), owned=True)
     database.init()
@@ -241,7 +241,7 @@ def test_functions_that_sqlite_calls_may_use_it(tmp_path: Path) -> None:
 def test_what_a_child_closes(
     inbox_url: str, monkeypatch: pytest.MonkeyPatch, late: bool
 ) -> None:
-    """Where coverage sees it. In a child that is late, SQLite's stay as they are."""
+    """In this process, for coverage. A late child does not close connections of SQLite."""
     monkeypatch.setattr(forking, "FORK_SECONDS", -1.0 if late else 2.5)
     database = Database(open_engine(inbox_url), owned=True)
     database.init()
@@ -283,7 +283,7 @@ def test_drivers_without_a_socket_are_left_to_themselves() -> None:
 
 
 def test_an_engine_of_the_app(tmp_path: Path) -> None:
-    """A transaction of the parent's is open: the child reads, and writes after its end."""
+    """While the parent's transaction is open, the child reads. It writes after its end."""
     engine = sa.create_engine(f"sqlite:///{tmp_path}/a.db")
     database = Database(engine)
     read, write = os.pipe()

@@ -1,4 +1,4 @@
-"""An event is known by its endpoint, its tenant and its id; another body is a conflict."""
+"""Endpoint, tenant and id identify an event. Another body with them is a conflict."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_the_first_other_body_is_kept(inbox: Inbox) -> None:
 
 
 def test_many_bodies_at_once(inbox: Inbox) -> None:
-    """One of them is new, those like it are duplicates, and the others conflict."""
+    """One is new, equal bodies are duplicates, and other bodies are conflicts."""
     arrivals: dict[int, str] = {}
 
     def send(number: int) -> None:
@@ -123,7 +123,7 @@ def test_many_bodies_at_once(inbox: Inbox) -> None:
 
 
 def test_one_batch_with_several_bodies_of_one_id(inbox: Inbox) -> None:
-    """What waited for the commit before is written together."""
+    """Deliveries that waited for the previous commit are written together."""
     inbox.stats()
     rows: list[dict[str, Any]] = []
     write = inbox.database.write_single_together

@@ -1,4 +1,4 @@
-"""What ends when: events, dead letters, bodies; and ids that outlive them."""
+"""When events, dead letters and bodies are deleted; ids are kept for longer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def the(inbox: Inbox, event_id: str = "evt_1") -> StoredEvent:
 
 
 def bare(inbox: Inbox, event_id: str = "evt_1") -> bool:
-    """Whether nothing but its id and its times are left of an event."""
+    """Whether only the id and the times of an event are left."""
 
     def work(tx: sa.Connection) -> tuple[Any, list[Any]]:
         row = tx.execute(events.select().where(events.c.id == event_id)).one()
@@ -83,7 +83,7 @@ def test_the_default_is_90_days(inbox: Inbox, clock: Clock) -> None:
 def test_an_id_is_known_for_as_long_as_a_copy_could_come(
     inbox: Inbox, clock: Clock
 ) -> None:
-    """However soon everything else is deleted."""
+    """The id is kept even if everything else is deleted at once."""
     accept(inbox, traceparent="00-1-1-01")
     inbox.save(claim(inbox), FAILED, Verdict("pending", due_at=0))
     inbox.save(claim(inbox), SUCCEEDED, DONE)
@@ -118,7 +118,7 @@ def test_one_event_is_deleted(inbox: Inbox, state: str) -> None:
     assert [each.id for each in inbox.fetch(9)] == (["evt_0"] if state == "parked" else [])
     assert [each.id for each in inbox.list(state="deleted")] == ["evt_1"]
     assert "evt_1" not in [each.id for each in inbox.list()]
-    inbox.delete("evt_1")  # and again is no error
+    inbox.delete("evt_1")  # a second call is not an error
     with pytest.raises(EventEmptied, match="its body was deleted"):
         inbox.replay("evt_1")
 
@@ -187,7 +187,7 @@ def test_a_body_ends_before_its_event(database: Database, clock: Clock) -> None:
 
 @pytest.mark.parametrize("unhandled", [True, False])
 def test_a_body_ends_with_the_success(database: Database, unhandled: bool) -> None:
-    """In the same commit: nobody sees it done with a body."""
+    """In the same commit: it is never visible as done with a body."""
     inbox = Inbox(database, body_retention_days=0)
     accept(inbox)
     inbox.save(claim(inbox), FAILED, Verdict("pending", due_at=0))
@@ -210,13 +210,13 @@ def test_a_body_ends_with_the_success(database: Database, unhandled: bool) -> No
 
 
 def database_claim(inbox: Inbox) -> Any:
-    """The claim that is held: the lease is let go, and it is taken again."""
+    """End the claim that is held, and claim the event again."""
     inbox.database.write(lambda tx: tx.execute(events.update().values(due_at=0)))
     return claim(inbox)
 
 
 def test_a_dead_letter_keeps_its_body(database: Database) -> None:
-    """Whatever ends with a success: it is to be replayed."""
+    """Although bodies are deleted after a success: the event will be replayed."""
     inbox = Inbox(database, body_retention_days=0)
     accept(inbox)
     inbox.save(claim(inbox), FAILED, Verdict("dead", reason="why"))
@@ -243,7 +243,7 @@ def test_a_replay_in_the_same_instant_keeps_the_body(
     accept(inbox)
     inbox.save(claim(inbox), SUCCEEDED, DONE)
     inbox.replay("evt_1")
-    # As if the look for old ones had come before the replay.
+    # As if old events had been selected before the replay.
     monkeypatch.setattr(queries, "OLD_WITH_BODY", sa.select(events.c.seq))
     assert inbox.prune() == 0
     assert the(inbox).body == b'{"a": 1}'
@@ -256,7 +256,7 @@ def test_where_an_event_came_from(inbox: Inbox) -> None:
 
 
 def test_nothing_of_it_is_left_in_the_files(tmp_path: Path) -> None:
-    """On SQLite: neither in the pages that are free, nor in the log."""
+    """On SQLite: neither in free pages of the file, nor in the log."""
     database = Database(open_engine(f"sqlite:///{tmp_path / 'inbox.db'}"), owned=True)
     inbox = Inbox(database)
     for number in range(50):
@@ -289,7 +289,7 @@ def test_a_reader_in_the_way_does_no_harm(tmp_path: Path) -> None:
 def test_the_log_is_emptied_with_the_last_batch(
     inbox: Inbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not after each of many, since that keeps other writers waiting."""
+    """Not after each of many batches, since that blocks other writers."""
     emptied: list[int] = []
     monkeypatch.setattr(inbox.database, "truncate_log", lambda: emptied.append(1))
     accept(inbox)

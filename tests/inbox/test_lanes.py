@@ -1,4 +1,4 @@
-"""Tenants take turns: a backlog of one delays nobody else's events."""
+"""Tenants take turns: the backlog of one does not delay the events of others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flask_ycloud.inbox import Database, Inbox
-from flask_ycloud.inbox import lanes as room
+from flask_ycloud.inbox import lanes as module
 
 from ..conftest import Clock
 from .support import DONE, accept
@@ -30,7 +30,7 @@ def test_one_tenants_backlog_does_not_delay_anothers_first_event(inbox: Inbox) -
     inbox.fetch(64)
     accept(inbox, "first", tenant="other")
     claims = inbox.fetch(64)
-    assert len(claims) == 64, "and the rest of the batch goes to who has more"
+    assert len(claims) == 64, "the rest of the batch goes to the tenant that has more"
     assert tenants(claims) == {"busy": 63, "other": 1}
 
 
@@ -48,7 +48,7 @@ def test_two_backlogs_share(inbox: Inbox) -> None:
 
 
 def test_endpoints_without_tenants_take_no_turns(inbox: Inbox, clock: Clock) -> None:
-    """Their events are taken in the order in which they fell due, whichever has them."""
+    """Their events are claimed in the order in which they became due."""
     for number in range(12):
         clock.now += 1
         accept(inbox, f"evt_{number:02}", endpoint="one" if number % 4 else "two")
@@ -59,8 +59,8 @@ def test_endpoints_without_tenants_take_no_turns(inbox: Inbox, clock: Clock) -> 
 def test_many_tenants_take_turns(
     inbox: Inbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More than one fetch has places for: the next one goes on behind them."""
-    monkeypatch.setattr(room, "MOST_LANES", 4)
+    """There are more tenants than one fetch reads. The next fetch continues after them."""
+    monkeypatch.setattr(module, "MOST_LANES", 4)
     names = [f"t{number:02}" for number in range(10)]
     for name in names:
         fill(inbox, name, 20)
@@ -94,8 +94,8 @@ def test_retries_of_one_do_not_push_another_out(inbox: Inbox, clock: Clock) -> N
 def test_tenants_whose_events_are_not_due_hide_nobody(
     inbox: Inbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More of them than one look has places for."""
-    monkeypatch.setattr(room, "MOST_LANES", 4)
+    """There are more such tenants than one fetch reads."""
+    monkeypatch.setattr(module, "MOST_LANES", 4)
     for number in range(18):
         later = clock.now + 3600
         accept_many(inbox, f"t{number:02}_", 1, tenant=f"t{number:02}", due_at=later)
@@ -108,7 +108,7 @@ def test_tenants_whose_events_are_not_due_hide_nobody(
 def test_only_so_many_turns_are_remembered(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "_MOST_KNOWN", 2)
+    monkeypatch.setattr(module, "_MOST_KNOWN", 2)
     for tenant in ("a", "b", "c"):
         fill(inbox, tenant, 4)
     found = tenants([inbox.fetch(1)[0] for _ in range(12)])
@@ -143,7 +143,7 @@ def test_what_waits_in_its_conversation_takes_no_turn(inbox: Inbox) -> None:
 def test_an_endpoint_that_served_many_is_looked_at_from_time_to_time(
     database: Database, clock: Clock
 ) -> None:
-    """Its path has no tenant any more; what is stored is handled all the same."""
+    """Its path has no tenant any more. Stored events of tenants are still handled."""
     inbox = Inbox(
         database, clock=clock, endpoints=lambda: ["ycloud"], serves_many=lambda _: False
     )

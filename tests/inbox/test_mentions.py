@@ -1,4 +1,4 @@
-"""Who is named in a body, and who is not."""
+"""Which persons a body names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search by a person or a message: quick, exact, and nothing of it outlives the body."""
+"""Search by a person or a message: fast and exact. Hashes are deleted with the body."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_all_that_is_done_to_a_selection_can_be_about_a_person(stocked: Inbox) -
 def test_the_pages_of_a_name_in_very_many_events(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such as a number of one's own: in parts, of which each is small."""
+    """For example your own number: the search reads small parts."""
     monkeypatch.setattr(selected, "_LOOKED_AT", 3)
     monkeypatch.setattr(selected, "AT_ONCE", 2)
     for number in range(10):
@@ -343,6 +343,6 @@ def test_no_search_goes_through_all_events(
         return "\n".join(row[0] for row in tx.execute(sa.text(f"EXPLAIN {text}")))
 
     plan = inbox.database.write(explain)
-    scan = "SCAN ycloud_events USING INDEX ix_ycloud_events_dead"  # dead letters alone
+    scan = "SCAN ycloud_events USING INDEX ix_ycloud_events_dead"  # dead letters only
     assert "SCAN ycloud" not in plan.replace(scan, ""), plan
     assert "Seq Scan" not in plan, plan

@@ -1,4 +1,4 @@
-"""Telling other processes: by pipes beside an SQLite file, and where there are none."""
+"""Notifying other processes: with pipes beside an SQLite file, and without."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def listeners(file: Path) -> list[Path]:
 
 def test_who_listens_is_told(file: Path) -> None:
     notifier, told = PipeNotifier(file), []
-    notifier.notify()  # nobody has ever listened
+    notifier.notify()  # no process has listened yet
     notifications = notifier.notifications(0.01)
     assert next(notifications) is False
     notifier.notify()

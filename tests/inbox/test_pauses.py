@@ -1,4 +1,4 @@
-"""Pauses: what is paused waits in its order, and costs no attempt."""
+"""Pauses: paused events wait in their order, and no attempt is counted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OTHER = "contact.created"
 
 @pytest.fixture
 def elsewhere(inbox: Inbox) -> Inbox:
-    """The inbox in another process: it knows of no pause yet."""
+    """The inbox in another process, which knows of no pause yet."""
     return Inbox(inbox.database, clock=inbox.clock)
 
 
@@ -64,7 +64,7 @@ def test_what_is_paused_is_not_taken(
 
 def test_another_process_knows_soon(inbox: Inbox, elsewhere: Inbox) -> None:
     accept(inbox, "evt_1")
-    assert ids(elsewhere) == ["evt_1"]  # it has looked just now
+    assert ids(elsewhere) == ["evt_1"]  # it has read the pauses just now
     inbox.pause(type="sms.*")
     accept(inbox, "evt_2")
     deadline = time.monotonic() + 10 * pauses.KNOWN_SECONDS
@@ -73,7 +73,7 @@ def test_another_process_knows_soon(inbox: Inbox, elsewhere: Inbox) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert inbox.resume(type="sms.*")
-    # What it held before it knew better is not forgotten.
+    # Events that it held before it knew of the end are released, too.
     assert ids(inbox)
 
 

@@ -1,4 +1,4 @@
-"""A person: found in every event, handed out, erased."""
+"""The events of a person: found, exported and erased."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 
 from flask_ycloud import BodyUnreadable, current_inbox
 from flask_ycloud.inbox import Cipher, Database, Identity, Inbox, Verdict
-from flask_ycloud.inbox import persons as room
+from flask_ycloud.inbox import persons as module
 from flask_ycloud.inbox.tables import conversations, events
 from flask_ycloud.protocol import conversation_names, parse_event, sample_event
 
@@ -66,7 +66,7 @@ def test_every_event_that_names_the_person(inbox: Inbox) -> None:
 
 
 def test_there_may_be_many_events(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_READ_AT_ONCE", 3)
+    monkeypatch.setattr(module, "_READ_AT_ONCE", 3)
     for number in range(20):
         arrive(inbox, f"evt_{number}", number=NUMBER if number % 5 == 0 else OTHER)
     steps: list[tuple[int, int]] = []
@@ -158,7 +158,7 @@ def test_what_runs_is_waited_for(inbox: Inbox, verdict: Verdict) -> None:
 def test_what_ends_between_two_looks_is_erased(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Behind the try to delete it, and before the look whether it still runs."""
+    """It ends after the try to delete it, and before the check whether it still runs."""
     arrive(inbox, "evt_1")
     held = claim(inbox)
     really = inbox._left

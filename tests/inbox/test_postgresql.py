@@ -1,4 +1,4 @@
-"""PostgreSQL as it is run: a pooler, a failover, a server that answers nothing."""
+"""PostgreSQL in production: a pooler, a failover, a server that does not answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from flask_ycloud import InboxUnavailable
 from flask_ycloud.inbox import Database, Inbox, open_engine
-from flask_ycloud.inbox import postgresql as room
+from flask_ycloud.inbox import postgresql as module
 
 from ..processes import _free_port
 from ..support import eventually
@@ -97,7 +97,7 @@ def inbox(postgresql_url: str) -> Iterator[Inbox]:
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
 def test_a_bare_url_is_for_psycopg_3(scheme: str) -> None:
-    """As hosts hand it out."""
+    """As hosters give it."""
     engine = open_engine(f"{scheme}://user@127.0.0.1/database")
     assert engine.url.drivername == "postgresql+psycopg"
     assert open_engine("postgresql+psycopg://u@h/d?connect_timeout=9").pool is not None
@@ -106,8 +106,8 @@ def test_a_bare_url_is_for_psycopg_3(scheme: str) -> None:
 def test_a_server_that_answers_nothing(
     proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It takes the bytes, and keeps no delivery waiting for longer than a bound."""
-    monkeypatch.setattr(room, "ANSWER_SECONDS", 0.6)
+    """It accepts connections but does not answer. Deliveries wait for a limited time."""
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.6)
     inbox = inbox_at(proxy.url)
     accept(inbox, "evt_0")
     proxy.freeze()
@@ -123,7 +123,7 @@ def test_a_server_that_answers_nothing(
 def test_a_lock_of_somebody_else_keeps_nobody_for_long(
     inbox: Inbox, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.3)
     accept(inbox, "evt_0")
     other = sa.create_engine(postgresql_url, poolclass=sa.NullPool)
     with other.begin() as connection:
@@ -142,7 +142,7 @@ def test_a_slow_answer_is_waited_for(inbox: Inbox) -> None:
 
 
 def test_a_failover(inbox: Inbox, postgresql_url: str) -> None:
-    """The server becomes read-only, and another one takes its place."""
+    """The server becomes read-only, and another server replaces it."""
     accept(inbox, "evt_0")
     database = inbox.database._engine.url.database
     admin = sa.create_engine(
@@ -276,7 +276,7 @@ def answers(port: int) -> bool:
 
 
 def test_behind_a_pooler_nothing_fails_and_nothing_is_handled_twice(pooler: str) -> None:
-    """Its transactions go to one of several servers; a prepared statement is on one."""
+    """A transaction may use any server connection; a prepared statement exists on one."""
     inbox = inbox_at(pooler)
     errors: list[BaseException] = []
     handled: list[str] = []
@@ -320,10 +320,10 @@ def test_behind_a_pooler_nothing_fails_and_nothing_is_handled_twice(pooler: str)
 
 def test_another_driver_is_left_as_it_is() -> None:
     class Other:
-        """A connection of a driver that prepares nothing by itself."""
+        """A connection of a driver that does not prepare statements."""
 
     other = Other()
-    room._mind_the_pooler(other, None)
+    module._mind_the_pooler(other, None)
     assert vars(other) == {}
 
 
@@ -337,7 +337,7 @@ def test_without_one_statements_are_prepared(inbox: Inbox) -> None:
 def test_an_inbox_on_an_engine_of_somebody_else_is_bounded_too(
     postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.3)
     engine = sa.create_engine(postgresql_url)
     inbox = Inbox(Database(engine))
     accept(inbox)

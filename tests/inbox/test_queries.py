@@ -1,4 +1,4 @@
-"""The query plans: none meets the events that are done."""
+"""The query plans: none of them reads the events that are done."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ PLANS = {
 
 @pytest.mark.parametrize("query", PLANS)
 def test_no_look_meets_the_events_that_are_done(inbox: Inbox, query: str) -> None:
-    """The query plans at 20,000 of them: partial indexes, which leave those rows out."""
+    """The plans with 20,000 done events: partial indexes, which do not contain these."""
     inbox.stats()
     fill = (
         "INSERT INTO ycloud_events (id, endpoint, received_at, state, settled_at, attempt,"

@@ -112,7 +112,7 @@ def test_a_lease_that_ran_out_is_taken_over(inbox: Inbox, clock: Clock) -> None:
 
 
 def test_a_death_counts_if_a_handler_had_started(inbox: Inbox, clock: Clock) -> None:
-    """What only waited for its turn has nothing to do with the death of its process."""
+    """An event that only waited for its turn did not cause the crash of its process."""
     accept(inbox)
     claim(inbox)
     clock.now += 60
@@ -134,7 +134,7 @@ def test_a_lease_that_is_renewed_is_not(inbox: Inbox, clock: Clock) -> None:
 
 
 def test_who_was_away_too_long_changes_nothing(inbox: Inbox, clock: Clock) -> None:
-    """Fencing: the attempt of an earlier claim is refused."""
+    """Fencing: writes of an earlier claim are rejected."""
     accept(inbox)
     late = claim(inbox)
     clock.now += 60
@@ -151,7 +151,7 @@ def test_who_was_away_too_long_changes_nothing(inbox: Inbox, clock: Clock) -> No
 
 @pytest.mark.parametrize("inbox_url", ["postgresql"], indirect=True)
 def test_a_claim_passes_over_what_another_is_taking(inbox: Inbox) -> None:
-    """FOR UPDATE SKIP LOCKED: it waits for nobody."""
+    """FOR UPDATE SKIP LOCKED: it does not wait."""
     accept(inbox, "evt_1")
     accept(inbox, "evt_2")
     with inbox.database._engine.begin() as other:
@@ -164,7 +164,7 @@ def test_a_claim_passes_over_what_another_is_taking(inbox: Inbox) -> None:
 def test_no_lock_outlives_the_statement_that_takes_renews_or_settles(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or a process that is stopped right behind it would keep the event from all others."""
+    """Otherwise a process that is stopped right after it would block the event."""
     accept(inbox, "evt_1")
     accept(inbox, "evt_2", key="k")
     accept(inbox, "evt_3", key="k")

@@ -108,12 +108,12 @@ def test_two_processes_never_take_the_same_event(inbox_url: str) -> None:
 def test_a_lost_race_for_a_key_is_no_error(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Even if the look for others of the key saw none, the database holds the line."""
+    """The database prevents a second running event, even if the query found none."""
     accept(inbox, "a1", key="a")
     accept(inbox, "a2", key="a")
     claim(inbox)
 
-    # As if that look had come a moment before the other claim.
+    # As if that query had run just before the other claim.
     make_due = "UPDATE ycloud_events SET due_at = parked_due_at, parked_due_at = NULL"
     inbox.database.write(lambda tx: tx.exec_driver_sql(f"{make_due} WHERE id = 'a2'"))
     with monkeypatch.context() as patch:
@@ -124,7 +124,7 @@ def test_a_lost_race_for_a_key_is_no_error(
         assert inbox.claim() is None
     assert state_of(inbox, "a2") == "pending"
     with monkeypatch.context() as patch:
-        # Any other error is one.
+        # Any other error is raised.
         patch.setattr("flask_ycloud.inbox.queue._RACES", ())
         patch.setattr(queries, "CLAIM_NEXT", blind)
         with pytest.raises(InboxUnavailable):

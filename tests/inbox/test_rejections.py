@@ -1,4 +1,4 @@
-"""Counting what was rejected: few writes, and nothing but words."""
+"""Counts of rejected deliveries: few writes, and no data of the deliveries."""
 
 from __future__ import annotations
 

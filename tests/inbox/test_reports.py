@@ -1,4 +1,4 @@
-"""Searching and counting, over each store."""
+"""Searches and counts, with each database."""
 
 from __future__ import annotations
 

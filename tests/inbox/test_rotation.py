@@ -1,4 +1,4 @@
-"""Keys rotate: what is stored is encrypted again, while the inbox is used."""
+"""Key rotation: stored data is encrypted again while the inbox is used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from flask_ycloud.inbox import (
     keys_in_use,
 )
 from flask_ycloud.inbox import cipher as ciphers
-from flask_ycloud.inbox import rotation as room
+from flask_ycloud.inbox import rotation as module
 from flask_ycloud.inbox.tables import attempts, events, outcomes
 
 from ..conftest import Clock
@@ -35,7 +35,7 @@ DISCARDED = HandlerState("app:other", "discarded", 1, error="Ann is unknown")
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_AT_ONCE", 3)
+    monkeypatch.setattr(module, "_AT_ONCE", 3)
 
 
 def with_keys(database: Database, *keys: str) -> Inbox:
@@ -43,7 +43,7 @@ def with_keys(database: Database, *keys: str) -> Inbox:
 
 
 def fill(inbox: Inbox, first: int, last: int) -> None:
-    """Some that failed with a message, some that were discarded, some that wait."""
+    """Events that failed with a message, that were discarded, and that wait."""
     for number in range(first, last):
         accept(inbox, f"evt_{number}", body=f"of Ann {number}".encode())
         if number % 2:
@@ -91,7 +91,7 @@ def test_from_plain_to_a_key_to_another_and_back(database: Database) -> None:
     assert not has_plain(first)
     fill(first, 8, 10)
     assert_all_is_there(first, 10)
-    assert encrypt(first) == room.Rotation(0, 0, 0)
+    assert encrypt(first) == module.Rotation(0, 0, 0)
 
     second = with_keys(database, SECOND, FIRST)
     steps: list[tuple[int, int]] = []
@@ -143,10 +143,10 @@ def test_the_reasons_of_what_is_emptied_go_along(database: Database, clock: Cloc
     clock.now += 2 * 86_400
     assert inbox.prune() == 7
     assert keys_in_use(inbox) == Cipher([FIRST]).key_ids
-    assert encrypt(with_keys(database, SECOND)) == room.Rotation(0, 0, 0)
+    assert encrypt(with_keys(database, SECOND)) == module.Rotation(0, 0, 0)
     assert keys_in_use(inbox) == Cipher([FIRST]).key_ids, "these cannot be read"
 
-    assert encrypt(with_keys(database, SECOND, FIRST)) == room.Rotation(0, 7, 0)
+    assert encrypt(with_keys(database, SECOND, FIRST)) == module.Rotation(0, 7, 0)
     second = with_keys(database, SECOND)
     assert keys_in_use(second) == second.cipher.key_ids
     for number in range(7):
@@ -174,7 +174,7 @@ def test_reasons_of_discards_from_before_the_keys_are_sealed(database: Database)
         )
     )
     assert has_plain(inbox)
-    assert encrypt(inbox) == room.Rotation(0, 1, 0)
+    assert encrypt(inbox) == module.Rotation(0, 1, 0)
 
 
 @pytest.mark.parametrize("table", [outcomes, attempts])
@@ -189,7 +189,7 @@ def test_keys_of_errors_are_in_use(database: Database, table: sa.Table) -> None:
 
 
 def test_bodies_come_last(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it is stopped in the middle, the older key is known to be in use."""
+    """If it is stopped in the middle, the older key is reported as in use."""
     first, second = with_keys(database, FIRST), with_keys(database, SECOND, FIRST)
     fill(first, 0, 4)
     accept(first, "evt_9")
@@ -199,11 +199,11 @@ def test_bodies_come_last(database: Database, monkeypatch: pytest.MonkeyPatch) -
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(room, "_rotate_bodies", stopped)
+        patch.setattr(module, "_rotate_bodies", stopped)
         with pytest.raises(KeyboardInterrupt):
             encrypt(second)
     assert keys_in_use(second) == second.cipher.key_ids
-    assert encrypt(second) == room.Rotation(5, 0, 0)
+    assert encrypt(second) == module.Rotation(5, 0, 0)
     assert keys_in_use(second) == with_keys(database, SECOND).cipher.key_ids
 
 
@@ -216,7 +216,7 @@ def test_a_reason_of_the_same_instant_stays(
     accept(older, "evt_1")
     if what == "_write_reasons":
         older.discard("evt_1", "before")
-    really = getattr(room, what)
+    really = getattr(module, what)
 
     def write(tx: sa.Connection, *args: Any) -> Any:
         tx.execute(
@@ -224,7 +224,7 @@ def test_a_reason_of_the_same_instant_stays(
         )
         return really(tx, *args)
 
-    monkeypatch.setattr(room, what, write)
+    monkeypatch.setattr(module, what, write)
     encrypt(inbox)
     assert reason_of(inbox, "evt_1") == "in between"
 
@@ -235,14 +235,14 @@ def test_what_changes_in_the_same_instant_stays_changed(
     """A body that is emptied between the read and the write stays empty."""
     inbox = with_keys(database, FIRST)
     fill(with_keys(database), 0, 1)
-    really = room._write_bodies
+    really = module._write_bodies
 
     def write(tx: sa.Connection, sealed: Any) -> int:
         inbox._delete(tx, events.c.id == "evt_0")
         return really(tx, sealed)
 
-    monkeypatch.setattr(room, "_write_bodies", write)
-    assert encrypt(inbox) == room.Rotation(0, 2, 0)
+    monkeypatch.setattr(module, "_write_bodies", write)
+    assert encrypt(inbox) == module.Rotation(0, 2, 0)
     assert stored(inbox) == [""]
 
 
@@ -296,7 +296,7 @@ def test_an_emptied_event_needs_no_key(database: Database) -> None:
     inbox.delete("evt_2")
     assert keys_in_use(inbox) == frozenset()
     assert not has_plain(inbox)
-    assert encrypt(with_keys(database, SECOND)) == room.Rotation(0, 0, 0)
+    assert encrypt(with_keys(database, SECOND)) == module.Rotation(0, 0, 0)
 
 
 def test_it_says_at_once_that_the_package_is_missing(

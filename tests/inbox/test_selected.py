@@ -1,4 +1,4 @@
-"""Selected events: replayed and discarded, however many they are."""
+"""Selected events: replayed and discarded, in any number."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_running_event_is_skipped_and_the_rest_goes_on(inbox: Inbox) -> None:
 
 
 def test_what_no_longer_fits_is_left(inbox: Inbox) -> None:
-    """Somebody replays a dead letter between the look at it and the change."""
+    """A dead letter is replayed between the query for it and the change."""
     bury(inbox, 2)
     change = inbox.change
 

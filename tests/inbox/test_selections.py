@@ -1,4 +1,4 @@
-"""Selections: which events they find, and what may not be asked for."""
+"""Selections: which events they find, and which arguments are rejected."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_what_a_selection_finds(stocked: Inbox, narrow: Any, found: str) -> None
 
 
 def test_what_is_encrypted_is_not_searched(database: Database) -> None:
-    """A short text would be in every sealed one, and all of these would be deleted."""
+    """A short text could be in every encrypted reason, and all events would match."""
     inbox = Inbox(database, cipher=Cipher([Fernet.generate_key().decode()]))
     accept(inbox, "dead")
     failed = HandlerState("app:fail", "failed", 1, None, "KeyError at app.py:7\nof Ann")
@@ -163,7 +163,7 @@ def test_times(inbox: Inbox, clock: Clock) -> None:
         ({"state": "lost"}, "No state 'lost'; there is pending, running, done, dead, disc"),
         ({"since": datetime(2026, 1, 1)}, "since has no time zone"),
         ({"until": datetime(2026, 1, 1)}, "until has no time zone"),
-        ({"cause": "12345678", "state": "done"}, "A cause is one of dead letters"),
+        ({"cause": "12345678", "state": "done"}, "Only dead letters have a cause"),
     ],
 )
 def test_what_cannot_be_selected(narrow: Any, said: str) -> None:

@@ -1,4 +1,4 @@
-"""SQLite: who waits for the write lock looks again each millisecond, and not for long."""
+"""SQLite: a writer tries each millisecond to get the lock, for a limited time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from flask_ycloud import InboxUnavailable
 from flask_ycloud.inbox import Database, Inbox, open_engine
-from flask_ycloud.inbox import sqlite as room
+from flask_ycloud.inbox import sqlite as module
 
 from .support import accept, add, claim
 
@@ -45,7 +45,7 @@ def other(inbox: Inbox, file: Path) -> Iterator[sqlite3.Connection]:
 def test_who_waits_for_the_lock_has_it_a_moment_after_it_is_free(
     inbox: Inbox, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It sleeps in Python, so that under gevent the one who holds the lock goes on."""
+    """It sleeps in Python, so that under gevent the holder of the lock continues."""
     slept: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -83,9 +83,9 @@ def test_an_error_that_is_no_lock_is_no_reason_to_wait(
         "flask_ycloud.inbox.sqlite.time.sleep", lambda seconds: pytest.fail("it waited")
     )
     with inbox.database._engine.connect() as connection:
-        room.begin_immediate(connection)
+        module.begin_immediate(connection)
         with pytest.raises(sqlite3.OperationalError, match="within a transaction"):
-            room.begin_immediate(connection)
+            module.begin_immediate(connection)
         connection.rollback()
 
 
@@ -111,7 +111,7 @@ def test_tables_that_are_gone_are_made_again(inbox: Inbox) -> None:
 def test_the_503_comes_in_time_from_the_arrival_on(
     inbox: Inbox, other: sqlite3.Connection
 ) -> None:
-    """Whatever waits before it: sixteen deliveries, one each tenth of a second."""
+    """However many wait before it: sixteen deliveries, one each tenth of a second."""
     took: list[float] = []
 
     def deliver(number: int) -> None:
@@ -126,15 +126,15 @@ def test_the_503_comes_in_time_from_the_arrival_on(
         time.sleep(0.1)  # how they arrive
     for thread in threads:
         thread.join()
-    assert min(took) >= room.LOCK_SECONDS
-    assert max(took) < room.LOCK_SECONDS + 0.7
+    assert min(took) >= module.LOCK_SECONDS
+    assert max(took) < module.LOCK_SECONDS + 0.7
 
 
 def test_who_comes_later_still_gets_the_lock(
     inbox: Inbox, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It does not fail with the one that waited before it."""
-    monkeypatch.setattr(room, "LOCK_SECONDS", 1.0)
+    """It does not fail together with the writer that waited before it."""
+    monkeypatch.setattr(module, "LOCK_SECONDS", 1.0)
     statuses: list[str] = []
     late = threading.Thread(target=lambda: statuses.append(accept(inbox, "evt_late")))
     threading.Timer(0.5, late.start).start()
@@ -165,7 +165,7 @@ def test_a_log_that_others_use_is_emptied_in_a_moment_without_them(
     accept_later.join()
     accept(inbox)
     other.execute("BEGIN IMMEDIATE")
-    monkeypatch.setattr(room.truncate_log, "__kwdefaults__", {"seconds": 0.05})
+    monkeypatch.setattr(module.truncate_log, "__kwdefaults__", {"seconds": 0.05})
     assert not inbox.database.truncate_log()
     other.rollback()
 

@@ -61,7 +61,7 @@ def test_a_replay_runs_what_has_not_succeeded(
     event = inbox.get("evt_1")
     assert event is not None
     assert (event.state, event.reason, event.settled_at) == ("pending", None, None)
-    # A failure is due again, with all attempts before it; what was discarded is new.
+    # A failure is retried with all attempts; the outcome of a discard is removed.
     failed = HandlerState("app:fail", "failed", 0, clock.now, "ValueError")
     assert claim(inbox).handlers == {"app:track": SUCCEEDED, "app:fail": failed}
 
@@ -134,7 +134,7 @@ def test_pruning_deletes_what_was_done_long_ago(inbox: Inbox, clock: Clock) -> N
 
 
 def test_pruning_goes_in_small_batches(inbox: Inbox, clock: Clock) -> None:
-    """So that accepts come in between."""
+    """So that deliveries can be accepted in between."""
     inbox.stats()
     row = {
         "endpoint": "e",
@@ -166,7 +166,7 @@ def test_an_event_that_is_replayed_just_now_is_not_pruned(
     inbox.save(claim(inbox), SUCCEEDED, DONE)
     inbox.replay("evt_1")
     clock.now += 31 * 86_400
-    # As if the look for old ones had come before the replay.
+    # As if old events had been selected before the replay.
     monkeypatch.setattr(queries, "OLD_WITH_BODY", sa.select(events.c.seq))
     assert inbox.prune() == 0
     assert claim(inbox).handlers == {"app:track": SUCCEEDED}

@@ -1,4 +1,4 @@
-"""The tables: made at first use, brought up to date, left alone if newer."""
+"""The tables: created at first use, brought up to date, not changed if newer."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_newer_ones_are_left_alone(database: Database) -> None:
 
 
 def test_every_table_and_index_is_ours_by_name() -> None:
-    """They may stand in the app's own database."""
+    """They may be in the app's own database."""
     for table in metadata.tables.values():
         assert table.name.startswith("ycloud_")
         assert all("ycloud_" in str(index.name) for index in table.indexes)
@@ -156,7 +156,7 @@ def conversation(name: str) -> str:
 def test_version_2_is_brought_up_to_date_with_what_is_in_it(
     inbox_url: str, tmp_path: Path
 ) -> None:
-    """Rows in every state go on as they were, by the same names."""
+    """Rows in every state are handled as before, under the same names."""
     dialect = "sqlite" if inbox_url.startswith("sqlite") else "postgresql"
     inbox = Inbox(older(inbox_url, 2, *rows_of_version_2(dialect)))
     assert inbox.database.init() == SCHEMA_VERSION
@@ -197,7 +197,7 @@ def test_each_database_hashes_with_a_key_of_its_own(
 
 
 def fresh_shape(inbox_url: str, tmp_path: Path) -> dict[str, tuple[set[str], set[str]]]:
-    """That of tables which are new; they are dropped again."""
+    """The schema of new tables, which are dropped again."""
     if inbox_url.startswith("sqlite"):
         inbox_url = f"sqlite:///{tmp_path / 'fresh.db'}"
         fresh = Inbox(Database(open_engine(inbox_url), owned=True))

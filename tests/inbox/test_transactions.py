@@ -1,4 +1,4 @@
-"""A handler's transaction: where it opens, and what becomes of what is written on it."""
+"""A handler's transaction: when it opens, and whether its writes are committed."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_coroutine_of_its_thread_can_open_it_and_its_threads_cannot(
 def test_where_the_thread_runs_a_loop_a_coroutine_of_a_second_thread_can_open_it(
     database: Database,
 ) -> None:
-    """So it is under an async test or server. A loop of somebody else's cannot."""
+    """As in an async test or server. Another event loop cannot use it."""
 
     async def serve() -> bool:
         with database.transaction() as transaction, ThreadPoolExecutor(1) as pool:

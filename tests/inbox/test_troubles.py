@@ -1,4 +1,4 @@
-"""What somebody should see to, over each store."""
+"""Troubles to check, with each database."""
 
 from __future__ import annotations
 
