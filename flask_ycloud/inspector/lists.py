@@ -8,7 +8,7 @@ from flask import current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ..errors import InboxUnavailable
-from ..inbox import Selection, Stats, search
+from ..inbox import Selection, Stats, search, with_id
 from ..protocol import EVENT_TYPES
 from ..runtime import runtime_of
 from ..waiting import waits_for
@@ -21,6 +21,8 @@ from .summaries import summary
 #: To these states an action can lead from a list.
 _REPLAYED = ("", "pending", "done", "dead", "discarded", UNHANDLED)
 _DISCARDED = ("pending", "dead", UNHANDLED)
+#: How the ids of events begin: YCloud's own, and those of bodies that are not understood.
+_EVENT_IDS = ("evt_", "sha256:")
 
 
 def events() -> ResponseReturnValue:
@@ -45,13 +47,18 @@ def events() -> ResponseReturnValue:
 
 
 def find() -> ResponseReturnValue:
-    """To the list of the events about a person or a message.
+    """Redirect to an event by its id, or to the events about a person or a message.
 
-    It is a POST, and the list has a hash of the name in its URL: numbers are not for logs.
+    It is a POST, and the URL of the list has only a hash of the name: personal data does
+    not belong into logs.
     """
     about, query = request.form.get("who", "").strip(), in_query(filters(request.form))
+    inbox = runtime_of(current_app).inbox
+    where = {name: query.get(name) for name in ("endpoint", "tenant")}
+    if about.startswith(_EVENT_IDS) or (about and with_id(inbox, about, **where)):
+        return redirect(list_url(".events", query, id=about))
     try:
-        selected = runtime_of(current_app).inbox.select(about=about)
+        selected = inbox.select(about=about)
     except ValueError:
         return redirect(list_url(".events", query, about=None))
     return redirect(list_url(".events", query, about=selected.about_in_url()))

@@ -17,7 +17,7 @@ from .headers import secure
 from .links import event_url, in_form, list_url
 from .names import title
 from .tokens import check_csrf_token, csrf_token, notice_told
-from .words import handler_and_error, is_asked_for, short_id
+from .words import handler_and_error, is_asked_for, reasons, short_id
 
 _GET, _POST = ("GET",), ("POST",)
 _PAGES: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
@@ -95,6 +95,7 @@ _FUNCTIONS = {
     "list_url": list_url,
     "may_act": may_act,
     "notice_told": notice_told,
+    "reasons": reasons,
     "slow_seconds": _slow_seconds,
     "stats": lists.stats,
     "title": _title,

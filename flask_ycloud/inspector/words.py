@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..formats import without_message
 from ..inbox import Attempt, HandlerState, StoredEvent
 
 _LONGEST_ID = 36  # characters: YCloud's own are shorter
@@ -28,3 +31,15 @@ def handler_and_error(event: StoredEvent) -> tuple[str | None, str]:
     handler = event.failed_handler
     reason = event.reason or ""
     return handler, reason.removeprefix(f"{handler}: ") if handler else reason
+
+
+def reasons(event: StoredEvent) -> Sequence[str]:
+    """Why an event is in its state. A dead letter has a reason for each failed handler.
+
+    The inbox keeps only the reason that decided.
+    """
+    failed = [each for each in event.handlers if each.state == "failed"]
+    if event.state != "dead" or len(failed) < 2:
+        return [event.reason] if event.reason else []
+    failed.sort(key=lambda each: not each.is_why(event.reason))
+    return [f"{each.handler}: {without_message(each.error or '')}" for each in failed]

@@ -299,9 +299,10 @@ def test_times_are_local(app: Flask, page: Page) -> None:
     expect(received).to_have_text("29 May 2026, 05:26:40.000")
     expect(received).to_have_attribute("title", "2026-05-28 20:26:40.000 UTC")
     page.goto(app.config["URL"])
+    page.get_by_text("More filters").click()
     page.get_by_label("Since (your time)").fill("2026-05-29T05:00")
     page.get_by_label("Until (your time)").fill("2026-05-29T06:00")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Apply the filters").click()
     assert "since=2026-05-28T20%3A00&until=2026-05-28T21%3A00" in page.url
     expect(page.get_by_role("link", name="evt_1")).to_be_visible()
     expect(page.get_by_label("Since (your time)")).to_have_value("2026-05-29T05:00")

@@ -53,7 +53,7 @@ def test_causes(app: Flask, client: FlaskClient) -> None:
     assert f'href="{PAGE}pauses?handler=shop%3Acrm"' in page.text
     (first, _) = runtime_of(app).inbox.dead_by_cause()
     listed = words(client.get(f"{PAGE}?cause={first.id}"))
-    assert "Replay these 2 …" in listed
+    assert "Replay all 2 …" in listed
 
 
 def test_counts(app: Flask, client: FlaskClient) -> None:

@@ -51,4 +51,4 @@ def test_where_an_event_came_from(app: Flask, client: FlaskClient) -> None:
         "evt_1", b"{}", endpoint="ycloud", event_type="x", origin="inspector"
     )
     page = words(client.get(f"{PAGE}events/evt_1"))
-    assert "This event was sent from the inspector, not by YCloud." in page
+    assert "This is a sample." in page
