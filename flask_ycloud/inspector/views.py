@@ -1,4 +1,4 @@
-"""The inspector's blueprint: its pages, and what all of them have."""
+"""The inspector's blueprint: its pages, and what they share."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _PAGES: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
 
 
 class InspectorBlueprint(GuardedBlueprint):
-    """Pages that show what is in the inbox: ``<url_prefix>/``.
+    """Pages that show the events in the inbox: ``<url_prefix>/``.
 
     Closed by default: see :class:`GuardedBlueprint`.
     """
@@ -58,7 +58,7 @@ class InspectorBlueprint(GuardedBlueprint):
     looking = frozenset(("find",))
 
     def add_pages(self) -> None:
-        """Add the pages, and what all of them need."""
+        """Add the pages, and what they share."""
         for rule, view, methods in _PAGES:
             self.add_url_rule(rule, view_func=view, methods=methods)
         self.before_request(check_csrf_token)

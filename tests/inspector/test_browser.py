@@ -333,3 +333,14 @@ def test_a_hostile_payload_is_only_text(app: Flask, page: Page) -> None:
     assert page.title().startswith("evt_")
     page.goto(app.config["URL"])
     expect(page.locator(".summary")).to_contain_text(evil[:40])
+
+
+def test_enter_does_not_delete(app: Flask, page: Page) -> None:
+    event_id = send(app)
+    page.goto(f"{app.config['URL']}events/{event_id}")
+    page.get_by_role("button", name="Delete …").click()
+    delete = page.get_by_role("button", name="Delete", exact=True)
+    expect(delete).to_be_visible()
+    expect(delete).not_to_be_focused()
+    delete.click()
+    expect(page.get_by_role("status")).to_have_text("1 event deleted.")

@@ -22,7 +22,7 @@ def test_a_deleted_event(app: Flask, client: FlaskClient) -> None:
     runtime_of(app).inbox.delete(id_of(body))
     page = words(client.get(f"{PAGE}events/{id_of(body)}"))
     assert "This body was deleted on 20" in page
-    assert "its body was deleted" in page
+    assert "the body was deleted" in page
     assert "Replay …" not in page
     form["event"] = chosen(id_of(body))
     told = words(client.post(f"{PAGE}replay", data=form, follow_redirects=True))

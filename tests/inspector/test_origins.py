@@ -21,7 +21,10 @@ def test_a_sample_that_is_sent_from_the_page_is_shown_as_one(
     assert event is not None
     assert event.origin == "inspector"
     page = words(client.get(f"{PAGE}events/{id_of(body)}"))
-    assert "It was sent from the page “Send a sample” of this inspector, not by YCloud." in page
+    assert (
+        "It was sent from the page “Send a sample” of this inspector, not by YCloud."
+        in page
+    )
     assert "sent from the page “Send a sample”, and signed by this app" in page
     assert "by the clock of the sender" not in page
     assert "inspector" in call(app, "show", id_of(body)).output
