@@ -55,9 +55,7 @@ def onboard(name: str, api_key_stdin: bool) -> None:
     After a failure, run the command again: it uses an endpoint that exists already.
     """
     if not re.fullmatch(r"[a-z0-9-]{1,50}", name):
-        raise click.UsageError(
-            "A name has 1 to 50 lower-case letters, digits and hyphens."
-        )
+        raise click.UsageError("A name has 1 to 50 lower-case letters, digits and hyphens.")
     if find(name):
         raise click.ClickException(f"The customer {name} exists already.")
     api_key = (
