@@ -61,9 +61,7 @@ def deliveries() -> list[Delivery]:
     kept_as = body_id(text)
     made += [
         Delivery("the first one again", body, made[0].header, "200 duplicate", event_id),
-        Delivery(
-            "the first one, with a changed body", changed, made[0].header, "401", None
-        ),
+        Delivery("the first one, body changed", changed, made[0].header, "401", None),
         Delivery("one signed a day ago", body, stale, "401", None),
         Delivery(
             "no JSON", text, sign(text, SECRET), "200 accepted", kept_as, state="dead"
