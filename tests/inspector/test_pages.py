@@ -116,7 +116,7 @@ def test_an_event(app: Flask, client: FlaskClient) -> None:
     text = words(client.get(f"{PAGE}events/{id_of(body)}"))
     for part in (
         f"Type {TYPE} State dead : bad: ValueError at ",
-        "UTC signed, by the clock of the sender",
+        "UTC signed (by the sender's clock)",
         "UTC received and stored",
         "bad failed at attempt 1, after ",
         "ms ValueError at ",
