@@ -32,7 +32,7 @@ async def reply(event: Event) -> None:
 @on_event("whatsapp.message.updated")
 def alert(event: Event) -> None:
     if event.data.get("errorCode") == "130429" and event.attempt < 3:
-        raise Retry(after=60)  # WhatsApp's rate limit: look again in a minute
+        raise Retry(after=60)  # WhatsApp's rate limit: try again in a minute
     if event.data["status"] == "failed":
         print(f"WhatsApp message {event.data['id']} failed")
 

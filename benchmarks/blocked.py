@@ -1,8 +1,8 @@
-"""Claims beside a conversation whose first event runs while many wait behind it.
+"""Claims of other events while one conversation is blocked by its first event.
 
     python -m benchmarks.blocked
 
-ROUNDS in the environment makes it shorter.
+Set ROUNDS in the environment to a lower number for a shorter run.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CLAIMS = 30
 
 
 def accept(inbox: Inbox, key: str) -> str:
-    """Store an event, and give its id."""
+    """Store an event, and return its id."""
     event_id = new_id()
     body = BODY.replace(_SAMPLE_ID, event_id.encode())
     inbox.accept(event_id, body, endpoint="ycloud", event_type=TYPE, names=(key,))
@@ -37,7 +37,7 @@ def accept(inbox: Inbox, key: str) -> str:
 
 
 def block(inbox: Inbox, waiting: int) -> None:
-    """One event of a conversation runs, and so many wait behind it."""
+    """Let one event of a conversation run, with ``waiting`` events pending behind it."""
     first = accept(inbox, "busy")
     claim = inbox.claim()
     assert claim is not None
@@ -47,7 +47,7 @@ def block(inbox: Inbox, waiting: int) -> None:
 
 
 def claiming(inbox: Inbox) -> float:
-    """Seconds of claiming a fresh event of another conversation: the median of some."""
+    """Return the median seconds for claiming a new event of another conversation."""
     taken = []
     for _ in range(CLAIMS):
         fresh = accept(inbox, secrets.token_hex(16))

@@ -1,9 +1,9 @@
-"""From POST to handled, by number of workers, beside receivers written by hand.
+"""The rate from POST to handled by number of workers, compared with hand-written receivers.
 
     python -m benchmarks.celery [--events N] [--workers 1 2 3]
 
-Needs Redis and PostgreSQL on 127.0.0.1. Good for ratios within one run, on one machine,
-where sender, web, broker, database and workers share the cores. It claims no rate.
+Needs Redis and PostgreSQL on 127.0.0.1. Only the ratios within one run on one machine are
+meaningful, since sender, web, broker, database and workers share its cores.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def verified():
 """
 )
 
-# What a careful hand writes: it verifies the raw body, and remembers ids in Redis. It has
-# no inbox: what the broker loses is lost.
+# A careful hand-written receiver: it verifies the raw body, and keeps ids in Redis. It has
+# no inbox: events that the broker loses are lost.
 BY_HAND = (
     VERIFIED
     + """
@@ -100,8 +100,8 @@ def webhook():
 """
 )
 
-# The same with an inbox: a row before the answer, and done with the handler's end. It has
-# no retries, no order, and a transaction stays open while a handler runs.
+# The same with an inbox: it inserts a row before the answer, and updates it after the
+# handler. It has no retries and no order, and a transaction is open while a handler runs.
 KEPT_BY_HAND = (
     VERIFIED
     + """
@@ -140,7 +140,7 @@ RECEIVERS = {"by hand, kept": KEPT_BY_HAND, "ours": OURS, "by hand, not kept": B
 
 @contextmanager
 def inbox() -> Iterator[str]:
-    """An empty schema for the inbox, and a table for the one by hand."""
+    """Create an empty schema for the inbox, and a table for the hand-written receiver."""
     engine = sa.create_engine(SERVER, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     with engine.connect() as connection:
         connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
@@ -154,12 +154,12 @@ def inbox() -> Iterator[str]:
 
 
 def measure(source: str, workers: int, count: int) -> float:
-    """Events a second, from the first POST until the last is handled."""
+    """Return events per second, from the first POST until the last event is handled."""
     queue, counter, port = f"ycloud-bench-{uuid.uuid4().hex}", redis.Redis(), _free_port()
     with serving(source, workers, queue, port):
         eventually(lambda: answers(port))
         handled = f"{queue}.handled"
-        Sender(port, threads=1).send(bodies(1))  # all are there, and warm
+        Sender(port, threads=1).send(bodies(1))  # all workers have started
         eventually(lambda: counter.get(handled) == b"1")
         events = bodies(count)
         started = time.perf_counter()
@@ -171,7 +171,7 @@ def measure(source: str, workers: int, count: int) -> float:
 
 @contextmanager
 def serving(source: str, workers: int, queue: str, port: int) -> Iterator[None]:
-    """A web process and a Celery worker."""
+    """Run a web process and Celery workers."""
     with tempfile.TemporaryDirectory() as folder, inbox() as url:
         (Path(folder) / "served.py").write_text(source)
         environ = os.environ | {
@@ -211,7 +211,7 @@ def main() -> None:
     options = parser.parse_args()
     for workers in options.workers:
         rates: dict[str, list[float]] = {name: [] for name in RECEIVERS}
-        for _ in range(ROUNDS):  # in turn, so that all meet the same noise
+        for _ in range(ROUNDS):  # in turn, so that noise affects all of them
             for name, source in RECEIVERS.items():
                 rates[name].append(measure(source, workers, options.events))
         title = f"By Celery, with worker processes: {workers}"

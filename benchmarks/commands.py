@@ -1,8 +1,8 @@
-"""How long a command takes from its start to its end, beside ``flask routes`` without us.
+"""Duration of commands, compared with ``flask routes`` without this package.
 
     python -m benchmarks.commands
 
-ROUNDS in the environment makes it shorter.
+Set ROUNDS in the environment to a lower number for a shorter run.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CASES = {
 
 
 def measure(folder: Path, app: str, *args: str) -> float:
-    """Seconds of one command in a process of its own."""
+    """Return the seconds of one command in its own process."""
     command = [sys.executable, "-m", "flask", "--app", app, *args]
     started = time.perf_counter()
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)

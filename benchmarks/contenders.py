@@ -1,10 +1,10 @@
-"""Queues that are compared: each drains a stored backlog, in a process of its own.
+"""The compared queues: each drains a stored backlog in its own process.
 
     python -m benchmarks.contenders NAME EVENTS
 
-It prints the rate from the first handler to the last. Where the store is, ``URL``,
-``SCHEMA`` and ``FOLDER`` in the environment say. All do the same work: a handler with the
-event as a dictionary, which counts it.
+The module prints the rate from the first handler to the last. ``URL``, ``SCHEMA`` and
+``FOLDER`` in the environment name the store. All queues do the same work: the handler gets
+the event as a dictionary, and counts it.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ TYPE = "sms.message.updated"
 
 
 class Count:
-    """What has been handled, and when the first and the last were.
+    """Counts handled events, with the times of the first and the last.
 
-    :param wanted: how many there are.
+    :param wanted: the number of events.
     """
 
     def __init__(self, wanted: int) -> None:
@@ -47,7 +47,7 @@ class Count:
         self._first = self._last = 0.0
 
     def __call__(self, event: Any) -> None:
-        """What a handler does."""
+        """The work of a handler."""
         now = time.perf_counter()
         with self._lock:
             self._first = self._first or now
@@ -57,7 +57,7 @@ class Count:
                 self.ended.set()
 
     def rate(self) -> float:
-        """Events a second, once all were handled."""
+        """Return events per second, after all were handled."""
         assert self.ended.wait(300), f"{self.done} of {self.wanted} were handled"
         return (self.wanted - 1) / (self._last - self._first)
 
@@ -68,7 +68,7 @@ def store_of_environment() -> Store:
 
 
 def ours(count: Count, bodies: list[bytes], *, together: int) -> float:
-    """This package; so many events that follow each other are of one conversation."""
+    """This package. ``together`` successive events are of one conversation."""
     runtime, hooks = store_of_environment().app()
     hooks.on_event(TYPE, name="count")(count)
     ids = [json.loads(body)["id"] for body in bodies]
@@ -106,7 +106,7 @@ def huey(count: Count, bodies: list[bytes], *, fsync: bool | None) -> float:
 
 
 async def _ended(count: Count, work: Any) -> float:
-    """Let it work until all is handled."""
+    """Run a queue until all events are handled."""
     working = asyncio.ensure_future(work)
     while not count.ended.is_set():
         await asyncio.wait([working], timeout=0.02)
@@ -136,9 +136,9 @@ def procrastinate(count: Count, bodies: list[bytes]) -> float:
 
 
 def pgqueuer(count: Count, bodies: list[bytes], *, batch: int) -> float:
-    """pgqueuer with asyncpg. Its handlers are coroutines of one thread."""
+    """pgqueuer with asyncpg. Its handlers are coroutines in one thread."""
     import asyncpg
-    import uvloop  # as its own command does
+    import uvloop  # as pgqueuer's own command does
     from pgqueuer import AsyncpgDriver, Queries, QueueManager
 
     async def drain() -> float:
@@ -158,11 +158,11 @@ def pgqueuer(count: Count, bodies: list[bytes], *, batch: int) -> float:
         return await _ended(count, manager.run(batch_size=batch))
 
     uvloop.run(_answering(drain()))
-    raise AssertionError("the answer ends this process")
+    raise AssertionError("printing the rate ends this process")
 
 
 async def _answering(drain: Coroutine[Any, Any, float]) -> NoReturn:
-    """Answer with what comes of it: nobody waits for a worker to end."""
+    """Run a queue in a thread, and print its rate without waiting for its workers."""
     _answer(await drain)
 
 
@@ -211,8 +211,8 @@ CONTENDERS: dict[str, Callable[[Count, list[bytes]], float]] = {
 
 
 def _answer(rate: float) -> NoReturn:
-    """Print it, and end this process."""
-    os.write(1, f"\n{rate}\n".encode())  # Celery makes print() write to its log
+    """Print the rate, and end this process."""
+    os.write(1, f"\n{rate}\n".encode())  # Celery redirects print() to its log
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""Handling one event, with ever more handlers that it does not concern."""
+"""Handling one event, with an increasing number of unrelated handlers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OTHERS = [name for name in EVENT_TYPES if name != TYPE]
 
 
 def case(unrelated: int) -> Callable[[], float]:
-    """Finding the handlers of an event beside so many others."""
+    """Return a call that finds an event's handlers among ``unrelated`` others."""
     app = Flask(f"with{unrelated}", instance_path=tempfile.mkdtemp())
     app.config["YCLOUD_WEBHOOK_SECRET"] = "k"
     blueprint = WebhookBlueprint("ycloud")

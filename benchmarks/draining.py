@@ -1,8 +1,8 @@
-"""A stored backlog, drained by one process with four threads, beside other queues.
+"""Draining a stored backlog by one process with four threads, compared with other queues.
 
     python -m benchmarks.draining
 
-ROUNDS and EVENTS in the environment make it shorter.
+Set ROUNDS and EVENTS in the environment to lower numbers for a shorter run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .contenders import THREADS
 from .rounds import setting, tabulate
 from .stores import TITLES, kinds, scratch
 
-# A case: which contender, and on which store. Redis keeps Celery's.
+# The contender and the store of each case. Celery uses Redis.
 SQLITE = {
     "ours on SQLite": ("ours", "sqlite"),
     "ours on SQLite, four in each conversation": ("ours-4", "sqlite"),
@@ -64,13 +64,13 @@ PROMISES = {
 
 
 class NotMeasured(Exception):
-    """It could not be measured here."""
+    """The contender could not be measured on this machine."""
 
 
 def measure(contender: str, kind: str, events: int) -> float:
-    """Events a second of one contender, in a process of its own.
+    """Return events per second of one contender, in its own process.
 
-    :raises NotMeasured: if it fails.
+    :raises NotMeasured: if the process fails.
     """
     with scratch(kind) as store:
         where = {"URL": store.url, "SCHEMA": store.schema, "FOLDER": str(store.folder)}
@@ -94,7 +94,7 @@ def measure(contender: str, kind: str, events: int) -> float:
 def main() -> None:
     events, rounds, there = setting("EVENTS", 5000), setting("ROUNDS", 3), kinds()
     tables = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
-    # Celery is in both, and measured once.
+    # Celery is in both comparisons, and is measured once.
     cases = {name: case for kind in there for name, case in tables[kind].items()}
     rates: dict[str, list[float]] = {name: [] for name in cases}
     missing: dict[str, str] = {}

@@ -1,8 +1,8 @@
-"""Accepting and draining with encrypted bodies, beside the same with plain ones.
+"""Accepting and draining with encrypted bodies, compared with unencrypted bodies.
 
     python -m benchmarks.encryption
 
-ROUNDS and EVENTS in the environment make it shorter.
+Set ROUNDS and EVENTS in the environment to lower numbers for a shorter run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CASES = {"plain": None, "encrypted": Fernet.generate_key()}
 
 
 def measure(kind: str, key: bytes | None, events: int) -> tuple[float, float]:
-    """Events a second: accepted, and drained afterwards."""
+    """Return events per second: accepted, and drained afterwards."""
     bodies = [json.dumps(sample_event(TYPE)).encode() for _ in range(events)]
     ids = [json.loads(body)["id"] for body in bodies]
     count = Count(events)

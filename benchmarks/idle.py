@@ -1,9 +1,10 @@
-"""An idle worker process: the statements that it executes, the connections that it holds.
+"""An idle worker process: its statements and its database connections.
 
     python -m benchmarks.idle
 
-It has handled some events before. A relay counts the statements to PostgreSQL, and a
-callback those of SQLite. ROUNDS, SECONDS and EVENTS in the environment make it shorter.
+The process handles some events first. A relay counts the statements to PostgreSQL, and a
+callback counts those of SQLite. Set ROUNDS, SECONDS and EVENTS in the environment to lower
+numbers for a shorter run.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ NAME = "ycloud_bench_idle"
 
 @contextmanager
 def idle(kind: str, events: int) -> Iterator[Callable[[], int]]:
-    """A worker process that has nothing to do any more; gives a count of its statements."""
+    """Run a worker process without work; yield a function that counts its statements."""
     with ExitStack() as opened:
         store = opened.enter_context(scratch(kind))
         counted, environ = store.folder / "statements", {}
@@ -53,7 +54,7 @@ def _size(file: Path) -> int:
 
 
 def load(store: Store, app: Site, events: int) -> None:
-    """Have it handle some events, from sixteen threads."""
+    """Send some events from sixteen threads, and wait until they are handled."""
     with store.inbox() as inbox, ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: accept(inbox), range(events)))
         inbox.database.notify()
@@ -62,7 +63,7 @@ def load(store: Store, app: Site, events: int) -> None:
 
 
 def connections() -> int:
-    """How many the worker process holds to PostgreSQL."""
+    """Return how many connections to PostgreSQL the worker process holds."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = :name"
     engine = sa.create_engine(SERVER, poolclass=sa.NullPool)
     with engine.connect() as connection:

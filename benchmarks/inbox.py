@@ -1,8 +1,8 @@
-"""The inbox side by side: shared commits, and sizes from empty to a million events.
+"""Comparisons of the inbox: shared commits, and sizes from empty to a million events.
 
     python -m benchmarks.inbox [--store sqlite|postgresql] [--largest N] [--seconds S]
 
-What it prints is good for ratios within one run, on one machine. It claims no rate.
+Only the ratios within one run on one machine are meaningful, not the rates.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _NULL = ("endpoint_id", "signed_at", "settled_at", "reason", "traceparent", "bod
 
 
 def rate(work: Callable[[], object], seconds: float, threads: int = 1) -> float:
-    """How often a second ``work`` is done, by so many threads together."""
+    """Return how often per second several threads together do ``work``."""
     counts = [0] * threads
     stop = threading.Event()
 
@@ -62,12 +62,12 @@ def rate(work: Callable[[], object], seconds: float, threads: int = 1) -> float:
 
 
 def new_id() -> str:
-    """An id like those in YCloud's newer examples: the time first, then what is random.
+    """Return an id like those in YCloud's newer examples: the time, then a random part.
 
     (``evt_68f8886903683f3481f9707b`` and ``createTime`` 2025-10-22 of
     docs.ycloud.com/reference/contact-unsubscribe-created-webhook-examples.) With
-    RANDOM_IDS=1 it is random throughout, like the older ones, which is the worst case for
-    an index: each insert is at another page.
+    RANDOM_IDS=1 the whole id is random, like the older ids. This is the worst case for an
+    index: each insert is on another page.
     """
     first = "" if RANDOM_IDS else f"{int(time.time()):08x}"
     return f"evt_{first}{secrets.token_hex(12)}"[:28]
@@ -84,7 +84,7 @@ def accept(inbox: Inbox) -> None:
 
 
 def accept_alone(inbox: Inbox, lock: AbstractContextManager[object]) -> None:
-    """One commit per request: what a receiver without shared commits does."""
+    """Commit once per request, like a receiver without shared commits."""
     row = {
         "id": new_id(),
         "endpoint": "ycloud",
@@ -103,13 +103,13 @@ def accept_alone(inbox: Inbox, lock: AbstractContextManager[object]) -> None:
     database = inbox.database
     sqlite = database.dialect == "sqlite"
     own = database._begin(time.monotonic()) if sqlite else database._autocommit()
-    # Locked for too long is a 503.
+    # If the database is locked for too long, the answer is 503.
     with lock, suppress(InboxUnavailable), own as tx:
         inbox._insert(tx, [row])
 
 
 def fill(inbox: Inbox, count: int) -> None:
-    """Events that are done, as after months of service."""
+    """Insert events that are done, as after months of service."""
     now = time.time()
     rows = [
         {
@@ -139,7 +139,7 @@ def fill(inbox: Inbox, count: int) -> None:
 
 
 def claims(inbox: Inbox, count: int) -> list[float]:
-    """Seconds of claiming an event, for some that are pending."""
+    """Return the seconds for claiming each of some pending events."""
     for _ in range(count):
         accept(inbox)
     taken = []
@@ -154,7 +154,7 @@ def claims(inbox: Inbox, count: int) -> list[float]:
 
 @contextmanager
 def inboxes(store: str, sizes: list[int], folder: Path) -> Iterator[dict[int, Inbox]]:
-    """One inbox of each size."""
+    """Create one inbox of each size."""
     made: dict[int, Inbox] = {}
     engines = []
     admin = sa.create_engine(SERVER, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
@@ -182,7 +182,7 @@ def inboxes(store: str, sizes: list[int], folder: Path) -> Iterator[dict[int, In
 
 
 def fsync_floor(folder: Path, seconds: float) -> float:
-    """How often a second this disk takes 4 KiB and says it has them."""
+    """Return how often per second the disk syncs 4 KiB."""
     file = os.open(folder / "floor", os.O_CREAT | os.O_WRONLY)
     block = os.urandom(4096)
 
@@ -256,7 +256,7 @@ COMMIT_EACH = "one commit each"
 
 
 def commits(inbox: Inbox, folder: Path, seconds: float) -> dict[str, list[float]]:
-    """Rates of accepting with and without shared commits, and of the disk."""
+    """Return the rates of accepting with and without shared commits, and of the disk."""
     lock = threading.Lock()
     works: dict[str, tuple[Callable[[], object], int]] = {
         COMMIT_EACH: (partial(accept_alone, inbox, nullcontext()), THREADS),
@@ -265,7 +265,7 @@ def commits(inbox: Inbox, folder: Path, seconds: float) -> dict[str, list[float]
         "one thread alone": (partial(accept, inbox), 1),
     }
     if inbox.database.dialect == "sqlite":
-        # What a receiver gets that opens SQLite as it comes: a rollback journal.
+        # The default of SQLite is a rollback journal.
         plain = Inbox(
             Database(sa.create_engine(f"sqlite:///{folder}/plain.db"), owned=True)
         )
@@ -285,14 +285,14 @@ def commits(inbox: Inbox, folder: Path, seconds: float) -> dict[str, list[float]
 
 
 def commits_on_a_slower_disk(inbox: Inbox, seconds: float) -> dict[str, list[float]]:
-    """As on most disks: those of these machines sync in a tenth of a millisecond."""
+    """Slow down commits, as on most disks: here a sync takes a tenth of a millisecond."""
     works = {
         COMMIT_EACH + ", WAL": partial(accept_alone, inbox, nullcontext()),
         "shared commits": partial(accept, inbox),
     }
     rates: dict[str, list[float]] = {name: [] for name in works}
 
-    def sync(_: object) -> None:  # with SQLite's lock held, as a sync is
+    def sync(_: object) -> None:  # during this, SQLite's lock is held, as during a sync
         time.sleep(SLOWER_MS / 1000)
 
     engine = inbox.database._engine

@@ -1,8 +1,9 @@
-"""A lone accept on PostgreSQL, where the database is a millisecond away.
+"""A lone accept on PostgreSQL, with a network delay of a millisecond.
 
     python -m benchmarks.lone
 
-A relay delays each direction. ROUNDS in the environment makes it shorter.
+A relay delays each direction. Set ROUNDS in the environment to a lower number for a shorter
+run.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ ACCEPT, PAUSED = "an accept", "an accept after a pause of a second"
 
 
 def seconds(work: Callable[[], object], count: int, pause: float = 0.0) -> float:
-    """The median of one call."""
+    """Return the median seconds of one call."""
     taken = []
     for _ in range(count):
         time.sleep(pause)
@@ -52,14 +53,14 @@ def main() -> None:
 
 
 def connect(url: str) -> psycopg.Connection:
-    """A connection of the bare driver."""
+    """Open a connection with the bare driver."""
     parts = sa.make_url(url)
     address = parts.set(drivername="postgresql").render_as_string(hide_password=False)
     return psycopg.connect(address, autocommit=True)
 
 
 def measure(inbox: Inbox, relay: Relay, bare: psycopg.Connection) -> None:
-    """Compare in rounds, and count the round trips."""
+    """Compare the cases in rounds, and count the round trips."""
     bare.execute("CREATE TABLE bare (id bigserial PRIMARY KEY, body bytea)")
     body = b"x" * 700
     works: dict[str, Callable[[], object]] = {
@@ -67,7 +68,7 @@ def measure(inbox: Inbox, relay: Relay, bare: psycopg.Connection) -> None:
         INSERT: lambda: bare.execute("INSERT INTO bare (body) VALUES (%s)", [body]),
         ACCEPT: partial(accept, inbox),
     }
-    for work in works.values():  # the first few prepare statements
+    for work in works.values():  # the first few calls prepare statements
         seconds(work, 20)
     counted = {name: [round_trips(work, relay)] for name, work in works.items()}
     time.sleep(PAUSE)
@@ -94,7 +95,7 @@ def measure(inbox: Inbox, relay: Relay, bare: psycopg.Connection) -> None:
 
 
 def round_trips(work: Callable[[], object], relay: Relay) -> float:
-    """How often one call goes to the database and back."""
+    """Return the number of round trips to the database in one call."""
     before = relay.round_trips
     work()
     return relay.round_trips - before

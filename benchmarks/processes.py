@@ -1,4 +1,4 @@
-"""Processes of the app in ``site.py``: a gunicorn, a worker, and a sender."""
+"""Processes of the app in ``site.py``: gunicorn, a worker, and a sender."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .stores import Store
 
 @dataclass(frozen=True)
 class Site:
-    """What is known of the processes of one app.
+    """The app that the processes share.
 
-    :param starts: the file in which they note when a handler starts.
+    :param starts: the file to which they write when a handler starts.
     """
 
     environ: dict[str, str]
@@ -30,16 +30,16 @@ class Site:
 
     @property
     def started(self) -> int:
-        """How many events have been handled."""
+        """Return how many events have been handled."""
         return self.starts.read_bytes().count(b"\n") if self.starts.exists() else 0
 
     def waits(self) -> list[float]:
-        """For each start, the seconds since the event was accepted."""
+        """Return for each start the seconds since the event was accepted."""
         return [float(line.split()[2]) for line in self.starts.read_text().splitlines()]
 
 
 def site(store: Store, **environ: str) -> Site:
-    """An app whose inbox is in that store."""
+    """Return an app whose inbox is in a store."""
     starts = store.folder / "starts"
     given = {
         "FLASK_YCLOUD_WEBHOOK_SECRET": SECRET,
@@ -51,7 +51,7 @@ def site(store: Store, **environ: str) -> Site:
 
 @contextmanager
 def running(app: Site, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a Python module of that app, and end it."""
+    """Run a Python module with the settings of the app during the context."""
     log = app.starts.with_name("log")
     with log.open("ab") as file:
         process = subprocess.Popen(
@@ -70,7 +70,7 @@ def running(app: Site, *command: str) -> Iterator[subprocess.Popen[bytes]]:
 
 @contextmanager
 def gunicorn(app: Site, *, threads: int, workers: int = 1) -> Iterator[int]:
-    """A gunicorn of some processes with so many threads each; gives its port."""
+    """Run gunicorn with some processes and threads; yield its port."""
     port = _free_port()
     command = ["gunicorn", "-b", f"127.0.0.1:{port}", "--workers", str(workers)]
     command += ["--threads", str(threads)]
@@ -81,7 +81,7 @@ def gunicorn(app: Site, *, threads: int, workers: int = 1) -> Iterator[int]:
 
 @contextmanager
 def worker(app: Site) -> Iterator[int]:
-    """A worker process; gives its id."""
+    """Run a worker process; yield its process id."""
     log, before = app.starts.with_name("log"), b"Handling events"
     with running(app, "flask", "--app", "benchmarks.site", "ycloud", "worker") as process:
         eventually(lambda: before in log.read_bytes())
@@ -90,11 +90,11 @@ def worker(app: Site) -> Iterator[int]:
 
 @dataclass(frozen=True)
 class Sent:
-    """What a sender has done.
+    """The results of a sender.
 
     :param accepted: how many deliveries were acknowledged.
     :param refused: how many were not.
-    :param p99: seconds within which 99 of 100 answers came.
+    :param p99: the 99th percentile of the response times, in seconds.
     """
 
     accepted: int
@@ -107,9 +107,9 @@ class Sent:
 def sent(
     port: int, seconds: float, threads: int = 8, tenants: int = 0, *others: int
 ) -> Iterator[Sent]:
-    """Send as fast as the server answers, from another process; gives what was sent.
+    """Send as fast as the server answers, from another process.
 
-    :param others: ports of more servers, each of which gets as many connections.
+    :param others: ports of more servers. Each gets the same number of connections.
     """
     ports = ",".join(map(str, (port, *others)))
     given = [ports, *(str(each) for each in (seconds, threads, tenants))]

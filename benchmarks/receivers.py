@@ -1,7 +1,7 @@
-"""The receivers that are compared: ours in each dispatch, by hand, and by other libraries.
+"""The compared receivers: ours with each dispatch, hand-written, and by other libraries.
 
-Each is a module-level factory, for gunicorn too: ``RECEIVER=by_hand gunicorn
-benchmarks.receivers:app``. All do the same work for an event: nothing but counting it.
+Each receiver is a factory in this module, also for gunicorn: ``RECEIVER=by_hand gunicorn
+benchmarks.receivers:app``. All do the same work for an event: they only count it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ handled = [0]
 
 
 def work(event: object) -> None:
-    """What a handler does."""
+    """The work of a handler."""
     handled[0] += 1
 
 
@@ -56,7 +56,7 @@ def bare() -> Flask:
 
 
 def _verified_by_hand() -> Any:
-    """The event, if the signature fits: what everyone writes, but right."""
+    """Return the event if the signature is right, as in a correct hand-written receiver."""
     body = request.get_data()
     parts = dict(
         each.split("=", 1) for each in request.headers["YCloud-Signature"].split(",")
@@ -72,7 +72,7 @@ def _verified_by_hand() -> Any:
 
 
 def by_hand() -> Flask:
-    """Verifies, and handles before the answer. Keeps nothing: a duplicate runs twice."""
+    """Verifies and handles before the answer. Stores nothing: duplicates run twice."""
     app = Flask("by_hand")
 
     @app.post(PATH)
@@ -87,7 +87,7 @@ def by_hand() -> Flask:
 
 
 def by_hand_durable() -> Flask:
-    """As above, and keeps the event before the work, and its end after it, durably."""
+    """Like the previous one, but durably stores the event before and the result after."""
     app = Flask("by_hand_durable")
     path = Path(tempfile.mkdtemp()) / "events.db"
 
@@ -126,7 +126,7 @@ def by_slackeventsapi() -> Flask:
 
 
 def by_svix() -> Flask:
-    """Svix's verifier in a view of one's own."""
+    """Svix's verifier in a hand-written view."""
     app = Flask("by_svix")
     webhook = svix.Webhook(SECRET)
 
@@ -143,7 +143,7 @@ def by_svix() -> Flask:
 def _ours(dispatch: str) -> Flask:
     app = Flask(f"ours_{dispatch}", instance_path=tempfile.mkdtemp())
     app.config.update(YCLOUD_WEBHOOK_SECRET=SECRET, YCLOUD_DISPATCH=dispatch)
-    if dispatch == "celery":  # its workers are elsewhere
+    if dispatch == "celery":  # Celery's workers are other processes
         celery = Celery(app.name, broker=BROKER, set_as_current=False)
         celery.conf.task_default_queue = QUEUE
         app.extensions["celery"] = celery
@@ -170,12 +170,12 @@ RECEIVERS: dict[str, Callable[[], Flask]] = {
 
 
 def forget_tasks() -> None:
-    """Delete what Celery was sent."""
+    """Delete the tasks that were sent to Celery."""
     redis.Redis.from_url(BROKER).delete(QUEUE)
 
 
 def delivery(receiver: str) -> tuple[dict[str, str], bytes]:
-    """A fresh delivery, signed in the way that the receiver takes."""
+    """Return a new delivery, signed as the receiver expects."""
     event = sample_event(TYPE)
     if receiver == "by_slackeventsapi":
         event = {"event": {"type": "message", **event}, "event_id": event["id"]}

@@ -1,4 +1,4 @@
-"""A relay in front of PostgreSQL, which delays what it passes on, and counts."""
+"""A relay in front of PostgreSQL that delays and counts messages."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 
 SERVER = ("127.0.0.1", 5432)
-_STATEMENT = (ord("Q"), ord("E"))  # the messages that have a statement executed
+_STATEMENT = (ord("Q"), ord("E"))  # the messages that execute a statement
 
 
 class Relay:
-    """A TCP relay on loopback, in a process of its own.
+    """A TCP relay on loopback, in its own process.
 
-    :param delay: seconds by which it delays each direction.
+    :param delay: the delay of each direction, in seconds.
     """
 
     def __init__(self, delay: float = 0.0) -> None:
@@ -45,18 +45,18 @@ class Relay:
 
     @property
     def statements(self) -> int:
-        """How many statements it has passed on."""
+        """Return how many statements have passed the relay."""
         count: int = self._statements.value
         return count
 
     @property
     def round_trips(self) -> int:
-        """How often a client has sent something after an answer."""
+        """Return the number of round trips: how often a client sent after an answer."""
         count: int = self._turns.value
         return count
 
     def url(self, url: str, **query: str) -> str:
-        """The address of a database through this relay, in the clear."""
+        """Return the URL of a database through this relay, without TLS."""
         query |= {"sslmode": "disable", "gssencmode": "disable"}
         made = sa.make_url(url).set(port=self.port).update_query_dict(query)
         return made.render_as_string(hide_password=False)
@@ -71,7 +71,7 @@ def _serve(listener: socket.socket, delay: float, statements: Any, turns: Any) -
 
 
 class _Passing:
-    """One connection."""
+    """Relay one connection."""
 
     def __init__(
         self, client: socket.socket, delay: float, statements: Any, turns: Any
@@ -85,7 +85,7 @@ class _Passing:
         self._greeted = False
 
     def forward(self) -> None:
-        """Pass on what the client sends, and count."""
+        """Pass on and count what the client sends."""
         while data := _read(self._client):
             if self._answered:
                 self._answered = False
@@ -112,7 +112,7 @@ class _Passing:
             _close(to)
 
     def _count(self) -> None:
-        """Count the statements; the first message has no letter for its kind."""
+        """Count the statements. The first message has no type byte."""
         while True:
             first = 1 if self._greeted else 0
             if len(self._parsed) < first + 4:

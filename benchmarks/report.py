@@ -1,4 +1,4 @@
-"""Put the results of one run into the docs: tables and a plot, only of ratios."""
+"""Writes the results of one run into the docs: tables and a plot of the ratios."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _LEFT, _WIDTH, _ROW = 330, 700, 22
 
 
 def results() -> list[dict[str, Any]]:
-    """All of them, in a fixed order.
+    """Return all results, in a fixed order.
 
-    :raises SystemExit: if one is missing.
+    :raises SystemExit: if a result is missing.
     """
     files = [RESULTS / f"{key}.json" for key in ORDER]
     if missing := [file.stem for file in files if not file.exists()]:
@@ -40,7 +40,7 @@ def results() -> list[dict[str, Any]]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """One comparison, in reStructuredText."""
+    """Return one comparison in reStructuredText."""
     rounds = "one round" if result["rounds"] == 1 else f"{result['rounds']} rounds"
     what = result["what"][0].upper() + result["what"][1:]
     lines = [
@@ -64,7 +64,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def notes(result: dict[str, Any]) -> list[str]:
-    """What is to be known of its cases, and those that are missing."""
+    """Return the notes on the cases, and the missing cases."""
     known: dict[str, str] = result.get("notes", {})
     missing: dict[str, str] = result.get("missing", {})
     texts = list(dict.fromkeys(known.values()))
@@ -77,7 +77,7 @@ def notes(result: dict[str, Any]) -> list[str]:
 
 
 def plot(found: list[dict[str, Any]]) -> str:
-    """All comparisons, as bars to the median and a line from lowest to highest."""
+    """Plot all comparisons: a bar to the median, and a line from lowest to highest."""
     shapes, y = [], 10
     for result in found:
         y += 20

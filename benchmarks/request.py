@@ -1,4 +1,4 @@
-"""A request from the WSGI call to its answer, in one process."""
+"""A request, from the WSGI call to the response, in one process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .rounds import compare, seconds_each
 
 
 def caller(receiver: str) -> Callable[[], None]:
-    """A function that sends the receiver a fresh delivery and checks the answer."""
+    """Return a function that sends a new delivery to the receiver and checks the answer."""
     app = RECEIVERS[receiver]()
     statuses: list[str] = []
 
@@ -41,7 +41,7 @@ def caller(receiver: str) -> Callable[[], None]:
         assert statuses.pop() == "200 OK"
 
     if receiver == "ours_worker":
-        # Handling takes turns with accepting in one process, so wait for it, too.
+        # Handling and accepting share one process, so wait for the handling, too.
         inbox = runtime_of(app).inbox
 
         def call_and_wait() -> None:
@@ -58,7 +58,7 @@ def main(rounds: int = 15) -> None:
     making = {name: partial(delivery, name) for name in RECEIVERS}
 
     def seconds(name: str) -> float:
-        # Making the delivery is not the receiver's work.
+        # The time for creating the delivery does not count.
         return seconds_each(callers[name], at_least=0.2) - seconds_each(making[name])
 
     def cases(*names: str) -> dict[str, Callable[[], float]]:

@@ -1,9 +1,9 @@
-"""Retries under load: how late they start, beside first tries.
+"""Retries under load: how late they start, compared with first attempts.
 
     python -m benchmarks.retries
 
-Handlers take a little time, and events arrive so that a small backlog stays. A twentieth of
-the handlers ask for another try. ROUNDS and SECONDS in the environment make it shorter.
+Handlers take a little time, and new events keep a small backlog. One in twenty handlers
+raises Retry. Set ROUNDS and SECONDS in the environment to lower numbers for a shorter run.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ BACKLOG = 200  # events
 WORK = 0.01  # seconds that a handler takes
 FEEDERS = 8
 THREADS = 4
-EVERY = 20  # one of so many asks for another try
+EVERY = 20  # one handler in so many raises Retry
 AFTER = 0.5  # seconds
-WARM = 1.5  # seconds that do not count
+WARM = 1.5  # seconds at the start that do not count
 
 
 class Load:
-    """Events that keep a backlog, and how late their handlers start."""
+    """Keeps a backlog of events, and records how late their handlers start."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._worker = WorkerDispatcher(runtime, threads=THREADS)
         self._changed = threading.Condition()
         self._accepted = self._started = 0
-        self._due: dict[str, float] = {}  # when the retries are due, in unix seconds
+        self._due: dict[str, float] = {}  # when the retries are due, in Unix seconds
         self._stopping = False
-        # When each started, and how late.
+        # When each handler started, and how late.
         self.first: list[tuple[float, float]] = []
         self.retries: list[tuple[float, float]] = []
 
@@ -62,7 +62,7 @@ class Load:
             raise Retry(after=AFTER)
 
     def feed(self) -> None:
-        """Accept an event whenever too few wait; several threads do so."""
+        """Accept an event whenever too few are pending. Several threads run this."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._stopping or self._waiting < BACKLOG)
@@ -78,7 +78,7 @@ class Load:
         return self._accepted - self._started
 
     def run(self, seconds: float) -> None:
-        """Feed and handle for so long."""
+        """Feed and handle events for some seconds."""
         feeders = [threading.Thread(target=self.feed) for _ in range(FEEDERS)]
         self._worker.start()
         for feeder in feeders:
@@ -97,7 +97,7 @@ class Load:
 
 
 def measure(store: Store, seconds: float) -> tuple[float, float]:
-    """The ratios of how late retries start to how late first tries do: p50 and p99."""
+    """Return the delays of retries as ratios to those of first attempts: p50 and p99."""
     runtime, hooks = store.app()
     load = Load(runtime)
     hooks.on_event("*", name="handle")(load.handle)

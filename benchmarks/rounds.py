@@ -1,4 +1,4 @@
-"""Cases measured side by side: in alternating rounds, as ratios to one of them."""
+"""Measures cases in alternating rounds, as ratios to one of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def setting(name: str, default: int) -> int:
-    """What the environment says, such as ``ROUNDS=1``, to try a benchmark quickly."""
+    """Return a number from the environment, such as ``ROUNDS=1`` for a short run."""
     return int(os.environ.get(name, default))
 
 
@@ -24,10 +24,10 @@ def setting(name: str, default: int) -> int:
 class Ratio:
     """How a case compares with the reference, over the rounds.
 
-    Above 1 is more of what is measured: time, or rate.
+    A ratio above 1 means a longer time, or a higher rate.
 
-    :param number: the median of what was measured itself. Shown, and not kept: it is true
-        of one machine and hour.
+    :param number: the median of the measured values. It is shown but not saved, since it is
+        only valid for this machine and hour.
     """
 
     name: str
@@ -39,12 +39,12 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Table:
-    """What one comparison has shown.
+    """The result of one comparison.
 
-    :param key: names the file of its results.
-    :param what: what the ratios are of, for example ``"time of one verification"``.
-    :param aim: what they should be.
-    :param notes: what is to be known of a case.
+    :param key: the name of its file of results.
+    :param what: the measured quantity, for example ``"time of one verification"``.
+    :param aim: the aim for the ratios.
+    :param notes: remarks on cases.
     :param missing: why a case could not be measured.
     """
 
@@ -59,7 +59,7 @@ class Table:
     missing: Mapping[str, str] = field(default_factory=dict)
 
     def show(self) -> None:
-        """Print it."""
+        """Print the result."""
         print(f"\n{self.title}: {self.what}, as a ratio to {self.reference!r}")
         if self.aim:
             print(f"  The aim: {self.aim}")
@@ -77,7 +77,7 @@ class Table:
         return [each.name for each in self.ratios]
 
     def keep(self) -> None:
-        """Keep it for ``benchmarks.report``, with the day (UTC)."""
+        """Save the result for ``benchmarks.report``, with the day (UTC)."""
         RESULTS.mkdir(exist_ok=True)
         kept = asdict(self) | {"day": datetime.now(timezone.utc).date().isoformat()}
         for each in kept["ratios"]:
@@ -96,7 +96,7 @@ def tabulate(
     notes: Mapping[str, str] | None = None,
     missing: Mapping[str, str] | None = None,
 ) -> Table:
-    """Show and keep what was measured, round by round; the first is the reference."""
+    """Print and save the values of each round. The first case is the reference."""
     reference, *_ = numbers
     ratios = []
     for name, found in numbers.items():
@@ -123,9 +123,9 @@ def compare(
     rounds: int,
     aim: str = "",
 ) -> Table:
-    """Measure every case once in each round, in a random order.
+    """Measure every case once in each round, in random order.
 
-    :param cases: each gives a number, of which more is more; the first is the reference.
+    :param cases: functions that return the measured value; the first is the reference.
     """
     numbers: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(rounds):
@@ -135,7 +135,7 @@ def compare(
 
 
 def seconds_each(work: Callable[[], object], *, at_least: float = 0.03) -> float:
-    """Seconds of one call, from as many calls as take so long."""
+    """Return the seconds of one call, from as many calls as fit into some seconds."""
     count = 1
     while True:
         started = time.perf_counter()

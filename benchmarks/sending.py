@@ -2,9 +2,9 @@
 
     python -m benchmarks.sending PORT[,PORT] SECONDS THREADS TENANTS
 
-With several ports, each gets as many of the connections. It signs all before it sends the
-first, and prints what became of them. With tenants it sends to each in turn; with 0 to the
-endpoint that has none.
+Each port gets the same number of connections. The sender signs all deliveries before it
+sends the first, and prints the results. With tenants it sends to each in turn; with 0 to
+the endpoint without tenants.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST_A_SECOND = 2500
 
 
 def request(body: bytes, tenant: str | None = None) -> bytes:
-    """A signed delivery as it goes over the wire."""
+    """Return the bytes of a signed HTTP request."""
     path = PATH if tenant is None else f"/hooks/{tenant}/webhook"
     secret = SECRET if tenant is None else secret_of(tenant)
     lines = (
@@ -41,19 +41,19 @@ def request(body: bytes, tenant: str | None = None) -> bytes:
 
 
 class Sender:
-    """Threads that send what is there until a time.
+    """Threads that send until a given time.
 
-    :param requests: what to send.
+    :param requests: the requests to send.
     """
 
     def __init__(self, requests: list[bytes]) -> None:
         self._requests = requests
         self._lock = threading.Lock()
         self.accepted = self.refused = 0
-        self.seconds: list[float] = []  # that each answer took
+        self.seconds: list[float] = []  # the duration of each answer
 
     def run(self, port: int, until: float) -> None:
-        """One thread's work, with the server at a port."""
+        """Send from one thread to the server at a port."""
         connection, buffer = socket.create_connection(("127.0.0.1", port)), b""
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while time.monotonic() < until:
@@ -72,7 +72,7 @@ class Sender:
 
 
 def read_answer(connection: socket.socket, buffer: bytes) -> tuple[int, bool, bytes]:
-    """The status of an answer, whether the connection closes, and what came after it."""
+    """Return an answer's status, whether the connection closes, and the bytes after it."""
     while b"\r\n\r\n" not in buffer:
         buffer += _some(connection)
     head, _, rest = buffer.partition(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Requests over HTTP: gunicorn with threads, and wrk."""
+"""Requests over HTTP: gunicorn with threads, measured with wrk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .inbox import fsync_floor
 from .receivers import PATH, RECEIVERS, delivery, forget_tasks
 from .rounds import compare
 
-DELIVERIES = 15_000  # of its own for each request, as long as they last
+DELIVERIES = 15_000  # one for each request, while they last
 SECONDS = 3
 
 SCRIPT = """
@@ -37,9 +37,9 @@ end
 
 
 def rate(receiver: str, folder: Path) -> float:
-    """Requests a second, of a fresh server."""
+    """Return requests per second of a new server."""
     sent = folder / f"{receiver}.txt"
-    with sent.open("w") as file:  # signed anew, or they would be stale
+    with sent.open("w") as file:  # signed again, since old signatures expire
         for _ in range(DELIVERIES):
             headers, body = delivery(receiver)
             pairs = "|".join(f"{name}|{value}" for name, value in headers.items())

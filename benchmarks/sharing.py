@@ -1,10 +1,10 @@
-"""Several processes on one SQLite file, beside one process with as many threads.
+"""Several processes on one SQLite file, compared with one process with all their threads.
 
     python -m benchmarks.sharing
 
-Each process is a gunicorn of its own, and gets its share of 16 connections from another
-process. One gunicorn would leave it to chance which of its processes has how many of them.
-ROUNDS and SECONDS in the environment make it shorter.
+Each process is its own gunicorn, and gets its share of 16 connections from a sender
+process. One gunicorn would distribute the connections to its processes at random. Set
+ROUNDS and SECONDS in the environment to lower numbers for a shorter run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ THREADS = 16
 
 
 def measure(workers: int, seconds: float) -> tuple[float, float]:
-    """Deliveries a second that were accepted, and the p99 of their answers in seconds."""
+    """Return accepted deliveries per second, and the p99 of their response times."""
     with scratch("sqlite") as store:
         app = site(store)
         with ExitStack() as servers:

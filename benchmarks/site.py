@@ -1,10 +1,10 @@
-"""An app that notes when its handler starts: for processes that are measured from outside.
+"""An app that writes to a file when its handler starts, for measurements of processes.
 
     STARTS=file FLASK_YCLOUD_INBOX_URL=... gunicorn benchmarks.site:app
 
-For each start of its handler it appends a line to the file: the event's id, the attempt,
-and the seconds since the event was accepted. With ``STATEMENTS`` it appends a byte to that
-file for each statement that SQLite executes.
+For each start of its handler the app appends a line to the file: the event's id, the
+attempt, and the seconds since the event was accepted. If ``STATEMENTS`` names a file, the
+app appends a byte to it for each statement that SQLite executes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
 
 def secret_of(tenant: str | None, endpoint_id: str | None = None) -> str:
-    """The signing secret of a tenant."""
+    """Return the signing secret of a tenant."""
     return f"whsec_of_tenant_{tenant}"
 
 
@@ -45,7 +45,7 @@ def make_app() -> Flask:
 
 
 def count_statements(file: int) -> None:
-    """Have SQLite tell of each statement."""
+    """Count each statement of SQLite in a file."""
 
     def trace(connection: Any, _: object) -> None:
         connection.set_trace_callback(lambda statement: os.write(file, b"."))

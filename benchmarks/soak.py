@@ -1,9 +1,9 @@
-"""Memory and backlog of a soak: a gunicorn at full rate, looked at again and again.
+"""A soak test: the memory and backlog of gunicorn at full rate.
 
     python -m benchmarks.soak [--minutes 10]
 
-Its end status is 1 if the memory of the last third is above that of the middle third by
-more than a twentieth, or if what is left over at the end is work for 5 seconds.
+The script exits with 1 if the memory in the last third of the time is more than 5 % above
+the middle third, or if the backlog at the end needs 5 seconds or more.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_LEFT_OVER = 5.0  # seconds of work
 
 
 def resident(pid: int) -> int:
-    """Bytes of memory of a process's first child: gunicorn's worker."""
+    """Return the memory of a process's first child, gunicorn's worker, in bytes."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     pages = int(Path(f"/proc/{children[0]}/statm").read_text().split()[1])
     return pages * resource.getpagesize()
@@ -72,8 +72,8 @@ def main() -> int:
     middle, last = (max(part) for part in (seen[third : 2 * third], seen[2 * third :]))
     growth = last / middle
     print(f"{len(sender.acknowledged)} acknowledged and handled, {dead} dead letters.")
-    print(f"Memory of the last third beside the middle third: {growth:.3f}")
-    print(f"At the end {waiting} were left over: work for {rest:.1f} s.")
+    print(f"Memory of the last third, as a ratio to the middle third: {growth:.3f}")
+    print(f"At the end {waiting} were pending. They took {rest:.1f} s.")
     return 0 if growth < 1.05 and not dead and rest < MOST_LEFT_OVER else 1
 
 

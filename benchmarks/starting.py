@@ -1,8 +1,9 @@
-"""From the accept in a web process to the handler's start in a worker process, on SQLite.
+"""Time from the accept in a web process to the start in a worker process, on SQLite.
 
     python -m benchmarks.starting
 
-The events come one by one. ROUNDS and EVENTS in the environment make it shorter.
+The events arrive one by one. Set ROUNDS and EVENTS in the environment to lower numbers for
+a shorter run.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def has_started(app: Site, count: int) -> bool:
 
 
 def measure(events: int) -> tuple[float, float]:
-    """Seconds from accept to start: p50 and p99."""
+    """Return the seconds from accept to start: p50 and p99."""
     with scratch("sqlite") as store:
         app = site(store, FLASK_YCLOUD_DISPATCH="manual")
         with gunicorn(app, threads=8) as port, worker(app):

@@ -1,9 +1,9 @@
-"""Full rate over HTTP: what is handled while it is accepted, and what is left over.
+"""Full rate over HTTP: how much is handled during accepting, and how much is left over.
 
     python -m benchmarks.steady
 
-A gunicorn of one process with 8 threads accepts and handles; the sender is another
-process. ROUNDS and SECONDS in the environment make it shorter.
+gunicorn with one process and 8 threads accepts and handles; the sender is another process.
+Set ROUNDS and SECONDS in the environment to lower numbers for a shorter run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ AIM = 5.0  # seconds of work that may be left over
 
 
 def measure(store: Store, seconds: float) -> tuple[float, float]:
-    """The share of what was accepted that was handled by then, and seconds to the rest."""
+    """Return the share of events handled during sending, and the seconds for the rest."""
     app = site(store)
     with gunicorn(app, threads=WEB_THREADS) as port, sent(port, seconds) as done:
         paused, handled = time.monotonic(), app.started
@@ -31,9 +31,9 @@ def measure(store: Store, seconds: float) -> tuple[float, float]:
 
 
 def wait_for(app: Site, count: int) -> None:
-    """Wait until so many have been handled."""
+    """Wait until a number of events have been handled."""
     eventually(lambda: app.started >= count, seconds=600)
-    assert app.started == count, "one was handled twice"
+    assert app.started == count, "an event was handled twice"
 
 
 def main() -> None:

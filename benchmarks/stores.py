@@ -1,4 +1,4 @@
-"""Empty stores to measure in, which are gone afterwards."""
+"""Empty stores for measurements, which are deleted afterwards."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ TITLES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 @dataclass(frozen=True)
 class Store:
-    """An empty place for an inbox, or for a queue that is compared.
+    """An empty store for an inbox, or for a compared queue.
 
     :param kind: ``"sqlite"`` or ``"postgresql"``.
-    :param schema: of PostgreSQL; all there is in it is deleted at the end.
-    :param folder: what is in it is deleted, too.
+    :param schema: the schema of PostgreSQL; it is deleted at the end.
+    :param folder: the folder for files; it is deleted at the end.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class Store:
 
     @contextmanager
     def inbox(self, *, lease: float = 3600) -> Iterator[Inbox]:
-        """An inbox in it. A lease that does not run out disturbs nobody."""
+        """Return an inbox in the store. Its lease is long, so that it never expires."""
         engine = open_engine(self.url)
         try:
             inbox = Inbox(Database(engine), lease=lease)
@@ -49,7 +49,7 @@ class Store:
             engine.dispose()
 
     def app(self, **config: Any) -> tuple[Runtime, WebhookBlueprint]:
-        """An app with its inbox in it that handles nothing by itself."""
+        """Return an app with its inbox in the store. It handles no events automatically."""
         app = Flask("measured", instance_path=str(self.folder))
         app.config.update(
             YCLOUD_WEBHOOK_SECRET="k", YCLOUD_DISPATCH="manual", YCLOUD_INBOX_URL=self.url
@@ -61,7 +61,7 @@ class Store:
 
 
 def kinds() -> list[str]:
-    """The stores that are there: SQLite, and PostgreSQL if one answers."""
+    """Return the available stores: SQLite, and PostgreSQL if a server answers."""
     try:
         _execute("SELECT 1")
     except (sa.exc.OperationalError, ModuleNotFoundError):
@@ -72,7 +72,7 @@ def kinds() -> list[str]:
 
 @contextmanager
 def scratch(kind: str) -> Iterator[Store]:
-    """An empty store of that kind."""
+    """Create an empty store of a kind."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=FOLDER) as name:
         folder, schema = Path(name).absolute(), f"ycloud_bench_{secrets.token_hex(4)}"

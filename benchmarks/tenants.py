@@ -1,10 +1,10 @@
-"""Many tenants at one endpoint, beside one: the rate over HTTP, handled as it comes.
+"""The rate over HTTP with many tenants at one endpoint, compared with no tenants.
 
     python -m benchmarks.tenants
 
-A gunicorn of one process with 8 threads accepts and handles; the sender is another
-process, and signs for each tenant with its own secret. ROUNDS and SECONDS in the
-environment make it shorter.
+gunicorn with one process and 8 threads accepts and handles. The sender is another process,
+and signs for each tenant with its own secret. Set ROUNDS and SECONDS in the environment to
+lower numbers for a shorter run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MANY = 1_000
 
 
 def rate(kind: str, tenants: int) -> float:
-    """Deliveries a second that were accepted, all of which were handled."""
+    """Return accepted deliveries per second. All of them must be handled."""
     with scratch(kind) as store:
         app = site(store)
         seconds = setting("SECONDS", 5)

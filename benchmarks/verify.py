@@ -1,4 +1,4 @@
-"""Verifying a signature, beside the bare computation and other libraries' verifiers."""
+"""Verifying a signature, compared with the bare computation and other libraries."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIZES = (1, 16, 64)  # KiB
 
 
 def cases(size: int) -> dict[str, Callable[[], object]]:
-    """One verification by each, of a body of so many KiB."""
+    """Return each way to verify, for a body of ``size`` KiB."""
     body = json.dumps({"id": "evt_1", "text": "x" * (size * 1024 - 40)}).encode()
     text = body.decode()
     key = SECRET.encode()
@@ -53,7 +53,7 @@ def cases(size: int) -> dict[str, Callable[[], object]]:
 
 
 def peers(body: bytes, now: str) -> dict[str, Callable[[], object]]:
-    """The same by others, each with the header that it knows."""
+    """Return the verifications by other libraries, each with its own header."""
     text = body.decode()
     standard = standardwebhooks.Webhook(SECRET)
     signed_at = time.time()

@@ -1,6 +1,6 @@
-"""Serve ``example_app.py`` with gunicorn, send it everything, show what became of it.
+"""Serve ``example_app.py`` with gunicorn, send every event type, and show the results.
 
-It ends by itself: with 0 only if each delivery was answered and handled as promised.
+The demo exits with 0 only if each delivery was answered and handled as promised.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DAY = 86_400
 
 @dataclass
 class Delivery:
-    """Something to send, and what is promised of it."""
+    """A delivery to send, and its expected results."""
 
     what: str
     body: bytes
@@ -61,7 +61,7 @@ def deliveries() -> list[Delivery]:
     kept_as = body_id(text)
     made += [
         Delivery("the first one again", body, made[0].header, "200 duplicate", event_id),
-        Delivery("the first one, changed on its way", changed, made[0].header, "401", None),
+        Delivery("the first one, body changed", changed, made[0].header, "401", None),
         Delivery("one signed a day ago", body, stale, "401", None),
         Delivery(
             "no JSON", text, sign(text, SECRET), "200 accepted", kept_as, state="dead"
@@ -104,7 +104,7 @@ def free_port() -> int:
 
 
 def kept(delivery: Delivery, event: StoredEvent | None) -> tuple[bool, str]:
-    """Whether the inbox has what it should of a delivery, and a word on it."""
+    """Return whether the inbox has the expected state of a delivery, and a remark."""
     if delivery.event_id is None:
         return True, "nothing kept"
     if event is None:
@@ -121,7 +121,7 @@ def kept(delivery: Delivery, event: StoredEvent | None) -> tuple[bool, str]:
 
 
 def show(sent: list[Delivery], inbox: Inbox) -> bool:
-    table = Table("delivery", "answered", "what became of it", "")
+    table = Table("delivery", "answered", "result", "")
     all_good = True
     for delivery in sent:
         event = inbox.get(delivery.event_id) if delivery.event_id else None

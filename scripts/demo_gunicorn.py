@@ -1,4 +1,4 @@
-"""Gunicorn's settings for ``make demo``: the example app, and one shaky handler more."""
+"""Gunicorn's settings for ``make demo``: they add a handler that fails twice."""
 
 from typing import Any
 

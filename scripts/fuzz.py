@@ -1,4 +1,4 @@
-"""A million hostile requests against a gunicorn: no 5xx, no row, flat memory.
+"""A million hostile requests to gunicorn: no 5xx, no rows in the inbox, constant memory.
 
 python -m scripts.fuzz [--cases 1000000] [--threads 8] [--seed N]
 """
@@ -20,7 +20,7 @@ from flask_ycloud.inbox import Database, Inbox, open_engine
 from tests.fuzzing import hostile_request, resident, send, workers_of
 from tests.processes import Server
 
-SLOW_SHARE = 0.002  # of the requests stop in the middle for a while
+SLOW_SHARE = 0.002  # the share of requests that stop in the middle for a while
 MOST_GROWTH = 8 * 2**20
 
 
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def attack(server: Server, options: argparse.Namespace) -> tuple[Counter[int], list[int]]:
-    """Send all, from several threads; give the answers, and the memory over time."""
+    """Send all requests from several threads; return answers, and memory over time."""
     statuses: Counter[int] = Counter()
     lock = threading.Lock()
     left = [options.cases]

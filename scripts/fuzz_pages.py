@@ -1,4 +1,4 @@
-"""Hostile input to the inspector's pages and to the commands, over each store.
+"""Hostile input to the inspector's pages and to the commands, on each store.
 
 python -m scripts.fuzz_pages [--cases 20000] [--seed N]
 """
@@ -25,7 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--postgresql", help="The URL of an empty database, too.")
+    parser.add_argument("--postgresql", help="The URL of an empty database to test.")
     options = parser.parse_args()
     print(f"seed {options.seed}")
     logging.disable()

@@ -1,8 +1,8 @@
-"""Coverage-guided fuzzing of what reads bytes from outside, with atheris.
+"""Coverage-guided fuzzing of the parsers of untrusted bytes, with atheris.
 
     make fuzz-parsers ARGS="-max_total_time=600"
 
-Whatever the bytes, there is an answer or one of our own errors, and nothing else.
+For any bytes, a parser returns a result or raises an error of this package.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def one_input(data: bytes) -> None:
     except errors.SignatureError:
         pass
     else:
-        raise AssertionError(f"this was taken for authentic: {header!r}")
+        raise AssertionError(f"this header was accepted as authentic: {header!r}")
     verify(body, sign(body, SECRET), SECRET)
     try:
         event = parse_event(body)

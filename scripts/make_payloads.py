@@ -1,9 +1,9 @@
-"""Make ``flask_ycloud/payloads.py`` from YCloud's schema and what its pages add.
+"""Generate ``flask_ycloud/payloads.py`` from YCloud's schema and additions by its pages.
 
     make payloads
 
 ``payloads/openapi.yaml`` is a part of YCloud's OpenAPI document, and
-``payloads/additions.yaml`` is merged over it. The samples show which keys are always there.
+``payloads/additions.yaml`` is merged over it. A key is required if all samples have it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ PAYLOADS: dict[str, tuple[Any, ...]] = {{
 
 
 def mapping(unions: set[str]) -> str:
-    """The payload types by event type, and all in one."""
+    """Return the table of payload types by event type, and a union of all types."""
     by_type = {each.name: overloads.payload_names(each) for each in EVENT_TYPES.values()}
     payloads = dict.fromkeys(name for names in by_type.values() for name in names)
     rows = []
@@ -74,14 +74,14 @@ def mapping(unions: set[str]) -> str:
 
 
 def formatted(text: str) -> str:
-    """The text as ruff wants it."""
+    """Format the text with ruff."""
     ruff = [str(Path(sys.executable).parent / "ruff"), "format", "-"]
     ran = subprocess.run(ruff, input=text, stdout=subprocess.PIPE, text=True, check=True)
     return ran.stdout
 
 
 def text() -> str:
-    """The module."""
+    """Return the text of the module."""
     schemas = load()
     unions = {name for name, schema in schemas.items() if "x-tagged" in schema}
     roots = [n for each in EVENT_TYPES.values() for n in overloads.payload_names(each)]

@@ -1,4 +1,4 @@
-"""Make the pictures of the inspector in the docs: ``make screenshots``."""
+"""Take the screenshots of the inspector for the docs: ``make screenshots``."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def make_app(folder: str) -> Flask:
 
 
 def fill(app: Flask) -> str:
-    """An hour of events, and the id of one to show."""
+    """Fill the inbox with an hour of events; return the id of the event to show."""
     rng = random.Random(1)  # noqa: S311
     ycloud, inbox = FakeYCloud(app, real_inbox=True), runtime_of(app).inbox
     types = [

@@ -1,8 +1,8 @@
-"""Whether the time of a rejection tells how much of a signature was right.
+"""Check whether the time of a rejection reveals how much of a signature was right.
 
-Two kinds of wrong signatures, in random order: wrong from the first digit, and only in
-the last. Their times are compared by Welch's t, cropped as dudect does (Reparaz, Balasch,
-Verbauwhede 2017), where |t| above 4.5 is a leak.
+The script sends two kinds of wrong signatures, in random order: wrong from the first digit,
+and wrong only in the last. It compares their times by Welch's t, cropped as dudect does
+(Reparaz, Balasch, Verbauwhede 2017). |t| above 4.5 is a leak.
 
     python -m scripts.timing [--runs 300000]
 """
@@ -21,12 +21,12 @@ from flask_ycloud import SignatureMismatch, sign, verify
 
 SECRET = "whsec_of_the_timing"  # noqa: S105
 LEAK = 4.5
-CROPPED = 0.9  # the slowest tenth is the machine's doing
-DIFFERENT = 1000  # deliveries: where one lies in memory shows in its time, too
+CROPPED = 0.9  # the slowest tenth is noise of the machine
+DIFFERENT = 1000  # deliveries: the place of a body in memory affects the time, too
 
 
 def changed(header: str, position: int) -> str:
-    # Any other digit: the parser is quicker with some, which is no secret.
+    # A random wrong digit: the parser is faster with some, which reveals no secret.
     others = set("0123456789abcdef") - {header[position]}
     digits = bytearray(header, "ascii")
     digits[position] = ord(random.choice(sorted(others)))  # noqa: S311
@@ -34,7 +34,7 @@ def changed(header: str, position: int) -> str:
 
 
 def wrong_signatures(body: bytes) -> tuple[bytes, tuple[str, str]]:
-    """A body, and headers that are wrong from the first digit, and only in the last."""
+    """Return a body, and headers with both kinds of wrong signatures."""
     right = sign(body, SECRET)
     return body, (changed(right, right.index("s=") + 2), changed(right, len(right) - 1))
 
@@ -48,7 +48,7 @@ def main() -> int:
     for _ in range(runs):
         body, headers = random.choice(deliveries)  # noqa: S311
         kind = random.getrandbits(1)
-        header = headers[kind].encode().decode()  # fresh, so in the cache
+        header = headers[kind].encode().decode()  # a new object, in the CPU cache
         started = time.perf_counter_ns()
         with contextlib.suppress(SignatureMismatch):
             verify(body, header, SECRET)
@@ -58,7 +58,7 @@ def main() -> int:
     first, last = ([each for each in kind if each < limit] for kind in times)
     spread = statistics.variance(first) / len(first) + statistics.variance(last) / len(last)
     t = (statistics.mean(first) - statistics.mean(last)) / math.sqrt(spread)
-    print(f"t = {t:.2f} over {runs} runs; above {LEAK} either way would be a leak")
+    print(f"t = {t:.2f} over {runs} runs; above {LEAK} or below -{LEAK} is a leak")
     return 0 if abs(t) < LEAK else 1
 
 

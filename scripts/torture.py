@@ -1,8 +1,9 @@
-"""kill -9 a real server 200 times under load, over each kind of store.
+"""Kill a real server with kill -9 200 times under load, on each kind of store.
 
     python -m scripts.torture [--kills N] [--seed N]
 
-It ends with 0 only if nothing was lost and nothing doubled.
+The script exits with 0 only if no event was lost, and no handler ran again after the inbox
+had recorded its success.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ SCHEMA = "ycloud_torture"
 
 @contextmanager
 def stores(folder: Path) -> Iterator[dict[str, str]]:
-    """The stores to torture; PostgreSQL if one answers."""
+    """Return the stores to test; with PostgreSQL if a server answers."""
     found = {"SQLite": f"sqlite:///{folder}/inbox.db"}
     engine = sa.create_engine(SERVER, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     try:
@@ -36,7 +37,7 @@ def stores(folder: Path) -> Iterator[dict[str, str]]:
             connection.execute(sa.text(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"))
             connection.execute(sa.text(f"CREATE SCHEMA {SCHEMA}"))
     except (sa.exc.OperationalError, ModuleNotFoundError):
-        print("No PostgreSQL answers on 127.0.0.1:5432: only SQLite is tortured.")
+        print("No PostgreSQL answers on 127.0.0.1:5432: only SQLite is tested.")
         yield found
         return
     yield found | {"PostgreSQL": f"{SERVER}?options=-csearch_path%3D{SCHEMA}"}

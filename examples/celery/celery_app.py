@@ -1,8 +1,8 @@
-"""Deliveries accepted by Flask, handled by Celery.
+"""Flask accepts the deliveries, and Celery handles the events.
 
     python examples/celery/start.py    # web, worker and beat on this machine
 
-On many machines give all of them one FLASK_YCLOUD_INBOX_URL on PostgreSQL.
+On several machines, give all of them the same FLASK_YCLOUD_INBOX_URL, on PostgreSQL.
 """
 
 import os

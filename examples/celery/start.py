@@ -1,4 +1,4 @@
-"""Start web, worker and beat on this machine; end all when one ends, or at Ctrl-C."""
+"""Start web, worker and beat on this machine; stop all when one exits, or at Ctrl-C."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ CELERY = [*PYTHON, "celery", "-A", "celery_app:celery_app"]
 
 
 def commands(folder: str) -> dict[str, list[str]]:
-    """Beat reads its schedule by pickle, so it is where nobody else can write."""
+    """Return the commands. Beat unpickles its schedule, so the folder must be private."""
     return {
         "web": [*PYTHON, "gunicorn", "-b", f"127.0.0.1:{PORT}", "celery_app:app"],
         "worker": [*CELERY, "worker", "--concurrency", "2", "--loglevel", "warning"],
@@ -24,13 +24,13 @@ def commands(folder: str) -> dict[str, list[str]]:
 
 
 def run(folder: str) -> str | None:
-    """Run them until one ends, and give its name; ``None`` after Ctrl-C."""
+    """Run the commands until one exits, and return its name; ``None`` after Ctrl-C."""
     running = {
         name: subprocess.Popen(command, cwd=HERE)  # noqa: S603
         for name, command in commands(folder).items()
     }
     url = f"http://127.0.0.1:{PORT}/ycloud/webhook"
-    print(f"Deliveries go to {url}; Ctrl-C ends.", flush=True)
+    print(f"Deliveries go to {url}; Ctrl-C stops them.", flush=True)
     try:
         while True:
             for name, process in running.items():
@@ -38,7 +38,7 @@ def run(folder: str) -> str | None:
                     return name
             time.sleep(0.2)
     except KeyboardInterrupt:
-        return None  # they got it, too
+        return None  # the processes got the signal, too
     finally:
         for process in running.values():
             process.terminate()
@@ -51,7 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ycloud-beat-") as folder:  # mode 0700
         ended = run(folder)
     if ended is not None:
-        sys.exit(f"The {ended} ended, so the others were ended, too. Its log says why.")
+        sys.exit(f"The {ended} exited, so the others were stopped, too. Its log says why.")
 
 
 if __name__ == "__main__":

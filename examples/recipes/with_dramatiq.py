@@ -1,4 +1,4 @@
-"""Handling by Dramatiq. Its worker: dramatiq with_dramatiq"""
+"""Handling events with Dramatiq. Start its worker: dramatiq with_dramatiq"""
 
 import os
 

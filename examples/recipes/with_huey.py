@@ -1,7 +1,7 @@
-"""Handling by Huey. Its worker: huey_consumer with_huey.huey
+"""Handling events with Huey. Start its worker: huey_consumer with_huey.huey
 
-Huey's tasks are pickles, which could run code. So they are signed: give web and worker one
-HUEY_SECRET.
+Huey's tasks are pickles, which could run code. So they are signed: give web and worker the
+same HUEY_SECRET.
 """
 
 import os

@@ -1,6 +1,7 @@
-"""Handling by RQ, with tasks in JSON: a pickle could run code.
+"""Handling events with RQ. Its tasks are JSON, since a pickle could run code.
 
-Its worker: rq worker --with-scheduler -c with_rq -S rq.serializers.JSONSerializer ycloud
+Start its worker:
+rq worker --with-scheduler -c with_rq -S rq.serializers.JSONSerializer ycloud
 """
 
 import os

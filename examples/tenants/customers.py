@@ -13,12 +13,12 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 keys = MultiFernet([Fernet(each) for each in os.environ["CUSTOMER_KEYS"].split()])
 engine = sa.create_engine(
     os.environ.get("DATABASE_URL", "sqlite:///shop.db"),
-    hide_parameters=True,  # else the text of an error may have a secret
+    hide_parameters=True,  # otherwise the text of an error may contain a secret
 )
 
 
 class Encrypted(sa.TypeDecorator[str]):
-    """A text that the database has only in encrypted form."""
+    """A text that is stored encrypted."""
 
     impl = sa.LargeBinary
     cache_ok = True
@@ -35,7 +35,7 @@ class Base(DeclarativeBase):
 
 
 class Customer(Base):
-    """A customer, whose name is the tenant's."""
+    """A customer. Its name is the tenant in the URL."""
 
     __tablename__ = "customers"
 
@@ -47,7 +47,7 @@ class Customer(Base):
 
 
 class Message(Base):
-    """A message that a customer has received. It stays when the customer leaves."""
+    """A message to a customer. It is kept after the customer has left."""
 
     __tablename__ = "messages"
 
@@ -57,12 +57,12 @@ class Message(Base):
 
 
 def lookup(tenant: str | None, endpoint_id: str | None) -> str | None:
-    """The signing secret of a customer; None if there is no such customer."""
+    """Return the signing secret of a customer; ``None`` if there is no such customer."""
     with Session(engine) as session:
         return session.scalar(sa.select(Customer.secret).where(Customer.name == tenant))
 
 
 def find(name: str) -> Customer | None:
-    """The customer of that name."""
+    """Return the customer with a name; ``None`` if there is none."""
     with Session(engine) as session:
         return session.scalar(sa.select(Customer).where(Customer.name == name))

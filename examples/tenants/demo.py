@@ -1,6 +1,6 @@
-"""The shop against a fake of YCloud: two customers, what keeps them apart, and one leaves.
+"""Runs the shop against a fake of YCloud: two customers are separated, and one leaves.
 
-It ends by itself: with 0 only if everything was as promised.
+The demo exits with 0 only if everything works as promised.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MESSAGE = "whatsapp.inbound_message.received"
 
 
 class Demo:
-    """A folder with the databases of the shop, and what was seen so far."""
+    """The databases of the shop in a folder, and whether all checks passed so far."""
 
     def __init__(self, folder: Path, api: FakeYCloudAPI) -> None:
         self.folder = folder
@@ -41,18 +41,18 @@ class Demo:
             "DATABASE_URL": f"sqlite:///{folder}/shop.db",
             "FLASK_SHOP_URL": f"http://127.0.0.1:{self.port}",
             "FLASK_YCLOUD_API_URL": api.url,
-            "FLASK_YCLOUD_DISPATCH": "manual",  # another process handles, and starts late
+            "FLASK_YCLOUD_DISPATCH": "manual",  # a worker handles events, and starts late
             "FLASK_YCLOUD_INBOX_URL": f"sqlite:///{folder}/ycloud.db",
         }
 
     def see(self, what: str, found: Any, expected: Any = True) -> None:
-        """Print a line of the report."""
+        """Check a result, and print a line of the report."""
         good = found == expected
         self.good = self.good and good
         print(f"✓ {what}" if good else f"✗ {what}: {found!r}, not {expected!r}", flush=True)
 
     def flask(self, *args: str, text: str = "") -> bool:
-        """Run a command of the shop, and say whether it succeeded."""
+        """Run a command of the shop, and return whether it succeeded."""
         command = [sys.executable, "-m", "flask", "--app", "shop", *args]
         done = subprocess.run(  # noqa: S603
             command, cwd=HERE, env=self.environ, input=text, text=True, capture_output=True
@@ -63,7 +63,7 @@ class Demo:
 
     @contextmanager
     def running(self, *args: str) -> Iterator[None]:
-        """A process of the shop, until it is needed no more."""
+        """Run a process of the shop during the context."""
         with (self.folder / "log").open("ab") as log:
             command = [sys.executable, "-m", *args]
             process = subprocess.Popen(  # noqa: S603
@@ -76,12 +76,12 @@ class Demo:
             process.wait(60)
 
     def endpoint_of(self, name: str) -> dict[str, Any]:
-        """The one endpoint of a customer's account."""
+        """Return the only endpoint of a customer's account."""
         (endpoint,) = self.api.endpoints(API_KEYS[name]).values()
         return endpoint
 
     def messages(self) -> dict[str, int]:
-        """How many messages the shop has kept for each customer."""
+        """Return how many messages the shop has stored for each customer."""
         with closing(sqlite3.connect(self.folder / "shop.db")) as database:
             rows = database.execute("SELECT tenant, count(*) FROM messages GROUP BY tenant")
             return dict(rows.fetchall())
@@ -105,7 +105,7 @@ def main(folder: Path) -> bool:
 
 
 def onboarding(demo: Demo) -> None:
-    """Two customers come."""
+    """Onboard two customers."""
     onboard = ("onboard", "--api-key-stdin")
     for name, api_key in API_KEYS.items():
         demo.see(f"{name} is onboarded", demo.flask(*onboard, name, text=api_key))
@@ -114,25 +114,25 @@ def onboarding(demo: Demo) -> None:
     secrets = [demo.endpoint_of(name)["secret"] for name in API_KEYS]
     stored = (demo.folder / "shop.db").read_bytes()
     clear = [each for each in (*secrets, *API_KEYS.values()) if each.encode() in stored]
-    demo.see("no secret stands in the database in the clear", clear, [])
+    demo.see("no secret is in the database unencrypted", clear, [])
 
 
 def apart(demo: Demo, senders: dict[str, FakeYCloud]) -> None:
-    """Each sends, and neither can send for the other."""
+    """Check that each customer can send, but not for the other."""
     event = sample_event(MESSAGE, **{"text.body": "Hello"})
     for name, sender in senders.items():
         demo.see(f"an event of {name} is accepted", sender.send(event).status, 200)
     texts = [sender.deliveries[0].answers[0].text for sender in senders.values()]
     both = ['{"status": "accepted"}'] * 2
-    demo.see("both had the same id, and each is new", texts, both)
+    demo.see("both events have the same id, and both are new", texts, both)
     for signer, name in (("acme", "beta"), ("beta", "acme")):
         url, secret = demo.endpoint_of(name)["url"], demo.endpoint_of(signer)["secret"]
         forged = FakeYCloud(url=url, secret=secret).send(MESSAGE)
-        demo.see(f"{signer}'s secret does not open {name}'s URL", forged.status, 401)
+        demo.see(f"{name}'s URL rejects {signer}'s secret", forged.status, 401)
 
 
 def leaving(demo: Demo, senders: dict[str, FakeYCloud]) -> None:
-    """One customer leaves, without a restart."""
+    """Offboard a customer, without a restart."""
     demo.see("acme is offboarded", demo.flask("offboard", "acme"))
     demo.see("its endpoint is deleted", demo.api.endpoints(API_KEYS["acme"]), {})
     demo.see("its URL answers 401", senders["acme"].send(MESSAGE).status, 401)
@@ -140,12 +140,12 @@ def leaving(demo: Demo, senders: dict[str, FakeYCloud]) -> None:
 
 
 def handling(demo: Demo) -> None:
-    """What is stored is handled only now, when acme has left."""
-    demo.see("nothing was handled so far", demo.messages(), {})
+    """Start a worker after acme has left: it handles the stored events."""
+    demo.see("no event was handled so far", demo.messages(), {})
     expected = {"acme": 1, "beta": 2}
     with demo.running("flask", "--app", "shop", "ycloud", "worker"):
         wait_until(lambda: demo.messages() == expected)
-    demo.see("then everything is, acme's too", demo.messages(), expected)
+    demo.see("the worker handles all events, also acme's", demo.messages(), expected)
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 30) -> None:

@@ -1,6 +1,6 @@
-"""One app for many customers, each with a YCloud account of its own.
+"""One app for many customers. Each customer has its own YCloud account.
 
-    python examples/tenants/demo.py    # all of it, against a fake of YCloud
+    python examples/tenants/demo.py    # runs the app against a fake of YCloud
 
 README.rst says how to run it against YCloud.
 """
@@ -29,14 +29,14 @@ app.register_blueprint(hooks)  # POST /hooks/<tenant>/webhook
 
 @hooks.on_event(*EVENTS)
 def keep(event: Event) -> None:
-    """Keep a message for the customer that it belongs to."""
+    """Store a message for its customer."""
     text = event.data.get("text", {}).get("body", "")
     with Session(engine) as session, session.begin():
         session.merge(Message(tenant=event.tenant, event_id=event.id, text=text))
 
 
 def ycloud(api_key: str) -> WebhookEndpoints:
-    """The webhook endpoints of a customer's account."""
+    """Return a client for the webhook endpoints of a customer's account."""
     return WebhookEndpoints(api_key, base_url=app.config.get("YCLOUD_API_URL"))
 
 
@@ -48,16 +48,16 @@ def create_tables() -> None:
 
 @app.cli.command()
 @click.argument("name")
-@click.option("--api-key-stdin", is_flag=True, help="Read it from standard input.")
+@click.option("--api-key-stdin", is_flag=True, help="Read the API key from standard input.")
 def onboard(name: str, api_key_stdin: bool) -> None:
-    """Create the endpoint in a customer's YCloud account, and keep its secret.
+    """Create an endpoint in a customer's YCloud account, and store its secret.
 
-    After a failure it may be called again: an endpoint that is there already is used.
+    After a failure, run the command again: it uses an endpoint that exists already.
     """
     if not re.fullmatch(r"[a-z0-9-]{1,50}", name):
-        raise click.UsageError("The name takes small letters, digits and hyphens.")
+        raise click.UsageError("A name has 1 to 50 lower-case letters, digits and hyphens.")
     if find(name):
-        raise click.ClickException(f"There is a customer {name} already.")
+        raise click.ClickException(f"The customer {name} exists already.")
     api_key = (
         sys.stdin.readline().strip()
         if api_key_stdin
@@ -78,7 +78,7 @@ def onboard(name: str, api_key_stdin: bool) -> None:
 @app.cli.command()
 @click.argument("name")
 def offboard(name: str) -> None:
-    """Delete a customer's endpoint and secret. What is stored is still handled."""
+    """Delete a customer's endpoint and secret. Stored events are still handled."""
     customer = find(name)
     if customer is None:
         raise click.ClickException(f"There is no customer {name}.")
@@ -86,7 +86,9 @@ def offboard(name: str) -> None:
         with ycloud(customer.api_key) as endpoints:
             endpoints.delete(customer.endpoint_id)
     except YCloudError as error:  # such as an API key that the customer has deleted
-        click.echo(f"The endpoint may still be there, and gets 401 from now on. {error}")
+        click.echo(
+            f"The endpoint may still exist. Its deliveries are rejected with 401. {error}"
+        )
     with Session(engine) as session, session.begin():
         session.delete(customer)
     click.echo(f"{name} is not served any more.")

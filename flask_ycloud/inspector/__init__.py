@@ -1,4 +1,4 @@
-"""The inspector: pages that show what is in the inbox, and have it handled again.
+"""The inspector: pages that show the events in the inbox, and replay them.
 
 ::
 

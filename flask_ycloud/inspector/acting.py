@@ -1,4 +1,4 @@
-"""What is done to events: to some that were chosen, or to all that a filter finds."""
+"""Actions on events: on chosen events, or on all events that match a filter."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .forms import filters, in_query, position, selection
 from .links import event_url, from_form, list_url
 from .tokens import notice
 
-#: A request acts for so long. Where more is left, the page asks for the rest by itself.
+#: How long one request acts. The page requests the rest automatically.
 _SECONDS = 2.0
 
 _WHY_NOT = {
@@ -35,18 +35,18 @@ _WHY_NOT = {
     EventRunning: "being handled now",
     EventEmptied: "without a body",
     EventSettled: "done or discarded already",
-    AmbiguousEvent: "not clear which is meant",
+    AmbiguousEvent: "several events have this id",
 }
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked to be done, and to which events.
+    """The action that the user asks for, and its events.
 
     :param what: ``"replay"``, ``"discard"`` or ``"delete"``.
-    :param found: the filter, as :func:`filters` gives it.
-    :param chosen: events that were chosen one by one; none where all that the filter finds
-        are meant.
+    :param found: the filter, as :func:`filters` returns it.
+    :param chosen: the events that the user chose; empty if the action is for all events
+        that match the filter.
     """
 
     what: str
@@ -57,22 +57,22 @@ class Asked:
 
     @property
     def selection(self) -> Selection:
-        """All that the filter finds."""
+        """All events that match the filter."""
         return selection(self.found)
 
     @property
     def how(self) -> dict[str, Any]:
-        """It for the log."""
+        """The options of the action, for the log."""
         return {"reason": self.reason, "succeeded_too": self.succeeded_too}
 
 
 def replay() -> ResponseReturnValue:
-    """Ask, then have events handled again."""
+    """Ask, then replay events."""
     return _act(_asked("replay"))
 
 
 def discard() -> ResponseReturnValue:
-    """Ask why, then end events for good."""
+    """Ask for a reason, then discard events."""
     return _act(_asked("discard"))
 
 
@@ -102,7 +102,7 @@ def _act(asked: Asked) -> ResponseReturnValue:
     return _on_selected(inbox, asked)
 
 
-_NONE = "Nothing was chosen, so nothing was done. Choose events, or a filter."
+_NONE = "No events were chosen, so nothing was done. Choose events, or a filter."
 
 
 def _confirm(inbox: Inbox, asked: Asked) -> str:
@@ -148,7 +148,7 @@ def _function(inbox: Inbox, asked: Asked) -> Callable[..., None]:
 def _each(
     chosen: Iterable[Identity], act: Callable[..., None]
 ) -> tuple[list[Identity], Counter[str]]:
-    """Act on each; give those to which it was done, and count why it was not to others."""
+    """Act on each event; return the changed ones, and count why others were skipped."""
     done, skipped = list[Identity](), Counter[str]()
     for each in chosen:
         try:
@@ -161,7 +161,7 @@ def _each(
 
 
 def _on_selected(inbox: Inbox, asked: Asked) -> ResponseReturnValue:
-    """For some seconds; the page then asks for the rest."""
+    """Act for some seconds. The page then requests the rest."""
     begun = request.form.get("begun", type=float) or 0.0
     report = _for_some_seconds(inbox.select(_until(asked.selection, begun)), asked)
     log_action(
@@ -185,7 +185,7 @@ def _on_selected(inbox: Inbox, asked: Asked) -> ResponseReturnValue:
     return redirect(list_url(".events", in_query(asked.found), notice=told))
 
 
-#: As the inbox says them.
+#: The reasons for skipping, in the words of the inbox.
 _WHY_NOT_SELECTED = (
     "being handled now", "done already", "discarded already", "changed meanwhile",
     "without a body", "being handled now, or changed meanwhile",
@@ -202,7 +202,7 @@ def _for_some_seconds(some: SelectedEvents, asked: Asked) -> Report:
 
 
 def _until(chosen: Selection, begun: float) -> Selection:
-    """Without what has arrived since somebody was asked."""
+    """Leave out the events that arrived after the user was asked."""
     try:
         then = datetime.fromtimestamp(begun, timezone.utc)
     except (ValueError, OverflowError, OSError):

@@ -1,4 +1,4 @@
-"""Charts of the last hour, day or week, and what became no event in the last day."""
+"""Charts of the last hour, day or week, and the deliveries rejected in the last day."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .names import handler_names
 
 
 def activity_page() -> str:
-    """The charts, of all or of a type or a handler."""
+    """Show the charts of all events, of one type or of one handler."""
     runtime = runtime_of(current_app)
     name = request.args.get("span", "")
     name = name if name in SPANS else "hour"

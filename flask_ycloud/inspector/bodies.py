@@ -1,4 +1,4 @@
-"""The body of an event on its page: readable, masked if it must be, and never too much."""
+"""The body of an event on its page: formatted, masked if configured, limited in size."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..inbox import StoredEvent
 from .colours import coloured
 from .masking import masked
 
-_LONGEST_LAID_OUT = 256 * 1024  # bytes of a body that is laid out in lines
-_LONGEST_LINES = 512 * 1024  # characters of these lines
+_LONGEST_LAID_OUT = 256 * 1024  # bytes of a body that is formatted
+_LONGEST_LINES = 512 * 1024  # characters of a formatted body
 _DEEPEST = 50
 _LONGEST_RAW = 256 * 1024
 
@@ -23,10 +23,10 @@ _LONGEST_RAW = 256 * 1024
 class Shown:
     """What a page shows of a body.
 
-    :param pretty: laid out in lines, in colours; ``None`` if it is not JSON, too long or
-        too deep.
-    :param raw: as it arrived, or its beginning; ``None`` if it is hidden.
-    :param left_out: how many bytes of it are not shown.
+    :param pretty: the body as formatted, coloured JSON; ``None`` if it is not JSON, too
+        long or nested too deeply.
+    :param raw: the body as it arrived, or its beginning; ``None`` if it is hidden.
+    :param left_out: how many bytes ``raw`` leaves out.
     """
 
     pretty: Markup | None
@@ -35,7 +35,7 @@ class Shown:
 
 
 def body_of(event: StoredEvent) -> tuple[bytes, str]:
-    """The body of an event; none, and why, if there is none to show."""
+    """Return the body of an event and ``""``, or ``b""`` and why the body is missing."""
     if event.emptied_at is not None:
         return b"", "This body was deleted."
     try:
@@ -45,9 +45,9 @@ def body_of(event: StoredEvent) -> tuple[bytes, str]:
 
 
 def shown(body: bytes, *, hide: bool) -> Shown:
-    """What is shown of a body.
+    """Prepare a body for a page.
 
-    :param hide: whether values that may be personal data are.
+    :param hide: whether to hide values that may be personal data.
     """
     pretty = _pretty(body, hide) if len(body) <= _LONGEST_LAID_OUT else None
     lines = None if pretty is None else coloured(pretty)
@@ -71,7 +71,7 @@ def _pretty(body: bytes, hide: bool) -> str | None:
         length += len(part)
         if length > _LONGEST_LINES:
             return None
-    # JSON may have halves of characters, which no page can.
+    # JSON may contain lone surrogates, which UTF-8 cannot encode.
     return "".join(parts).encode("utf-8", "backslashreplace").decode()
 
 

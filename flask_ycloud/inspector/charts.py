@@ -1,4 +1,4 @@
-"""Small charts, as shapes for an SVG that is one unit wide for each interval."""
+"""Small charts: shapes for an SVG in which each interval is one unit wide."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Bar:
 class Chart:
     """Bars, or lines by kind.
 
-    :param kinds: what is charted.
+    :param kinds: the names of the charted values.
     :param top: the value at the top of the axis.
-    :param lines: of each kind the points of its line, and its dots.
+    :param lines: for each kind its name, the points of its line, and its dots.
     """
 
     kinds: Sequence[str]
@@ -40,7 +40,7 @@ class Chart:
 
 
 def bars(intervals: Sequence[Interval], *kinds: str) -> Chart:
-    """Bars of counts, of several kinds upon each other."""
+    """Return stacked bars of counts."""
     totals = [sum(getattr(each, kind) for kind in kinds) for each in intervals]
     top = rounded_up(max([1, *totals]))
     made = []
@@ -56,7 +56,7 @@ def bars(intervals: Sequence[Interval], *kinds: str) -> Chart:
 
 
 def lines(intervals: Sequence[Interval], *kinds: str) -> Chart:
-    """Lines of seconds; an interval without any is left out."""
+    """Return lines of seconds. Intervals without a value are left out."""
     values = [getattr(each, kind) or 0.0 for each in intervals for kind in kinds]
     top = rounded_up(max([0.001, *values]))
     made = []
@@ -66,20 +66,20 @@ def lines(intervals: Sequence[Interval], *kinds: str) -> Chart:
             for x, interval in enumerate(intervals)
             if getattr(interval, kind) is not None
         ]
-        # A line of one point could not be seen: so each has a dot.
+        # A line with one point is invisible, so each point has a dot.
         dots = "".join(f"M{point}h0" for point in points)
         made.append((kind, " ".join(points), dots))
     return Chart(kinds, top, len(intervals), lines=made)
 
 
 def rounded_up(value: float) -> float:
-    """The next number such as 1, 2, 5, 10, 20, for the top of an axis."""
+    """Round up to a number such as 1, 2, 5, 10 or 20, for the top of an axis."""
     size = 10.0 ** math.floor(math.log10(value))
     step = next(each for each in (1, 2, 5, 10) if value <= each * size * 1.000001)
     return round(step * size, 9)
 
 
 def marks(intervals: Sequence[Interval]) -> list[int]:
-    """The times below a chart: some of the intervals' starts, evenly apart."""
+    """Return the times below a chart: the starts of some intervals, evenly spaced."""
     each = max(1, math.ceil(len(intervals) / _MOST_MARKS))
     return [interval.start for interval in intervals[::each]]

@@ -1,4 +1,4 @@
-"""JSON in colours: each part of it in an element with the class of its kind."""
+"""Coloured JSON: each token is in an HTML element with a class for its kind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from markupsafe import Markup, escape
 
-_LONGEST = 64 * 1024  # characters: each may become an element
+_LONGEST = 64 * 1024  # characters: in the worst case each becomes an element
 
 _PARTS = re.compile(
     r'(?P<key>"(?:[^"\\]|\\.)*")(?=:)'
@@ -18,7 +18,7 @@ _PARTS = re.compile(
 
 
 def coloured(text: str) -> Markup:
-    """Laid out JSON as HTML, character by character. A long one has no colours."""
+    """Return formatted JSON as HTML. The text is unchanged. A long text has no colours."""
     if len(text) > _LONGEST:
         return escape(text)
     return Markup("").join(_parts(text))

@@ -1,4 +1,4 @@
-"""A body as a command that sends it, signed, to an endpoint."""
+"""A shell command that signs a body and sends it to an endpoint."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shlex
 
 from ..protocol import HEADER
 
-_LONGEST = 64 * 1024  # characters: systems bound what a command may be given
+_LONGEST = 64 * 1024  # characters: systems limit the arguments of a command
 
 _COMMAND = """\
 body={body}
@@ -19,11 +19,11 @@ curl -i {url} \\
 
 
 def as_curl(body: bytes, url: str, variable: str) -> str | None:
-    """A command for a shell; ``None`` for a body that no shell can have in a variable.
+    """Return a shell command; ``None`` if a shell variable cannot hold the body.
 
-    :param url: where to.
+    :param url: the URL of the endpoint.
     :param variable: the environment variable that has the signing secret. The command
-        itself has no secret.
+        does not contain the secret.
     """
     try:
         text = body.decode()

@@ -1,4 +1,4 @@
-"""The page of one event: its payload, and all that happened to it."""
+"""The page of one event: its payload and its history."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _FILE_NAME_LENGTH = 80
 
 
 def event(event_id: str | None = None) -> str:
-    """One event; or those that have the id.
+    """Show an event; or a list, if several events have the id.
 
-    An id that does not fit into a path is in the query.
+    The query has the id if it does not fit into a path.
     """
     event_id = request.args.get("id", "") if event_id is None else event_id
     runtime = runtime_of(current_app)
@@ -47,7 +47,7 @@ def event(event_id: str | None = None) -> str:
 
 
 def status() -> str:
-    """What happened so far, as the page of an event that is not settled asks for it."""
+    """Show the state and history of an event. Its page requests this until it settles."""
     runtime = runtime_of(current_app)
     found = _found(runtime.inbox, request.args.get("id", ""))
     return render_template(
@@ -56,7 +56,7 @@ def status() -> str:
 
 
 def body() -> Response:
-    """The exact body, as a file."""
+    """Send the exact body as a file."""
     runtime = runtime_of(current_app)
     if runtime.settings.inspector_masks:
         abort(403, "Personal data is masked (YCLOUD_INSPECTOR_MASKS).")
@@ -94,20 +94,20 @@ def _happened(runtime: Runtime, found: StoredEvent, body: bytes) -> dict[str, An
 
 
 def _curl(runtime: Runtime, found: StoredEvent, body: bytes) -> str | None:
-    """The body as a command, where it may be shown and its endpoint is known."""
+    """Return the body as a command, if it may be shown and its endpoint is known."""
     endpoint = runtime.endpoints.get(found.endpoint)
     if runtime.settings.inspector_masks or endpoint is None:
         return None
     try:
         path = runtime.path_of(found.endpoint, found.tenant)
-    except YCloudError:  # it served others when the event arrived
+    except YCloudError:  # since then the path got a <tenant>, or lost it
         return None
     url = request.host_url.rstrip("/") + path
     return as_curl(body, url, endpoint.secrets.key or "YCLOUD_WEBHOOK_SECRET")
 
 
 def _original(inbox: Inbox, found: StoredEvent, body: bytes) -> StoredEvent | None:
-    """The event under whose id this body came, if this is a conflict."""
+    """Return the event that had the id of this body first, if this is a conflict."""
     event_id = id_of(body) if found.type else None
     if event_id is None or event_id == found.id:
         return None

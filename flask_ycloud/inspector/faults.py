@@ -1,6 +1,6 @@
-"""The pages of errors: with the navigation, and with what to do next.
+"""Error pages: with the navigation, and with what to do next.
 
-Who was not let in sees none of it: the navigation has counts.
+A request without access gets plain text, since the navigation has counts.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from ..web import has_passed
 
 
 def unavailable(error: InboxUnavailable) -> tuple[str, int]:
-    """The inbox cannot be read."""
+    """Answer 503: the inbox cannot be read."""
     if not has_passed():
         return "The inbox cannot be read now.\n", 503
     return render_template("ycloud/unavailable.html", error=error), 503
 
 
 def fault(error: HTTPException) -> Any:
-    """What was asked for cannot be shown or done."""
+    """Show an HTTP error as a page."""
     if not has_passed() or error.code is None:  # a redirect has no code
         return error
     page = render_template("ycloud/fault.html", error=error)
@@ -30,5 +30,5 @@ def fault(error: HTTPException) -> Any:
 
 
 def unknown(path: str) -> NoReturn:
-    """There is no such page."""
+    """Answer 404 for an unknown path."""
     abort(404, "The inspector has no such page.")

@@ -1,4 +1,4 @@
-"""The filter of a list, which is also that of what is done to all that it finds."""
+"""The filter of a list and of actions on all events that match it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from ..inbox import Selection
 from ..protocol import EVENT_TYPES
 
 STATES = ("pending", "running", "done", "dead", "discarded", "deleted")
-UNHANDLED = "unhandled"  # in the filter, a choice beside the states
+UNHANDLED = "unhandled"  # not a state, but a choice like one in the filter
 _HASH = re.compile("#[0-9a-f]{16}")
 _TEXTS = ("endpoint", "tenant", "handler", "error", "cause")
 
 
 def filters(given: MultiDict[str, str]) -> dict[str, Any]:
-    """The filter in a query or a form: what :class:`Selection` takes, and ``before``.
+    """Read a filter: the arguments of :class:`Selection`, and ``before``.
 
-    What cannot be read is left out: a page that says "400" helps nobody to fix it.
+    Invalid values are left out: a page that says "400" does not help to fix them.
+
+    :param given: a query or a form.
     """
     state = given.get("state")
     found = {
@@ -39,12 +41,12 @@ def filters(given: MultiDict[str, str]) -> dict[str, Any]:
 
 
 def selection(found: dict[str, Any]) -> Selection:
-    """The events that a filter finds, on all pages."""
+    """Return the selection of the events that match a filter, on all pages."""
     return Selection(**{name: each for name, each in found.items() if name != "before"})
 
 
 def in_query(found: dict[str, Any]) -> dict[str, Any]:
-    """A filter as it stands in a URL, or in the fields of a form."""
+    """Return a filter as it is in a URL, or in the fields of a form."""
     query = {
         name: value.strftime("%Y-%m-%dT%H:%M") if isinstance(value, datetime) else value
         for name, value in found.items()
@@ -53,7 +55,7 @@ def in_query(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def pattern(text: str) -> str:
-    """A type or a pattern. The beginning of documented types is taken for a pattern."""
+    """Return a type or a pattern. The beginning of a documented type becomes a pattern."""
     start = text.rstrip("*").rstrip(".")
     if text == "*" or text in EVENT_TYPES or not start:
         return "*" if text.startswith("*") else text
@@ -62,9 +64,9 @@ def pattern(text: str) -> str:
 
 
 def position(text: str) -> int:
-    """A position, or a number of events, in a field.
+    """Parse a position, or a number of events.
 
-    :raises ValueError: if it is none.
+    :raises ValueError: if the text is neither.
     """
     value = int(text)
     if not 0 < value < 2**63:
@@ -73,7 +75,7 @@ def position(text: str) -> int:
 
 
 def _about(text: str) -> str | None:
-    """Whom events are about: only as a hash, since the names are not for URLs and logs."""
+    """Accept only a hash: URLs and logs must not contain personal data."""
     return text if _HASH.fullmatch(text) else None
 
 

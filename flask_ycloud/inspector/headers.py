@@ -1,4 +1,4 @@
-"""What the pages allow a browser: nothing that is not theirs."""
+"""Security headers: a browser loads only what belongs to the pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HEADERS = {
         " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
-    # With no-referrer a browser would not say from where it posts our own forms.
+    # With no-referrer a browser would send "Origin: null" with our own forms.
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -20,7 +20,7 @@ _HEADERS = {
 
 
 def secure(response: Response) -> Response:
-    """Add the headers, and the token of the forms."""
+    """Add the headers, and the cookie with the token of the forms."""
     response.headers.update(_HEADERS)
     if request.endpoint != f"{request.blueprint}.static":
         response.headers["Cache-Control"] = "no-store"

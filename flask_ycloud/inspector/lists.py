@@ -1,4 +1,4 @@
-"""Lists: events by a filter, dead letters by their cause; and the counts above."""
+"""Lists: events by a filter, dead letters by their cause; and the counts at the top."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask import current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ..errors import InboxUnavailable
-from ..inbox import Selection, Stats, search
+from ..inbox import Selection, Stats, search, with_id
 from ..protocol import EVENT_TYPES
 from ..runtime import runtime_of
 from ..waiting import waits_for
@@ -18,13 +18,15 @@ from .links import asked_for, event_url, list_url
 from .names import endpoint_names, handler_names
 from .summaries import summary
 
-#: To these states an action can lead from a list.
+#: The states in which a list offers replays, and those in which it offers discards.
 _REPLAYED = ("", "pending", "done", "dead", "discarded", UNHANDLED)
 _DISCARDED = ("pending", "dead", UNHANDLED)
+#: How the ids of events begin: YCloud's own, and those of bodies that are not understood.
+_EVENT_IDS = ("evt_", "sha256:")
 
 
 def events() -> ResponseReturnValue:
-    """The list, or straight to the event whose id is asked for."""
+    """Show the list, or redirect to the event whose id is in the query."""
     runtime = runtime_of(current_app)
     wanted = request.args.get("id", "").strip()
     if wanted and asked_for(runtime.inbox, wanted):
@@ -45,36 +47,41 @@ def events() -> ResponseReturnValue:
 
 
 def find() -> ResponseReturnValue:
-    """To the list of the events about a person or a message.
+    """Redirect to an event by its id, or to the events about a person or a message.
 
-    It is a POST, and the list has a hash of the name in its URL: numbers are not for logs.
+    It is a POST, and the URL of the list has only a hash of the name: personal data does
+    not belong into logs.
     """
     about, query = request.form.get("who", "").strip(), in_query(filters(request.form))
+    inbox = runtime_of(current_app).inbox
+    where = {name: query.get(name) for name in ("endpoint", "tenant")}
+    if about.startswith(_EVENT_IDS) or (about and with_id(inbox, about, **where)):
+        return redirect(list_url(".events", query, id=about))
     try:
-        selected = runtime_of(current_app).inbox.select(about=about)
+        selected = inbox.select(about=about)
     except ValueError:
         return redirect(list_url(".events", query, about=None))
     return redirect(list_url(".events", query, about=selected.about_in_url()))
 
 
 def rows() -> str:
-    """The rows of the list, as the page asks for them every other second."""
+    """Show the rows of the list. The page requests them every two seconds."""
     return render_template("ycloud/rows.html", **_listed())
 
 
 def counts() -> str:
-    """The counts above each page, as it asks for them every few seconds."""
+    """Show the counts at the top. Each page requests them every five seconds."""
     return render_template("ycloud/counts.html")
 
 
 def causes() -> str:
-    """Dead letters by their cause."""
+    """Show dead letters by their cause."""
     found = runtime_of(current_app).inbox.dead_by_cause()
     return render_template("ycloud/causes.html", causes=found)
 
 
 def stats() -> Stats | None:
-    """What every page shows above: nothing while the inbox cannot be read."""
+    """Return the counts at the top; ``None`` while the inbox cannot be read."""
     try:
         return runtime_of(current_app).inbox.stats()
     except InboxUnavailable:
@@ -109,7 +116,7 @@ def _listed() -> dict[str, Any]:
 
 
 def _count(listed: dict[str, Any]) -> int | None:
-    """How many the filter finds, where an index can tell."""
+    """Return how many events match the filter, if an index can count them."""
     chosen: Selection = listed["selection"]
     if not chosen.few:
         return None
@@ -117,7 +124,7 @@ def _count(listed: dict[str, Any]) -> int | None:
 
 
 def _chips(query: dict[str, Any]) -> list[tuple[str, str]]:
-    """Each part of the filter, and the URL of the list without it."""
+    """Return each part of the filter, and the URL of the list without that part."""
     parts = {name: each for name, each in query.items() if name not in ("before", "state")}
     return [
         (_chip(name, value), list_url(".events", query, **{name: None, "before": None}))

@@ -15,8 +15,8 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,39}")
 _CODE = re.compile(r"[A-Za-z0-9_.]{1,12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{1,20}(Z|[+-]\d\d:?\d\d)")
 
-#: What says how things went, and nothing of anyone, if it looks like that. Ids are not
-#: among it: WhatsApp's contain the telephone number.
+#: Fields that are no personal data if their value matches. Ids are not included, since
+#: WhatsApp's ids contain the telephone number.
 _HARMLESS = {
     "type": _WORD,
     "eventType": _WORD,
@@ -27,14 +27,14 @@ _HARMLESS = {
     "updateTime": _TIME,
 }
 
-#: What a person has written throughout. Its fields may have the names of harmless ones.
+#: Objects that hold only personal data. Their fields may have names of harmless fields.
 _PERSONAL = {"contacts", "changedAttributes", "customAttributes"}
 
 
 def masked(value: Any, *, all_of_it: bool = False) -> Any:
-    """The same shape, with dots for every name and value that may be somebody's.
+    """Replace names and values that may be personal data by dots, and keep the shape.
 
-    :param all_of_it: whether the values of harmless names are hidden, too.
+    :param all_of_it: whether to hide the values of harmless names, too.
     """
     if isinstance(value, dict):
         return {
@@ -47,9 +47,9 @@ def masked(value: Any, *, all_of_it: bool = False) -> Any:
 
 
 def error_of(run: HandlerState | Attempt, *, hide: bool) -> str:
-    """The error of a run, with its message if it was kept; with dots if it is hidden.
+    """Return the error of a run, with its message if the inbox has kept it.
 
-    What a handler has given as the reason of a ``Discard`` is hidden, too.
+    :param hide: whether to replace the message, or the reason of a ``Discard``, by dots.
     """
     if run.error is None:
         return ""
@@ -67,7 +67,7 @@ def _shown(name: str, value: Any, all_of_it: bool) -> Any:
 
 
 def harmless(name: str, value: Any) -> bool:
-    """Whether a value of that name is nobody's."""
+    """Whether a value of that name is not personal data."""
     looks_like = _HARMLESS.get(name)
     if looks_like is None or isinstance(value, (bool, dict, list)) or value is None:
         return False
@@ -76,5 +76,5 @@ def harmless(name: str, value: Any) -> bool:
 
 
 def _name(name: str, number: int) -> str:
-    """A name that YCloud documents; another one may be data, and is shown as a number."""
+    """Return a documented name. Any other may be personal data and becomes a number."""
     return name if name in documented_names() else f"{_DOTS} {number}"

@@ -1,4 +1,4 @@
-"""The names that forms suggest, and that the pages carry: endpoints, handlers, the app."""
+"""Names of endpoints and handlers for the forms, and the title of the pages."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..runtime import Runtime
 
 
 def endpoint_names(runtime: Runtime) -> Sequence[str]:
-    """The endpoints of the app."""
+    """Return the endpoints of the app."""
     return list(runtime.endpoints)
 
 
 def handler_names(runtime: Runtime) -> Sequence[str]:
-    """The handlers that this process has, for any type."""
+    """Return the handlers of this process, for any type."""
     names = set[str]()
     for endpoint in runtime.endpoints:
         scopes = runtime.scopes(endpoint)
@@ -26,6 +26,6 @@ def handler_names(runtime: Runtime) -> Sequence[str]:
 
 
 def title(runtime: Runtime) -> str:
-    """What tells these pages from those of another app or environment."""
+    """Return a title that names the app, so that users see which app the pages are for."""
     named = runtime.settings.inspector_title
     return named or f"{runtime.app.name}{' (debug)' if runtime.app.debug else ''}"

@@ -1,4 +1,4 @@
-"""The page of pauses: what is not handled for now."""
+"""The page of pauses: endpoints, types and handlers that are paused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KINDS = ("endpoint", "type", "handler")
 
 
 def pauses() -> str:
-    """What is paused, and what can be."""
+    """Show what is paused, and what can be paused."""
     runtime = runtime_of(current_app)
     return render_template(
         "ycloud/pauses.html",
@@ -31,7 +31,7 @@ def pauses() -> str:
 
 
 def pause() -> ResponseReturnValue:
-    """Handle nothing of something."""
+    """Pause an endpoint, a type, a handler or everything."""
     what = _what()
     try:
         began = runtime_of(current_app).inbox.pause(**what)
@@ -41,7 +41,7 @@ def pause() -> ResponseReturnValue:
 
 
 def resume() -> ResponseReturnValue:
-    """Handle it again."""
+    """End a pause."""
     what = _what()
     try:
         ended = runtime_of(current_app).inbox.resume(**what)
@@ -51,12 +51,12 @@ def resume() -> ResponseReturnValue:
 
 
 def _what() -> dict[str, Any]:
-    """What the form names; nothing stands for everything."""
+    """Read what the form names; an empty dict means everything."""
     kind, name = request.form.get("kind", ""), request.form.get("name", "").strip()
     if kind == "all":
         return {}
     if kind not in _KINDS or not name:
-        abort(400, "Name an endpoint, an event type or a handler, or choose everything.")
+        abort(400, "Enter an endpoint, an event type or a handler, or choose everything.")
     return {kind: pattern(name) if kind == "type" else name}
 
 

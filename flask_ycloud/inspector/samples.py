@@ -1,4 +1,4 @@
-"""Samples from the catalogue are sent through the app's own route."""
+"""The page that sends samples through the app's own route."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from ..web import INSPECTOR, ORIGIN_KEY, actor_name
 from .bodies import body_of
 from .links import asked_for
 
-_LONGEST_AGAIN = 256 * 1024  # bytes, in a box of text
+_LONGEST_AGAIN = 256 * 1024  # bytes, for the text field
 
 
 def send() -> str:
-    """A sample from the catalogue, or an event again, through the real route."""
+    """Show and send a sample from the catalogue, or the body of a stored event."""
     runtime = runtime_of(current_app)
     wanted = request.values.get("type", "sms.message.updated")
     if wanted not in EVENT_TYPES:
-        abort(404, f"{wanted!r} is no documented event type.")
+        abort(404, f"{wanted!r} is not a documented event type.")
     variant = request.values.get("variant") or None
     if variant not in (None, *variants(wanted)):
         variant = None
@@ -67,7 +67,7 @@ def send() -> str:
 
 
 def _again(runtime: Runtime) -> str | None:
-    """The body of the stored event that is to be sent again, with an id of its own."""
+    """Return the body of the stored event in the query, with a new id."""
     event_id = request.args.get("again")
     if not event_id or runtime.settings.inspector_masks:
         return None
@@ -83,7 +83,7 @@ def _again(runtime: Runtime) -> str | None:
 
 
 def with_fresh_id(body: str) -> str:
-    """A body laid out, with a new id: with the old one it would be a duplicate."""
+    """Format a body, with a new id: with the old id it would be a duplicate."""
     try:
         event = json.loads(body)
         key = next(each for each in ("id", "eventId") if each in event)
@@ -96,7 +96,7 @@ def with_fresh_id(body: str) -> str:
 
 
 def id_of(body: str | bytes) -> str | None:
-    """The id in the body of an event, if it has one."""
+    """Return the id in the body of an event, if it has one."""
     try:
         found = json.loads(body)
         return str(found.get("id") or found.get("eventId") or "") or None
@@ -105,11 +105,11 @@ def id_of(body: str | bytes) -> str | None:
 
 
 def _sent(runtime: Runtime, endpoint: str, tenant: str | None, body: str) -> dict[str, Any]:
-    """What was answered, or why it could not be sent."""
+    """Send a body; return the answer, or why it could not be sent."""
     who, sent_id = actor_name(), _stored_id(body.encode())
     try:
         answer = _post(runtime, endpoint, tenant, body.encode())
-    except YCloudError as error:  # no such tenant, or no secret of it
+    except YCloudError as error:  # the tenant is unknown, or has no secret
         return {"error": error}
     sent = Identity(sent_id, endpoint, tenant or "")
     address, status = request.remote_addr, answer.status_code
@@ -118,7 +118,7 @@ def _sent(runtime: Runtime, endpoint: str, tenant: str | None, body: str) -> dic
 
 
 def _stored_id(body: bytes) -> str:
-    """The id under which the inbox has it, if it is no conflict."""
+    """Return the id that the inbox gives to a body, unless it is a conflict."""
     try:
         return parse_event(body).id
     except EventNotUnderstood:
@@ -126,7 +126,7 @@ def _stored_id(body: bytes) -> str:
 
 
 def _post(runtime: Runtime, endpoint: str, tenant: str | None, body: bytes) -> Any:
-    """Through the app, with a signature, as from YCloud."""
+    """Post a body to the app, signed as YCloud does."""
     path = runtime.path_of(endpoint, tenant)
     secret = runtime.endpoints[endpoint].secrets.of(tenant, SAMPLE_ENDPOINT_ID)[0]
     server = {"SERVER_SOFTWARE": request.environ.get("SERVER_SOFTWARE", "")}

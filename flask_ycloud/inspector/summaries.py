@@ -1,4 +1,4 @@
-"""What an event is about, in a line of the list."""
+"""A one-line summary of an event, for the list."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from .masking import harmless
 
 _LONGEST = 90  # characters
 
-#: What says how it went, and of what kind it is.
+#: Fields with a status or a kind.
 _KINDS = ("status", "eventType", "type", "errorCode", "action", "event")
-#: Who is concerned.
+#: Fields with a person.
 _WHO = ("from", "to", "phoneNumber", "contactPhoneNumber", "email", "name", "nickname")
-#: What was said.
+#: Fields with a text.
 _TEXTS = ("text", "body", "caption", "subject", "errorMessage", "title")
-#: Where texts are, beside the data itself.
+#: Objects that hold such texts. The data itself holds some, too.
 _INSIDE = ("text", "image", "video", "document", "interactive", "button", "reaction")
 
 
 def summary(event: StoredEvent, *, hide: bool) -> str:
-    """Such as ``delivered · +1555… → +1666… · Hello``; empty if there is nothing to say.
+    """Return a summary, such as ``delivered · +1555… → +1666… · Hello``; or ``""``.
 
-    :param hide: whether only what is nobody's is shown.
+    :param hide: whether to leave out personal data.
     """
     data = _data(event)
     parts = [str(data[name]) for name in _KINDS if harmless(name, data.get(name))]
@@ -34,7 +34,7 @@ def summary(event: StoredEvent, *, hide: bool) -> str:
         arrow = " → " if _is_text(data.get("from")) else " · "
         parts += [arrow.join(who[:2]), *said[:1]]
     line = " · ".join(" ".join(each.split()) for each in parts if each)
-    # JSON may have halves of characters, which no page can.
+    # JSON may contain lone surrogates, which UTF-8 cannot encode.
     line = line.encode("utf-8", "backslashreplace").decode()
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
@@ -42,7 +42,10 @@ def summary(event: StoredEvent, *, hide: bool) -> str:
 def _data(event: StoredEvent) -> dict[str, Any]:
     try:
         data = parse_event(event.body).data
-    except (YCloudError, RecursionError):  # not understood, emptied, too long, or no key
+    except (
+        YCloudError,
+        RecursionError,
+    ):  # not understood, emptied, nested too deeply, or no key
         return {}
     return data if isinstance(data, dict) else {}
 

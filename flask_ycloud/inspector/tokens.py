@@ -1,4 +1,4 @@
-"""Signed: the tokens that POSTs must carry, and what a page tells after an action."""
+"""Signed texts: the CSRF tokens of the forms, and the notices after an action."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ..runtime import runtime_of
 
 _COOKIE = "ycloud_csrf"
 _RANDOM_LENGTH = 43  # of 32 bytes in base64; the signature follows
-_FRESH = "flask_ycloud.csrf"  # in the environ, where each request has its own
+_FRESH = "flask_ycloud.csrf"  # a key in the environ of each request
 _OUR_SITES = ("same-origin", "none")
 _DEFAULT_PORTS = (":80", ":443")
-# For apps that have no key which every process of theirs knows. A server that loads the app
-# before it forks has one for all of its processes.
+# For apps without a key that all their processes know. If a server loads the app before it
+# forks, all its processes have the same random key.
 _RANDOM = secrets.token_bytes(32)
 
 
 def csrf_token() -> str:
-    """A token for the forms of this browser; the answer puts it into a cookie."""
+    """Return a token for the forms of this browser. The response sets it as a cookie."""
     known = request.cookies.get(_COOKIE, "")
     token: str = request.environ.get(_FRESH) or (known if _is_ours(known) else "")
     token = token or _signed(secrets.token_urlsafe(32))
@@ -31,17 +31,17 @@ def csrf_token() -> str:
 
 
 def check_csrf_token() -> None:
-    """Refuse what acts and did not come from one of our own forms."""
+    """Refuse a request that acts, unless one of our own forms sent it."""
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
     sent, known = request.form.get("csrf_token", ""), request.cookies.get(_COOKIE, "")
     same = hmac.compare_digest(_bytes(sent), _bytes(known))
     if not (_is_from_here() and same and _is_ours(known)):
-        abort(403, "The form is too old, or not ours. Load its page again.")
+        abort(403, "The form is too old, or from another site. Load its page again.")
 
 
 def keep_csrf_token(response: Response) -> None:
-    """No other site's request carries it, and no script reads it."""
+    """Set the token as a cookie that other sites do not send and scripts cannot read."""
     if _FRESH in request.environ:
         response.set_cookie(
             _COOKIE,
@@ -54,12 +54,12 @@ def keep_csrf_token(response: Response) -> None:
 
 
 def notice(text: str) -> str:
-    """A text for the next page, as it stands in a URL: nobody else can make one."""
+    """Sign a text for the next page. It is in the URL, and nobody else can create it."""
     return URLSafeSerializer(_key(current_app), salt="ycloud notice").dumps(text)
 
 
 def notice_told() -> str | None:
-    """The text in the URL of this page, if it is ours."""
+    """Return the notice in the URL of this page, if its signature is right."""
     try:
         serializer = URLSafeSerializer(_key(current_app), salt="ycloud notice")
         return str(serializer.loads(request.args.get("notice", "")))
@@ -68,9 +68,10 @@ def notice_told() -> str | None:
 
 
 def _is_from_here() -> bool:
-    """Whether the browser says that one of our pages has sent it, or says nothing.
+    """Whether the browser names one of our pages as the sender, or names none.
 
-    A proxy may have replaced the host. No other site's page can set ``X-Forwarded-Host``.
+    A proxy may have replaced the host. Pages of other sites cannot set
+    ``X-Forwarded-Host``.
     """
     if request.headers.get("Sec-Fetch-Site", "none") not in _OUR_SITES:
         return False
@@ -102,9 +103,9 @@ def _bytes(text: str) -> bytes:
 
 
 def _key(app: Flask) -> Any:
-    """The app's, or one that is made of its signing secrets: all processes have it.
+    """Return the app's key, or else a signing secret: all processes know it.
 
-    The password is no such key. Whoever may look could then guess it without asking us.
+    The password is not used. A user with a token could guess it offline.
     """
     fixed = (each.secrets.fixed for each in runtime_of(app).endpoints.values())
     return app.secret_key or next((each[0] for each in fixed if each), _RANDOM)

@@ -1,4 +1,4 @@
-"""The inspector's blueprint: its pages, and what all of them have."""
+"""The inspector's blueprint: its pages, and what they share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .headers import secure
 from .links import event_url, in_form, list_url
 from .names import title
 from .tokens import check_csrf_token, csrf_token, notice_told
-from .words import handler_and_error, is_asked_for, short_id
+from .words import handler_and_error, is_asked_for, reasons, short_id
 
 _GET, _POST = ("GET",), ("POST",)
 _PAGES: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
@@ -43,7 +43,7 @@ _PAGES: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
 
 
 class InspectorBlueprint(GuardedBlueprint):
-    """Pages that show what is in the inbox: ``<url_prefix>/``.
+    """Pages that show the events in the inbox: ``<url_prefix>/``.
 
     Closed by default: see :class:`GuardedBlueprint`.
     """
@@ -58,7 +58,7 @@ class InspectorBlueprint(GuardedBlueprint):
     looking = frozenset(("find",))
 
     def add_pages(self) -> None:
-        """Add the pages, and what all of them need."""
+        """Add the pages, and what they share."""
         for rule, view, methods in _PAGES:
             self.add_url_rule(rule, view_func=view, methods=methods)
         self.before_request(check_csrf_token)
@@ -95,6 +95,7 @@ _FUNCTIONS = {
     "list_url": list_url,
     "may_act": may_act,
     "notice_told": notice_told,
+    "reasons": reasons,
     "slow_seconds": _slow_seconds,
     "stats": lists.stats,
     "title": _title,

@@ -1,7 +1,4 @@
-"""What comes in by HTTP, and what is answered? The blueprint that receives deliveries.
-
-Who may see the pages that show the inbox is decided here, too.
-"""
+"""The blueprint that receives deliveries by HTTP, and access to pages of this package."""
 
 from .access import Access, GuardedBlueprint, actor_name, has_passed, may_act
 from .blueprint import WebhookBlueprint, current_inbox, ycloud_bp

@@ -1,4 +1,4 @@
-"""An authentic delivery in, what became of it out: stored, and told to who listens."""
+"""Stores an authentic delivery, and sends the signals about it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _logger = logging.getLogger(__name__)
 
 
 class _Event(NamedTuple):
-    """What is known of an event by its body. ``dead`` says why it was not understood."""
+    """What the body says about an event. ``dead`` is why the body was not understood."""
 
     identity: Identity
     type: str | None = None
@@ -35,17 +35,17 @@ class _Event(NamedTuple):
 
     @property
     def about(self) -> dict[str, Any]:
-        """What signals, spans and log records say of it."""
+        """What signals, spans and log records say about the event."""
         event_id, endpoint, tenant = self.identity
         about = {"event_id": event_id, "event_type": self.type, "endpoint": endpoint}
         return {**about, "tenant": tenant or None}
 
 
 def accept(runtime: Runtime, delivery: Delivery, endpoint: str) -> Arrival:
-    """Store a delivery. From then on it is ours, and the answer is 2xx.
+    """Store a delivery. Once it is stored, the answer is 2xx.
 
-    :param endpoint: the name of the endpoint at which it arrived.
-    :raises InboxUnavailable: if it was not stored.
+    :param endpoint: the name of the endpoint where the delivery arrived.
+    :raises InboxUnavailable: if the delivery was not stored.
     """
     event = _read(delivery, endpoint)
     tracing.note(**{name: value for name, value in event.about.items() if value})
@@ -91,7 +91,7 @@ def _read(delivery: Delivery, endpoint: str) -> _Event:
 def _keep_conflict(
     runtime: Runtime, delivery: Delivery, event: _Event, seconds: float
 ) -> None:
-    """Keep the first other body of a known id; count each, and log the first."""
+    """Keep and log the first other body of a known id; count each."""
     other = event.identity._replace(id=body_id(delivery.body))
     first = runtime.inbox.accept_conflict(
         event.identity,
@@ -117,7 +117,7 @@ def _keep_conflict(
 
 
 def _tell(runtime: Runtime, message: str, event: _Event, *args: object) -> None:
-    """Tell the log and who listens of a dead letter."""
+    """Log a dead letter, and send its signal."""
     log(_logger, logging.ERROR, message, *args, **event.about)
     announce(event_dead, runtime.app, **event.about, reason=event.dead)
 
@@ -128,7 +128,7 @@ def _wake(runtime: Runtime, event: Identity) -> None:
     except Exception as error:
         if runtime.app.testing:
             raise
-        # It is stored, so the answer stays 2xx, and another look finds it.
+        # The event is stored, so the answer stays 2xx. The next poll finds the event.
         message = "Event %s is stored, but its handling did not start: %s"
         text = type_and_stack(error)
         log(_logger, logging.ERROR, message, event.id, text, **event.about)

@@ -1,4 +1,4 @@
-"""Who may see and do what on the pages of this package: closed by default."""
+"""Access to the pages of this package: closed by default."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _logger = logging.getLogger(__name__)
 
 _EXTENSION = "ycloud_access"
 _PASSED = "flask_ycloud.passed"
-_RIGHT = "flask_ycloud.right"  # in the environ, where each request has its own
+_RIGHT = "flask_ycloud.right"  # a key in the environ of each request
 _ONE_WARNING_IN_SECONDS = 60.0
 _LOOKING = frozenset(("GET", "HEAD", "OPTIONS"))
 
@@ -35,10 +35,11 @@ _CLOSED = """\
 This page is closed. Open it in one of these ways:
 
 - app.register_blueprint({name}_bp, access=function), where the function returns True if the
-  request may pass, "read" if it may only look, or an answer (a redirect to a login, say);
-- app.config["YCLOUD_INSPECTOR_PASSWORD"] = "…": the browser asks for it, with any name;
-- in debug mode (flask run --debug) it is open to this machine, but not through a proxy or
-  a tunnel.
+  request may pass, "read" if it may only look, or a response (such as a redirect);
+- app.config["YCLOUD_INSPECTOR_PASSWORD"] = "…": the browser asks for it. Any user name is
+  accepted;
+- in debug mode (flask run --debug) the page is open to this machine, but not through a
+  proxy or a tunnel.
 """
 
 Access = Callable[[], Any]
@@ -46,7 +47,7 @@ Access = Callable[[], Any]
 
 @dataclass(frozen=True)
 class _Registration:
-    """A blueprint under one of its names in an app."""
+    """A registration of a blueprint in an app."""
 
     blueprint: GuardedBlueprint
     access: Access | None
@@ -55,43 +56,44 @@ class _Registration:
 
 @dataclass(frozen=True)
 class _Doors:
-    """What one app has: its registrations by their full names, and its brake."""
+    """The state of one app: its registrations by full name, and its password brake."""
 
     by_name: dict[str, _Registration] = field(default_factory=dict)
     brake: PasswordBrake = field(default_factory=PasswordBrake)
 
 
 class GuardedBlueprint(Blueprint):
-    """A blueprint whose requests must pass.
+    """A blueprint that checks the access of each request.
 
-    Either by ``access``, a function that is called for each request; it may be ``async``:
+    Either the function ``access`` decides. It is called for each request, and may be
+    ``async``. It returns:
 
-    * ``True`` lets the request pass.
-    * ``"read"`` lets it look: it may search, and each other request but GET, HEAD and
-      OPTIONS is a 403.
-    * ``False`` and ``None`` are a 403.
-    * What Flask takes for an answer (a text, a tuple, a dict, a response such as a
-      redirect) is sent.
-    * Anything else is a 403 and an error in the log, even if it is true.
+    * ``True``: the request passes.
+    * ``"read"``: the request may only look and search. Any other request except GET, HEAD
+      and OPTIONS is a 403.
+    * ``False`` or ``None``: a 403.
+    * What Flask accepts as a response (a text, a tuple, a dict, a response such as a
+      redirect): it is sent.
+    * Anything else, even if it is true: a 403 and an error in the log.
 
-    Or by the password in ``YCLOUD_INSPECTOR_PASSWORD``. With neither, the pages are open
-    to the machine itself only, in debug mode, and not through a proxy or a tunnel.
+    Or the password in ``YCLOUD_INSPECTOR_PASSWORD`` decides. With neither, the pages are
+    only open to the machine itself, in debug mode, and not through a proxy or a tunnel.
 
-    ``access`` and ``actor`` may also be given when it is registered, each time others:
+    ``access`` and ``actor`` may also be passed at each registration:
     ``app.register_blueprint(inspector_bp, access=…)``.
 
     :param name: the blueprint's name; unique in an app.
-    :param access: a function that says who may see and do what.
-    :param actor: a function that returns the name of the user, for the log of actions. The
-        user name of HTTP's basic authentication if it is left out.
-    :param url_prefix: the path it is mounted under.
-    :raises ConfigurationError: if ``access`` or ``actor`` is no function.
+    :param access: a function that decides about each request.
+    :param actor: a function that returns the name of the user, for the log of actions. If
+        it is left out, the name is the user name of HTTP's basic authentication.
+    :param url_prefix: the path that the blueprint is mounted under.
+    :raises ConfigurationError: if ``access`` or ``actor`` is not a function.
     """
 
-    #: What the constructor takes where nothing is given, and more for Flask's own.
+    #: Defaults of the constructor's arguments, and more arguments for Flask's Blueprint.
     defaults: ClassVar[dict[str, str]] = {}
 
-    #: The names of views that only look, although they are asked by a POST.
+    #: The names of views that only look, although they take a POST.
     looking: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
@@ -115,7 +117,7 @@ class GuardedBlueprint(Blueprint):
 
     @abstractmethod
     def add_pages(self) -> None:
-        """Add what this blueprint shows. What acts must be a POST, not a GET."""
+        """Add the pages. A view that acts must take a POST, not a GET."""
 
     def _attach(self, setup: BlueprintSetupState) -> None:
         found = {
@@ -131,7 +133,7 @@ class GuardedBlueprint(Blueprint):
         _doors_of(setup.app).by_name[full_name] = _Registration(self, **found)
 
     def _guard(self) -> Answer | None:
-        """The one place that decides: who passes, and whether somebody may act."""
+        """Decide whether the request passes, and whether it may act."""
         request.environ[_PASSED] = False
         name, own = _registered(self)
         runtime = runtime_of(current_app)
@@ -148,18 +150,18 @@ class GuardedBlueprint(Blueprint):
             return verdict
         if verdict is None:
             return _text(403, "You may not see this page.\n")
-        # Inside of another guarded blueprint the lesser right counts.
+        # Inside another guarded blueprint the lesser right applies.
         if request.environ.get(_RIGHT) != "read":
             request.environ[_RIGHT] = verdict
         looks = request.method in _LOOKING or name_of_view() in self.looking
         if not may_act() and not looks:
-            return _text(403, "You may look at these pages, and not do anything.\n")
+            return _text(403, "You may look at these pages, but not change anything.\n")
         request.environ[_PASSED] = True
         return None
 
 
 def name_of_view() -> str:
-    """The name of the view that is asked for, without that of its blueprint."""
+    """Return the name of the requested view, without the name of its blueprint."""
     return (request.endpoint or "").rpartition(".")[2]
 
 
@@ -169,14 +171,14 @@ def may_act() -> bool:
 
 
 def has_passed() -> bool:
-    """Whether the current request was let in: not while ``access`` is still asked."""
+    """Whether the current request has passed: not while ``access`` is still running."""
     return bool(request.environ.get(_PASSED))
 
 
 def actor_name() -> str:
-    """Who makes the current request, for the log: what ``actor=`` says, or the user name.
+    """Return who makes the current request, for the log: by ``actor=``, or the user name.
 
-    Without both it is empty.
+    Without both the name is empty.
     """
     _, own = _registered()
     name = own.actor() if own.actor is not None else None
@@ -193,7 +195,7 @@ def _doors_of(app: Any) -> _Doors:
 
 
 def _registered(blueprint: GuardedBlueprint | None = None) -> tuple[str, _Registration]:
-    """The innermost registration that the request is for."""
+    """Return the innermost registration for the request, with its full name."""
     by_name = _doors_of(current_app).by_name
     return next(
         (name, by_name[name])
@@ -210,7 +212,7 @@ def _asked(runtime: Runtime, name: str, access: Access) -> Right | Answer | None
         kind = str(error)
     message = (
         "access= of the blueprint %s returned a %s, so the page is closed. It may return"
-        ' True, "read", False, None, or an answer of Flask\'s.%s'
+        ' True, "read", False, None, or a response.%s'
     )
     runtime.log_limit.log(
         ("access", name, kind),

@@ -1,4 +1,4 @@
-"""HTTP in, HTTP out: the blueprint that receives deliveries."""
+"""The blueprint that receives deliveries by HTTP."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _logger = logging.getLogger(__name__)
 
 _RETRY_AFTER_SECONDS = 10
 _LONG = float("inf")
-# All of them come here, so that a wrong one gets an answer of ours.
+# The view takes all methods, so that a wrong method gets an answer like any rejection.
 _METHODS = ["POST", "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -60,20 +60,20 @@ class WebhookBlueprint(Blueprint):
 
         WebhookBlueprint("hooks", url_prefix="/hooks/<tenant>", secrets=lookup)
 
-    :param name: the endpoint's name, kept with its events; unique in an app.
+    :param name: the endpoint's name, stored with its events; unique in an app.
     :param secret_key: the config key that holds its signing secret.
-    :param url_prefix: the path it is mounted under; ``/<name>`` if left out.
-    :param secrets: in place of ``secret_key``, a function that gives the signing secret or
-        secrets of a tenant: ``lookup(tenant, endpoint_id)``. It may be ``async``. It gives
-        ``None`` for a tenant that it does not know, which is answered 401. If it raises,
-        the answer is 503, and YCloud sends again. ``tenant`` is ``None`` if the path has
-        none. ``endpoint_id`` is the header ``X-Webhook-Endpoint-ID`` or ``None``: a hint,
-        which the signature proves.
-    :param secrets_ttl: how many seconds an answer of ``secrets`` is used again; 0 for not
-        at all. Where it does not fit any more, ``secrets`` is asked again, at most every
-        five seconds.
-    :raises ConfigurationError: if ``secrets`` is no function, or ``secrets_ttl`` no number
-        of seconds.
+    :param url_prefix: the path that it is mounted under; ``/<name>`` if left out.
+    :param secrets: instead of ``secret_key``, a function that returns the signing secret or
+        secrets of a tenant: ``lookup(tenant, endpoint_id)``. It may be ``async``. It
+        returns ``None`` for an unknown tenant, which is answered 401. If it raises, the
+        answer is 503, and YCloud sends the delivery again. ``tenant`` is ``None`` if the
+        path has no tenant. ``endpoint_id`` is the header ``X-Webhook-Endpoint-ID`` or
+        ``None``. It is only a hint until the signature is verified.
+    :param secrets_ttl: how many seconds a result of ``secrets`` is cached; 0 turns caching
+        off. If a signature does not match a cached secret, ``secrets`` is called again, at
+        most every five seconds.
+    :raises ConfigurationError: if ``secrets`` is not a function, or ``secrets_ttl`` is not
+        a number of seconds.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class WebhookBlueprint(Blueprint):
         self.secret_key = secret_key
         self._secrets = None if secrets is None else _looked_up(name, secrets, secrets_ttl)
         self._handlers = Handlers()
-        #: Like :func:`flask_ycloud.on_event`, but for what arrives at this endpoint only.
+        #: Like :func:`flask_ycloud.on_event`, but only for events of this endpoint.
         self.on_event: OnEvent = self._handlers.on_event
         self.add_url_rule(
             "/webhook",
@@ -105,7 +105,7 @@ class WebhookBlueprint(Blueprint):
         self.url_value_preprocessor(lambda *_: exempt_from_csrf(self))
 
     def _attach(self, setup: BlueprintSetupState) -> None:
-        """Give the app its runtime and commands, once, and this endpoint to both."""
+        """Add the runtime and the commands to the app, once, and this endpoint to both."""
         app: Flask = setup.app  # type: ignore[assignment]
         secrets = self._secrets
         if secrets is None:
@@ -127,11 +127,11 @@ class WebhookBlueprint(Blueprint):
         others = ", ".join(sorted(rule.arguments - {"tenant"}))
         if others:
             raise ConfigurationError(
-                f"{path} The one variable that it may have is <tenant>; got <{others}>."
+                f"{path} The only variable that it may have is <tenant>; got <{others}>."
             )
         if rule.arguments and self._secrets is None:
             raise ConfigurationError(
-                f"{path} Which signing secret has a tenant? Pass a function that says so:"
+                f"{path} It needs a signing secret for each tenant. Pass a function:"
                 " secrets=lookup, which is called as lookup(tenant, endpoint_id)."
             )
 
@@ -154,16 +154,16 @@ class WebhookBlueprint(Blueprint):
             allow = {"Allow": "POST"} if status == 405 else {}
             detail = error.description or error.name
             return self._reject(runtime, status, reason, detail, allow)
-        except ConfigurationError as error:  # a callable gave no secret
+        except ConfigurationError as error:  # a callable returned no secret
             message = "Deliveries at %s cannot be verified: %s"
             return self._put_off(runtime, "secret", message, error)
         return self._store(runtime, delivery)
 
     def _store(self, runtime: Runtime, delivery: Delivery) -> Response:
         try:
-            _ = runtime.inbox, runtime.dispatcher  # what is stored must be handled, too
+            _ = runtime.inbox, runtime.dispatcher  # a stored event must be handled, too
         except Exception as error:
-            message = "Deliveries at %s are refused, since nothing handles them: %s"
+            message = "Deliveries at %s are rejected, since nothing handles them: %s"
             return self._put_off(runtime, "dispatch", message, error)
         try:
             arrival = accept(runtime, delivery, self.name)
@@ -175,14 +175,14 @@ class WebhookBlueprint(Blueprint):
     def _put_off(
         self, runtime: Runtime, what: str, message: str, error: Exception
     ) -> Response:
-        """The fault is ours: YCloud shall send it again."""
+        """Answer 503, since the fault is in the app: YCloud sends the delivery again."""
         reason = f"{what} unavailable"
         text = _text_of(error)
         runtime.log_limit.log(
             (self.name, reason),
             lambda end: log(_logger, logging.ERROR, message + "%s", self.name, text, end),
         )
-        detail = f"The {what} is not available. Send it again later."
+        detail = f"The {what} is not available. Send the delivery again later."
         return self._reject(runtime, 503, reason, detail, _LATER)
 
     def _reject(
@@ -194,7 +194,7 @@ class WebhookBlueprint(Blueprint):
         headers: dict[str, str],
     ) -> Response:
         about = {"endpoint": self.name, "reason": reason, "status": status}
-        if status < 500:  # else the log has the cause already
+        if status < 500:  # for a 503 the log has the cause already
             message = "A delivery at %s was rejected: %s (%d).%s"
             args = self.name, reason, status
             runtime.log_limit.log(
@@ -215,7 +215,7 @@ def _looked_up(name: str, lookup: Lookup, ttl: float) -> Secrets:
         )
     if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0 <= ttl < _LONG:
         raise ConfigurationError(
-            f"WebhookBlueprint({name!r}, secrets_ttl={ttl!r}): it takes seconds, 0 or more."
+            f"WebhookBlueprint({name!r}, secrets_ttl={ttl!r}): expected seconds, 0 or more."
         )
     return Secrets(lookup, ttl=ttl, what=what)
 
@@ -228,7 +228,7 @@ _LATER = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
 
 
 def _problem(status: int, detail: str, headers: dict[str, str]) -> Response:
-    """An error as RFC 9457 has it. It never says which secret, or what was expected."""
+    """Return an error as in RFC 9457. It never contains a secret or an expected value."""
     problem = json.dumps({"status": status, "detail": detail})
     return Response(
         problem, status, headers=headers, content_type="application/problem+json"

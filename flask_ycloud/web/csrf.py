@@ -1,4 +1,4 @@
-"""Beside Flask-WTF."""
+"""Working together with Flask-WTF."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from flask import Blueprint, current_app
 
 
 def exempt_from_csrf(blueprint: Blueprint) -> None:
-    """Flask-WTF asks for a token in every POST; ours have a safeguard of their own.
+    """Exempt a blueprint from Flask-WTF's CSRF tokens: it has its own protection.
 
-    Called at the request, since the app may set CSRFProtect up after the blueprint.
+    Called at each request, since the app may set up CSRFProtect after the blueprint.
     """
     csrf: Any = current_app.extensions.get("csrf")
     if hasattr(csrf, "exempt"):

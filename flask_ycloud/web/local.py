@@ -1,4 +1,4 @@
-"""Whether a browser of this machine asks, in debug mode."""
+"""Whether a request comes from a browser on this machine, in debug mode."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from werkzeug.wrappers import Request
 _LOOPBACK = {"127.0.0.1", "::1"}
 _NAMES = {"127.0.0.1", "[::1]", "localhost"}
 
-#: The headers by which proxies and tunnels say for whom they ask. A browser sends none.
+#: Headers that proxies and tunnels add to name the client. A browser sends none of them.
 _FORWARDING = re.compile(
     r"forward|proxy|tunnel|\bvia$|(client|real|remote|connecting|original|user)-?(ip|addr)"
     r"|^x-(original|originating|envoy|amzn|azure|arr|appengine|vercel)-"
@@ -20,10 +20,11 @@ _FORWARDING = re.compile(
 
 
 def is_local(app: Flask, request: Request) -> bool:
-    """Whether the app is in debug mode, and a browser of this machine asks.
+    """Whether the app is in debug mode, and a browser on this machine sent the request.
 
-    By a name of its own no other page can reach it through the user's browser. Behind a
-    proxy or a tunnel everybody has the address of this machine.
+    The host name is checked, so that no page with a DNS name of its own can reach the app
+    through the user's browser. Behind a proxy or a tunnel, every client has the address of
+    this machine.
     """
     host = request.host
     name = host.rsplit(":", 1)[0] if host != "[::1]" else host

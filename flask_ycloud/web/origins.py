@@ -1,4 +1,4 @@
-"""Where a delivery came from, if the app has sent it to itself."""
+"""The source of a delivery, if the app has sent it to itself."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ INSPECTOR = "inspector"
 
 
 def origin_of(request: Request) -> str:
-    """``"inspector"`` if the inspector has sent it, and else nothing."""
+    """Return ``"inspector"`` if the inspector sent the delivery, else ``""``."""
     return INSPECTOR if request.environ.get(ORIGIN_KEY) == INSPECTOR else ""

@@ -1,4 +1,4 @@
-"""Guesses of a password, slowed down: the more wrong ones, the longer the wait."""
+"""Slows down password guessing: each wrong password makes the next wait longer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from ..forks import tell_child
 
-_FREE = 5  # wrong ones before the first wait
-_FIRST_WAIT = 1.0  # seconds; each further wrong one doubles it
+_FREE = 5  # wrong passwords before the first wait
+_FIRST_WAIT = 1.0  # seconds; each further wrong password doubles it
 _LONGEST_WAIT = 60.0
 _FORGOTTEN_AFTER = 600.0
 _MOST_ADDRESSES = 1_000
@@ -22,11 +22,11 @@ _OTHERS = "others"
 
 
 class Attempt(NamedTuple):
-    """What came of a password.
+    """The result of a password check.
 
-    :param right: whether it is right.
-    :param wait: in how many seconds the next one is looked at; this one was not, if it is
-        more than 0.
+    :param right: whether the password is right.
+    :param wait: seconds until the next password is checked. If this is more than 0, this
+        password was not checked.
     """
 
     right: bool
@@ -39,7 +39,7 @@ class _Guesser:
     failures: int = 0
 
     def wait(self, now: float) -> float:
-        """Seconds until another password is looked at."""
+        """Return the seconds until another password is checked."""
         if self.failures < _FREE:
             return 0.0
         doubled = _FIRST_WAIT * 2.0 ** min(self.failures - _FREE, 30)
@@ -47,13 +47,13 @@ class _Guesser:
 
 
 class PasswordBrake:
-    """Checks passwords, in one process; no thread sleeps for it.
+    """Checks passwords in one process. No thread sleeps.
 
-    Each address has waits of its own, so whoever guesses holds up no other address. The
-    addresses of one IPv6 network of 64 bits count as one. If there are too many of them,
-    those that are new share their waits.
+    Each address has its own wait, so a guesser does not delay other addresses. The
+    addresses of an IPv6 network of 64 bits count as one. If there are too many addresses,
+    new ones share a wait.
 
-    :param clock: seconds that only grow.
+    :param clock: returns monotonic seconds.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -63,15 +63,15 @@ class PasswordBrake:
         tell_child(self)
 
     def after_fork(self) -> None:
-        """Have a lock that no thread of the parent holds."""
+        """Create a lock that no thread of the parent holds."""
         self._lock = threading.Lock()
 
     def check(self, address: str | None, said: str, password: str) -> Attempt:
-        """Compare a password, unless too many wrong ones came from its address.
+        """Compare a password, unless its address has sent too many wrong ones.
 
-        :param address: the client's.
-        :param said: what it gave.
-        :param password: what is right.
+        :param address: the client's address.
+        :param said: the password that the client sent.
+        :param password: the right password.
         """
         now = self._clock()
         with self._lock:
@@ -104,7 +104,7 @@ class PasswordBrake:
 def _network_of(address: str | None) -> str:
     try:
         found = ipaddress.ip_address(address or "")
-    except ValueError:  # a Unix socket has none
+    except ValueError:  # a Unix socket has no address
         return ""
     if found.version == 4:
         return str(found)

@@ -1,4 +1,4 @@
-"""What a load balancer or an orchestrator asks: is it alive, is it ready?"""
+"""Probes for load balancers and orchestrators: health and readiness."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from ..runtime import Runtime, runtime_of
 
 _logger = logging.getLogger(__name__)
 
-#: Seconds that an answer of the inbox is used again: probes come from many sides.
+#: How many seconds a result of the inbox is cached: many systems may send probes.
 _REUSED_SECONDS = 5.0
 
 
 def health(**_: object) -> Response:
-    """``200``: this process answers. It says nothing of the database or a backlog."""
+    """Answer 200: this process runs. It checks neither the database nor the backlog."""
     return _answer("ok", 200)
 
 
 def ready(**_: object) -> Response:
-    """``200`` if this process can take deliveries now, ``503`` if not.
+    """Answer 200 if this process can take deliveries now, 503 if not.
 
-    It can if it can store them, and is not about to end; if it is to handle them, its
-    threads must run. The log says what is wrong, a stranger is not told.
+    It can take them if the inbox can store them and the process is not stopping. If the
+    process also handles events, its threads must run. Only the log says what is wrong.
     """
     runtime = runtime_of(current_app)
     reason = _readiness_of(runtime).why_not()
@@ -45,7 +45,7 @@ def _answer(status: str, code: int) -> Response:
 
 
 class _Readiness:
-    """Of one app in this process."""
+    """The readiness of one app in this process."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = weakref.ref(runtime)
@@ -56,13 +56,13 @@ class _Readiness:
         tell_child(self)
 
     def after_fork(self) -> None:
-        """Have a lock that no thread of the parent holds."""
+        """Create a lock that no thread of the parent holds."""
         self._asking = threading.Lock()
 
     def why_not(self) -> str | None:
-        """Why it is not ready; a change is logged."""
+        """Return why the app is not ready, or ``None``. Changes are logged."""
         runtime = self._runtime()
-        assert runtime is not None, "the request has it"
+        assert runtime is not None, "the request holds a reference"
         reason = self._why(runtime)
         if reason != self._told:
             self._told = reason
@@ -75,7 +75,7 @@ class _Readiness:
     def _why(self, runtime: Runtime) -> str | None:
         try:
             return why_not_ready(runtime.dispatcher) or self._why_not_stored(runtime)
-        except Exception as error:  # the inbox or the dispatcher cannot be made
+        except Exception as error:  # the inbox or the dispatcher cannot be created
             return f"{type(error).__name__}: {error}"
 
     def _why_not_stored(self, runtime: Runtime) -> str | None:

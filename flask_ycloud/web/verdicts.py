@@ -1,4 +1,4 @@
-"""What a function ``access=`` returned: a right, or an answer."""
+"""Interprets what a function ``access=`` returned: a right, or a response."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from werkzeug.wrappers import Response as Answer
 
 from ..handlers import wait_for
 
-#: What one may do: everything, or look and do nothing.
+#: What the request may do: everything, or only look.
 Right = Literal["all", "read"]
 
-#: What Flask takes for an answer, but for functions: one that was not called is no answer.
+#: What Flask accepts as a response, except functions: the user forgot to call them.
 _ANSWERS = (Answer, str, bytes, bytearray, tuple, dict, list)
 
 
 class NoVerdict(Exception):
-    """It is nothing that such a function may return; the text names its type."""
+    """An ``access=`` function may not return this; the text names the type."""
 
 
 def verdict_of(returned: Any) -> Right | Answer | None:
-    """The right, or the answer that is sent in place of the page; ``None`` for neither.
+    """Return the right, or a response instead of the page; ``None`` closes the page.
 
-    Only ``True`` opens everything, so that a mistake closes the page.
+    Only ``True`` gives all rights, so that a mistake closes the page.
 
     :param returned: what the function returned; a coroutine is awaited.
-    :raises NoVerdict: if it is neither.
+    :raises NoVerdict: if the value is invalid.
     """
-    # A proxy, such as Flask-Login's current_user, looks like everything.
+    # A proxy, such as Flask-Login's current_user, passes every type check.
     if inspect.isawaitable(returned) and type(returned) is not LocalProxy:
         returned = wait_for(returned)
     if returned is True:
@@ -44,9 +44,9 @@ def verdict_of(returned: Any) -> Right | Answer | None:
     if not isinstance(returned, _ANSWERS):
         raise NoVerdict(kind)
     first = returned[0] if isinstance(returned, tuple) and returned else returned
-    # An empty text or dict is rather a look-up that found nobody. And a function in a tuple
-    # is one that was not called: Flask would run it.
+    # An empty text or dict is probably a look-up that found nobody. Flask would run a
+    # function in a tuple, but the user forgot to call it.
     if first and isinstance(first, _ANSWERS):
         with suppress(Exception):  # a tuple of anything, or a dict that is not JSON
             return make_response(returned)
-    raise NoVerdict(f"{kind} that is no answer")
+    raise NoVerdict(f"{kind} that is not a response")

@@ -1,4 +1,4 @@
-"""Secrets that anybody can sign with: refused, unless the app is only tried or tested."""
+"""Weak secrets, with which anybody can sign: refused except in development and tests."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _logger = logging.getLogger(__name__)
 
 
 def strong(runtime: Runtime, secrets: Secrets, keys: Keys) -> Keys:
-    """The same secrets, if a delivery to this app may be verified with them.
+    """Return the secrets, if the app may verify a delivery with them.
 
-    It is asked at each delivery: tests set ``app.testing`` after the registration, and
-    which server it is, the request says.
+    The check runs at each delivery: tests set ``app.testing`` after the registration, and
+    only the request says which server runs.
 
     :param keys: some of ``secrets``.
     :raises ConfigurationError: if one is too weak.
@@ -38,7 +38,7 @@ def strong(runtime: Runtime, secrets: Secrets, keys: Keys) -> Keys:
 
 
 def refuse_at_start(app: Flask, secrets: Secrets) -> None:
-    """Refuse to start on a server that is not made for trying things.
+    """Refuse to start with a weak secret on a production server.
 
     :raises ConfigurationError: if a secret in the config is too weak.
     """
@@ -48,21 +48,23 @@ def refuse_at_start(app: Flask, secrets: Secrets) -> None:
 
 
 def _is_development_server() -> bool:
-    """Whether ``flask run`` or ``app.run()`` has this request."""
+    """Whether ``flask run`` or ``app.run()`` serves this request."""
     software: str = request.environ.get("SERVER_SOFTWARE", "")
     return software.startswith("Werkzeug/")
 
 
 def _is_production_server() -> bool:
-    """Whether it is sure, before any request, that gunicorn or uWSGI loads the app."""
+    """Whether gunicorn or uWSGI certainly loads the app; known before any request."""
     software = os.environ.get("SERVER_SOFTWARE", "")
     return software.startswith("gunicorn/") or "uwsgi" in sys.modules
 
 
 def _refused(app: Flask, secrets: Secrets, weakness: str) -> ConfigurationError:
     keys = () if secrets.key is None else (secrets.key,)
-    real = next(overridden(app.config, keys), REMEDY)  # perhaps it was only not read
+    real = next(
+        overridden(app.config, keys), REMEDY
+    )  # perhaps the real secret was only not read
     return ConfigurationError(
-        f"{secrets.what}: the secret {weakness}. It is taken only under app.testing, in"
+        f"{secrets.what}: the secret {weakness}. It is accepted only under app.testing, in"
         f" debug mode and by flask run. {real}"
     )

@@ -1,1 +1,1 @@
-"""What ``make_payloads`` reads, and how it writes types."""
+"""The sources of ``make_payloads``, and the code that writes the types."""

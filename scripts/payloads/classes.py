@@ -1,7 +1,7 @@
-"""TypedDicts from schemas.
+"""Writes TypedDicts for schemas.
 
-A schema with ``x-tagged`` becomes a union with a member for each value of its tag. A key
-that is named like a value is there in the member of that value, and in no other.
+A schema with ``x-tagged`` becomes a union with a member for each value of its tag. If a key
+has the name of a value, only the member of that value has the key.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Classes:
         self._required = required
 
     def text(self, roots: Iterable[str]) -> str:
-        """The classes of these schemas and of all that they reach."""
+        """Return the classes of these schemas and of all schemas that they refer to."""
         reached: dict[str, None] = {}
         for root in roots:
             self._reach(root, reached)
@@ -63,7 +63,7 @@ class Classes:
         return final + _class(class_name(name), keys, about)
 
     def _union(self, name: str, schema: Schema) -> str:
-        """A base with the keys that all members have, the members, and the union."""
+        """Return a base with the common keys of the members, the members, and the union."""
         tagged = schema["x-tagged"]
         values = self._values(name)
         special = {tagged["by"], *values, *tagged["others"]["keys"], *_shared_keys(tagged)}
@@ -98,14 +98,14 @@ class Classes:
         return "@final\n" + _class(title, keys, base=f"_{name}")
 
     def _values(self, name: str) -> list[str]:
-        """The documented values of a union's tag."""
+        """Return the documented values of a union's tag."""
         schema = self._schemas[name]
         tag = schema["properties"][schema["x-tagged"]["by"]]
         values: list[str] = self._schemas[referenced(tag) or ""]["enum"]
         return values
 
     def _key(self, name: str, key: str, *, required: bool | None = None) -> tuple[str, str]:
-        """The type of a key and what the schema says of it."""
+        """Return the type of a key, and its description in the schema."""
         schema = self._schemas[name]["properties"][key]
         kind = self._type(schema)
         if required is None:
@@ -118,7 +118,7 @@ class Classes:
             return class_name(target)
         if target:
             return self._type(self._schemas[target])
-        if "enum" in schema:  # YCloud adds values
+        if "enum" in schema:  # YCloud adds values without notice
             return f"Literal[{quoted(schema['enum'])}] | str"
         if "anyOf" in schema:
             return " | ".join(self._type(each) for each in schema["anyOf"])
@@ -137,14 +137,14 @@ class Classes:
 
 
 def _shared_keys(tagged: Schema) -> set[str]:
-    """Keys that one member requires and the others may have."""
+    """Return the keys that one member requires and the others may have."""
     return {key for keys in tagged["required"].values() for key in keys}
 
 
 def _class(
     title: str, keys: dict[str, tuple[str, str]], about: str = "", base: str = ""
 ) -> str:
-    """A class. ``from`` cannot stand in its body: it comes from a base."""
+    """Return a class. A class body cannot have the key ``from``, so a base has it."""
     if "from" in keys:
         kind, told = keys["from"]
         base = "_MayHaveFrom" if "NotRequired" in kind else "_HasFrom"
@@ -162,10 +162,10 @@ def _docstring(text: str) -> list[str]:
 
 
 def class_name(schema: str) -> str:
-    """``request_welcome`` as a name of a class: ``RequestWelcome``."""
+    """Return a name as a class name: ``request_welcome`` as ``RequestWelcome``."""
     return "".join(part[0].upper() + part[1:] for part in schema.split("_"))
 
 
 def quoted(values: Iterable[str]) -> str:
-    """The values as a Literal takes them."""
+    """Return the values, quoted for a Literal."""
     return ", ".join(f'"{each}"' for each in values)

@@ -7,7 +7,7 @@ from flask_ycloud.protocol import EVENT_TYPES, KNOWN_SUBSCRIPTIONS, EventType, p
 from .classes import class_name, quoted
 from .schema import schema_names
 
-#: How many types or patterns of one ``on_event`` are checked.
+#: How many types or patterns of one ``on_event`` a type checker checks.
 MOST = 6
 
 TEXT = '''
@@ -60,17 +60,17 @@ CALL = """
         ) -> {result}: ...
 """
 
-# With the last overload, which takes any text: it is for types that are not documented.
+# They overlap with the last overload, which takes any text, for undocumented types.
 OVERLAPS = "  # pyright: ignore[reportOverlappingOverload]"
 
 
 def payload_names(event_type: EventType) -> list[str]:
-    """The types of an event type's data."""
+    """Return the types of an event type's data."""
     return list(dict.fromkeys(schema_names(event_type).values()))
 
 
 def text() -> str:
-    """The type of ``on_event``, and what it is made of."""
+    """Return the type of ``on_event``, and the types that it uses."""
     handlers = {}
     for data, subscriptions in _by_data().items():
         handlers[_handler(data, subscriptions)] = (data, subscriptions)
@@ -93,7 +93,7 @@ def text() -> str:
 
 
 def _by_data() -> dict[str, list[str]]:
-    """Every subscription, by the types of the data that it gives."""
+    """Group all subscriptions by the types of their data."""
     found: dict[str, list[str]] = {}
     for subscription in [*EVENT_TYPES, *sorted(KNOWN_SUBSCRIPTIONS - set(EVENT_TYPES))]:
         names: dict[str, None] = {}
@@ -106,7 +106,7 @@ def _by_data() -> dict[str, list[str]]:
 
 
 def _handler(data: str, subscriptions: list[str]) -> str:
-    """A name that says in an error what is wanted."""
+    """Return a name that tells the expected handler in an error of a type checker."""
     if " | " not in data:
         return f"{data}Handler"
     shortest = min(subscriptions, key=len).replace("*", "any")

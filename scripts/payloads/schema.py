@@ -1,4 +1,4 @@
-"""The schemas of the payloads, and which keys the samples show to be always there."""
+"""The schemas of the payloads, and the keys that all samples have."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Schema = dict[str, Any]
 
 
 def load() -> dict[str, Schema]:
-    """YCloud's schema with the additions merged over it, object by object."""
+    """Return YCloud's schema, with the additions merged into each object."""
     merged: dict[str, Schema] = _yaml("openapi.yaml")
     for name, addition in _yaml("additions.yaml").items():
         schema = merged.setdefault(name, {})
@@ -32,22 +32,22 @@ def _yaml(name: str) -> Any:
 
 
 def schema_names(event_type: EventType) -> dict[str, str]:
-    """The schema of each property that may hold an event's data."""
+    """Return the schema of each property that may hold an event's data."""
     names = {each: each[0].upper() + each[1:] for each in event_type.properties}
     for each, name in names.items():
         if name == "WhatsappGroup":
             names[each] = "WhatsappGroupWebhook"
         elif name in {"SmsMessage", "UnsubscriberChanged"}:
-            # Other names that the same object is seen under.
+            # Other names of the same object.
             names[each] = names[event_type.properties[0]]
     return names
 
 
 def required_keys(schemas: dict[str, Schema]) -> dict[str, set[str]]:
-    """The keys that each schema's objects always have.
+    """Return the keys that each schema's objects always have.
 
-    They are the keys that all samples have. Of an object inside another one sample is too
-    few to tell, so there the schema has to require the key as well.
+    These are the keys that all samples have. For a nested object, one sample is not enough,
+    so the schema must require the key, too.
     """
     seen: dict[str, list[set[str]]] = {}
     payloads = set()
@@ -78,7 +78,7 @@ def _sampled() -> Iterator[tuple[str, Any]]:
 def _look(
     schemas: dict[str, Schema], name: str, value: Any, seen: dict[str, list[set[str]]]
 ) -> None:
-    """Note the keys of an object, and those of the objects in it."""
+    """Record the keys of an object, and of the objects in it."""
     properties = schemas[name].get("properties", {})
     if not isinstance(value, dict) or not properties:
         return
@@ -91,7 +91,7 @@ def _look(
 
 
 def referenced(schema: Schema) -> str | None:
-    """The name of the schema that this one refers to, itself or in its items."""
+    """Return the name of the schema that a schema refers to, directly or for its items."""
     inner = schema.get("items", schema.get("additionalProperties", schema))
     name = inner.get("$ref") if isinstance(inner, dict) else None
     return name.rpartition("/")[2] if name else None

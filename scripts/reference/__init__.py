@@ -1,1 +1,1 @@
-"""The pages of the reference that are made from the catalogue and the payload types."""
+"""Generates the reference pages from the catalogue and the payload types."""

@@ -1,4 +1,4 @@
-"""What names the conversation of an event, in words."""
+"""Describes the fields that name the conversation of an event."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import groupby
 
 from flask_ycloud.protocol.event_types import Key
 
-#: What a person calls a kind of conversation, where the catalogue has a word of its own.
+#: Plain words for kinds of conversations that have another name in the catalogue.
 WORDS = {
     "business app": "business number",
     "email": "e-mail",
@@ -25,7 +25,7 @@ WORDS = {
 
 
 def conversation(keys: Iterable[Key]) -> str:
-    """What names a conversation: "the group (groupId), else the customer (…)"."""
+    """Return a text such as "the group (groupId), else the customer (…)"."""
     return ", else ".join(
         f"the {WORDS.get(kind, kind)} ({_alternatives([key.fields for key in alike])})"
         for kind, alike in groupby(keys, lambda key: key.kind)
@@ -33,7 +33,7 @@ def conversation(keys: Iterable[Key]) -> str:
 
 
 def _alternatives(names: Sequence[tuple[str, ...]]) -> str:
-    """The fields of a name, or of several: "fromUserId or from, with to"."""
+    """Return the fields as a text such as "fromUserId or from, with to"."""
     common = [each for each in names[0] if all(each in fields for fields in names)]
     own = [each for fields in names for each in fields if each not in common]
     return f"{_listed(own, 'or')}, with {_listed(common)}" if own else _listed(common)

@@ -1,4 +1,4 @@
-"""YCloud's descriptions are in Markdown; the documentation is in reStructuredText."""
+"""Converts YCloud's descriptions from Markdown to reStructuredText."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _ITEM = re.compile(r"(?P<indent> *)[-*] +(?P<text>.*)")
 
 
 def rst(markdown: str) -> list[str]:
-    """The lines of a description in reStructuredText."""
+    """Return the lines of a description in reStructuredText."""
     lines: list[str] = []
-    last_indent: int | None = None  # of the list item before
+    last_indent: int | None = None  # of the previous list item
     for line in markdown.splitlines():
         item = _ITEM.fullmatch(line)
         indent = len(item["indent"]) if item else None
@@ -29,7 +29,7 @@ def rst(markdown: str) -> list[str]:
 
 
 def inline(text: str) -> str:
-    """One line: code, links, strong and emphasis; anything else is escaped."""
+    """Convert code, links, strong and emphasis in a line; escape everything else."""
     parts, end = [], 0
     for match in _INLINE.finditer(text):
         parts += [_escaped(text[end : match.start()]), _marked(match)]
@@ -48,7 +48,7 @@ def _marked(match: re.Match[str]) -> str:
 
 
 def _stressed(text: str, mark: str) -> str:
-    """Markup does not nest: what is inside of it interrupts it."""
+    """Close and reopen markup around inner markup, since markup cannot be nested."""
     parts, end = [], 0
     matches = list(_INLINE.finditer(text))
     for match in matches:
@@ -66,7 +66,7 @@ def _wrapped(text: str, mark: str) -> str:
 
 
 def _apart(markup: str) -> str:
-    """Markup must not touch a word; an escaped space is not shown."""
+    """Put escaped spaces around markup: it must not touch a word. They are not shown."""
     return rf"\ {markup}\ "
 
 

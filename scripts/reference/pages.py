@@ -1,4 +1,4 @@
-"""The pages of the payloads, one for each channel, and the table of the event types."""
+"""The payload pages, one for each channel, and the table of event types."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .types import Field, Type, payload_types
 
 @dataclass(frozen=True)
 class Channel:
-    """A page, and which event types are on it."""
+    """A page, and its event types."""
 
     page: str
     title: str
@@ -65,7 +65,7 @@ without notice.
 
 
 def pages() -> dict[str, str]:
-    """The text of each page, by its name. A type is on the first page that needs it."""
+    """Return the text of each page by name. A type is on the first page that needs it."""
     made: dict[str, str] = {}
     told: set[str] = set()
     for channel in CHANNELS:
@@ -84,7 +84,7 @@ def pages() -> dict[str, str]:
 
 
 def table() -> str:
-    """The event types by channel."""
+    """Return the table of event types by channel."""
     lines: list[str] = []
     for channel in CHANNELS:
         lines += [f".. list-table:: :doc:`{channel.title} <payloads/{channel.page}>`"]
@@ -101,7 +101,7 @@ def table() -> str:
 
 
 def contents() -> str:
-    """The channels, for the table of contents."""
+    """Return the table of contents with the channels."""
     entries = "\n".join(f"   payloads/{channel.page}" for channel in CHANNELS)
     return f".. toctree::\n   :maxdepth: 1\n   :caption: Payloads\n\n{entries}\n"
 
@@ -113,13 +113,13 @@ def write(folder: Path) -> None:
     for name, text in texts.items():
         target = folder / name
         target.parent.mkdir(exist_ok=True)
-        # Sphinx reads again only what has changed.
+        # Sphinx only reads changed files again.
         if not target.exists() or target.read_text("utf-8") != text:
             target.write_text(text, "utf-8")
 
 
 def _reached(channel: Channel) -> Iterator[str]:
-    """The types of the events' data, each before those that it names."""
+    """Return the types of the events' data, each before the types that it names."""
     waiting = [name for each in channel.events for name in payload_names(each)]
     seen: set[str] = set()
     while waiting:

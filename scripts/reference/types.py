@@ -1,4 +1,4 @@
-"""The payload types as they are written: their fields, values and descriptions."""
+"""Reads the payload types from their source: fields, values and descriptions."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _KINDS = {
 class Field:
     """One field of an object.
 
-    :param types: the names of the payload types that it holds.
-    :param kind: in words, with ``{Name}`` in place of a payload type.
-    :param values: those that YCloud documents, if it lists them.
+    :param types: the names of the payload types that the field holds.
+    :param kind: its type in words, with ``{Name}`` for a payload type.
+    :param values: the values that YCloud documents, if it lists them.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Type:
-    """An object, or with ``members`` one of several that share fields."""
+    """An object; or, with ``members``, a union of objects that share fields."""
 
     name: str
     description: str
@@ -46,7 +46,7 @@ class Type:
 
     @property
     def reaches(self) -> Iterator[str]:
-        """The types that it names."""
+        """Return the types that this type names."""
         for field in self.fields:
             yield from field.types
         yield from self.members
@@ -54,7 +54,7 @@ class Type:
 
 @cache
 def payload_types() -> dict[str, Type]:
-    """All payload types, by name. A union has the fields that all its members have."""
+    """Return all payload types by name. A union has the common fields of its members."""
     tree = ast.parse(PAYLOADS.read_text("utf-8"))
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     found = {name: _type(name, node) for name, node in classes.items()}
@@ -66,7 +66,7 @@ def payload_types() -> dict[str, Type]:
 
 
 def _documented(found: dict[str, Type]) -> set[str]:
-    """Protocols for type checkers are no payloads: these are TypedDicts."""
+    """Return the names of the payloads: not of the Protocols for type checkers."""
     return {name for name, each in found.items() if each.fields}
 
 
@@ -101,7 +101,7 @@ def _fields(node: ast.ClassDef) -> Iterator[Field]:
 
 
 def _string(node: ast.expr) -> str:
-    """The text of a description, without the indentation of its class."""
+    """Return the text of a description, without the indentation of its class."""
     assert isinstance(node, ast.Constant)
     return textwrap.dedent(str(node.value)).strip()
 

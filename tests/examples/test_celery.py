@@ -108,7 +108,7 @@ def test_all_end_when_one_ends(example: Example) -> None:
     pid = min(pid for pid, command in members.items() if " worker " in command)
     os.kill(pid, signal.SIGKILL)
     assert process.wait(30) == 1
-    assert "The worker ended, so the others were ended, too." in example.log.read_text()
+    assert "The worker exited, so the others were stopped, too." in example.log.read_text()
 
 
 def test_without_a_secret_it_ends_and_says_why(example: Example) -> None:

@@ -59,7 +59,7 @@ def test_exactly_what_the_filter_finds_is_discarded(
     die(inbox, 3, dead="odd")
     die(inbox, 2, dead="even")
     listed = client.get(f"{PAGE}?state=dead&error=odd")
-    assert "Discard these 3 …" in words(listed)
+    assert "Discard all 3 …" in words(listed)
     asked = post(client, "discard", all="1", state="dead", error="odd")
     assert "Discard 3 events?" in words(asked)
     assert "state dead error odd" in words(asked)

@@ -39,7 +39,7 @@ def test_a_replay_asks_and_tells(app: Flask, client: FlaskClient) -> None:
     page = f"{PAGE}events/{id_of(body)}"
     form = {"csrf_token": token(client, page), "event": chosen(id_of(body))}
     asked = client.post(f"{PAGE}replay", data=form)
-    assert "Replay 1 event? They are handled again at once" in words(asked)
+    assert "Replay 1 event? They are handled again immediately" in words(asked)
     assert "Handlers that have succeeded do not run again." in words(asked)
     assert runs == [id_of(body)]
     fails.clear()
@@ -49,7 +49,7 @@ def test_a_replay_asks_and_tells(app: Flask, client: FlaskClient) -> None:
     client.post(f"{PAGE}replay", data={**form, "sure": "1"})
     assert len(runs) == 2, "it has succeeded"
     form["succeeded_too"] = "1"
-    assert "what they did they do again" in words(client.post(f"{PAGE}replay", data=form))
+    assert "their effects happen again" in words(client.post(f"{PAGE}replay", data=form))
     client.post(f"{PAGE}replay", data={**form, "sure": "1"})
     assert len(runs) == 3
 
@@ -105,7 +105,7 @@ def test_who_may_only_look_sees_no_buttons(app: Flask) -> None:
         assert "Replay" not in shown.text
         assert "Delete" not in shown.text
         assert 'type="checkbox"' not in shown.text
-    assert "You may look at samples, and not send them." in words(client.get(f"{PAGE}send"))
+    assert "You may read samples, but not send them." in words(client.get(f"{PAGE}send"))
 
 
 def test_who_may_only_look_does_nothing_with_the_token_of_another(app: Flask) -> None:

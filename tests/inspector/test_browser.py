@@ -299,9 +299,10 @@ def test_times_are_local(app: Flask, page: Page) -> None:
     expect(received).to_have_text("29 May 2026, 05:26:40.000")
     expect(received).to_have_attribute("title", "2026-05-28 20:26:40.000 UTC")
     page.goto(app.config["URL"])
+    page.get_by_text("More filters").click()
     page.get_by_label("Since (your time)").fill("2026-05-29T05:00")
     page.get_by_label("Until (your time)").fill("2026-05-29T06:00")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Apply the filters").click()
     assert "since=2026-05-28T20%3A00&until=2026-05-28T21%3A00" in page.url
     expect(page.get_by_role("link", name="evt_1")).to_be_visible()
     expect(page.get_by_label("Since (your time)")).to_have_value("2026-05-29T05:00")
@@ -332,3 +333,14 @@ def test_a_hostile_payload_is_only_text(app: Flask, page: Page) -> None:
     assert page.title().startswith("evt_")
     page.goto(app.config["URL"])
     expect(page.locator(".summary")).to_contain_text(evil[:40])
+
+
+def test_enter_does_not_delete(app: Flask, page: Page) -> None:
+    event_id = send(app)
+    page.goto(f"{app.config['URL']}events/{event_id}")
+    page.get_by_role("button", name="Delete …").click()
+    delete = page.get_by_role("button", name="Delete", exact=True)
+    expect(delete).to_be_visible()
+    expect(delete).not_to_be_focused()
+    delete.click()
+    expect(page.get_by_role("status")).to_have_text("1 event deleted.")

@@ -88,13 +88,18 @@ def test_each_page(browser: Browser, app: Flask, size: str, scheme: Any) -> None
             check(page, width, path)
         paper = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
         assert (sum(map(int, paper[4:-1].split(","))) > 384) == (scheme == "light")
-        for name in ("Replay", "Discard"):
+        for name in ("Replay", "Discard", "Delete"):
             page.goto(f"{url}?state=dead")
-            page.get_by_role("button", name=f"{name} these").click()
+            page.get_by_role("button", name=f"{name} all").click()
             check(page, width, f"{name}?")
         page.goto(f"{url}send")
         page.get_by_role("button", name="Send", exact=True).click()
         check(page, width, "sent")
+        page.goto(url)
+        if size == "phone":
+            page.get_by_text("Search and filters").click()
+        page.get_by_text("More filters").click()
+        check(page, width, "all filters")
         page.goto(f"{url}activity")
         for each in page.locator("summary").all():
             each.click()
@@ -111,6 +116,20 @@ def test_an_empty_inbox(browser: Browser, make_app: MakeApp) -> None:
             check(page, 390, path)
 
 
+PLACEHOLDERS_CUT_OFF = """() => {
+    const pen = document.createElement("canvas").getContext("2d");
+    const isCutOff = (field) => {
+        const style = getComputedStyle(field);
+        pen.font = `${style.fontSize} ${style.fontFamily}`;
+        const padding = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
+        return pen.measureText(field.placeholder).width > field.clientWidth - padding;
+    };
+    return [...document.querySelectorAll("[placeholder]")]
+        .filter((field) => field.clientWidth && isCutOff(field))
+        .map((field) => field.placeholder);
+}"""
+
+
 def check(page: Page, width: int, path: str) -> None:
     found = Axe().run(page)
     wrong = [
@@ -118,6 +137,8 @@ def check(page: Page, width: int, path: str) -> None:
         for each in found.response["violations"]
     ]
     assert wrong == [], path
+    cut = page.evaluate(PLACEHOLDERS_CUT_OFF)
+    assert cut == [], f"{path!r} has fields that are too short for their placeholders"
     scrolls = page.evaluate("document.documentElement.scrollWidth")
     assert scrolls <= width, f"{path!r} scrolls sideways"
 

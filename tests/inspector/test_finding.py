@@ -59,6 +59,20 @@ def test_who_is_nobody_is_not_found(
     assert (id_of(bodies[0]) in listed) == (not who.strip())
 
 
+@pytest.mark.parametrize("endpoint", [{}, {"endpoint": "ycloud"}])
+def test_an_event_is_found_by_its_id(
+    app: Flask, client: FlaskClient, bodies: list[bytes], endpoint: dict[str, str]
+) -> None:
+    deliver(app, body_of(id="an-odd-id"))
+    for event_id in (id_of(bodies[0]), "an-odd-id"):
+        answer = client.get(find(client, event_id, **endpoint).location)
+        assert answer.status_code == 302
+        assert f"/events/{event_id}" in answer.location
+    page = client.get(find(client, "evt_gone", **endpoint).location)
+    assert "The inbox has no event evt_gone" in words(page)
+    assert 'name="who" value="evt_gone"' in page.text
+
+
 def test_a_name_in_the_url_is_not_taken(
     app: Flask, client: FlaskClient, bodies: list[bytes]
 ) -> None:

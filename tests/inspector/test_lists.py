@@ -11,7 +11,7 @@ from flask_ycloud.inspector import InspectorBlueprint
 from flask_ycloud.runtime import runtime_of
 
 from ..conftest import MakeApp
-from ..support import body_of, deliver
+from ..support import body_of, deliver, id_of
 from .support import PAGE, TYPE, fail, inspected, words
 
 
@@ -42,6 +42,48 @@ def test_actions_need_a_filter(app: Flask, client: FlaskClient) -> None:
     assert "Replay" not in words(client.get(f"{PAGE}?state=running"))
 
 
+def test_what_the_buttons_act_on(app: Flask, client: FlaskClient) -> None:
+    on_event(TYPE, name="shop:crm")(fail)
+    for body in (body_of(), body_of()):
+        deliver(app, body)
+    page = client.get(f"{PAGE}?state=dead")
+    text = words(page)
+    assert "Events that you choose all on this page Replay the chosen …" in text
+    assert "All 2 events that match the filter, on all pages Replay all 2 …" in text
+    assert text.count("Delete") == page.text.count('class="small danger"') == 2
+    matching = words(client.get(f"{PAGE}?type={TYPE}"))
+    assert "All events that match the filter, on all pages Replay all that" in matching
+    runtime_of(app).inbox.select(state="dead").replay()
+    deliver(app, b"hello")
+    text = words(client.get(f"{PAGE}?state=dead&error=JSON"))
+    assert "The only event that matches the filter Replay this one …" in text
+
+
+def test_rare_filters_are_folded_unless_they_are_used(client: FlaskClient) -> None:
+    for query in ("", "type=sms", "handler=shop:crm"):
+        assert '<details class="more"><summary>' in client.get(f"{PAGE}?{query}").text
+    for query in ("error=x", "endpoint=ycloud", "tenant=acme", "since=2026-01-01T00:00",
+                  "until=2026-01-01T00:00"):  # fmt: skip
+        assert '<details class="more" open>' in client.get(f"{PAGE}?{query}").text
+
+
+def test_all_handlers_that_failed(app: Flask, client: FlaskClient) -> None:
+    names = ("shop:crm", "shop:mail", "shop:stock")
+    on_event(TYPE, name=names[0])(fail)
+    body = body_of()
+    for name in names:
+        on_event("sms.*", name=name)(fail)
+    on_event(TYPE, name="shop:archive")(lambda event: None)
+    deliver(app, body)
+    assert "(2 other handlers also failed)" in words(client.get(f"{PAGE}?state=dead"))
+    text = words(client.get(f"{PAGE}events/{id_of(body)}"))
+    state = text.partition("State ")[2].partition(" Endpoint ")[0]
+    assert state.startswith("dead : 3 handlers failed shop:")
+    assert state.count(": ValueError at ") == 3
+    assert all(f"{name}: " in state for name in names)
+    assert "447901614024" not in state
+
+
 def test_causes(app: Flask, client: FlaskClient) -> None:
     assert "There are no dead letters." in words(client.get(f"{PAGE}causes"))
     on_event(TYPE, name="shop:crm")(fail)
@@ -53,7 +95,7 @@ def test_causes(app: Flask, client: FlaskClient) -> None:
     assert f'href="{PAGE}pauses?handler=shop%3Acrm"' in page.text
     (first, _) = runtime_of(app).inbox.dead_by_cause()
     listed = words(client.get(f"{PAGE}?cause={first.id}"))
-    assert "Replay these 2 …" in listed
+    assert "Replay all 2 …" in listed
 
 
 def test_counts(app: Flask, client: FlaskClient) -> None:
@@ -97,5 +139,5 @@ def test_a_search_that_stops_early(
         deliver(app, body_of())
     monkeypatch.setattr("flask_ycloud.inbox.reports._LOOKED_AT", 2)
     text = words(client.get(f"{PAGE}?type=contact.created"))
-    assert "Nothing among the events that were searched." in text
+    assert "None of the events searched so far match." in text
     assert "Older" in text

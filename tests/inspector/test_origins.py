@@ -21,8 +21,12 @@ def test_a_sample_that_is_sent_from_the_page_is_shown_as_one(
     assert event is not None
     assert event.origin == "inspector"
     page = words(client.get(f"{PAGE}events/{id_of(body)}"))
-    assert "sent from the inspector, not by YCloud" in page
-    assert "signed by YCloud" not in page
+    assert (
+        "It was sent from the page “Send a sample” of this inspector, not by YCloud."
+        in page
+    )
+    assert "sent from the page “Send a sample”, and signed by this app" in page
+    assert "by the sender's clock" not in page
     assert "inspector" in call(app, "show", id_of(body)).output
 
 
@@ -33,5 +37,5 @@ def test_a_delivery_cannot_say_that_it_is_one(app: Flask, client: FlaskClient) -
     assert event is not None
     assert event.origin == ""
     page = words(client.get(f"{PAGE}events/{id_of(body)}"))
-    assert "signed by YCloud, by its clock" in page
-    assert "sent from the inspector" not in page
+    assert "signed (by the sender's clock)" in page
+    assert "sample" not in page

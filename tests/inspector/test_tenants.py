@@ -207,13 +207,13 @@ def test_both_events_of_a_conflict_link_to_each_other(
         f"{PAGE}events/{each}{query}" for each in (id_of(body), body_id(other))
     )
     page = client.get(of_first)
-    assert f"Conflict another body came under this id: {body_id(other)}" in words(page)
+    assert f"Conflict another body arrived with this id: {body_id(other)}" in words(page)
     assert links(page.text) == [of_other]
     page = client.get(of_other)
     text = words(page)
-    assert f"it came under a known id, with another body than {id_of(body)}" in text
+    assert f"it arrived with the id of {id_of(body)} , but with another body" in text
     assert links(page.text) == [of_first]
-    assert "came 3 times unhandled conflict" in words(client.get(PAGE))
+    assert "delivered 3 times unhandled conflict" in words(client.get(PAGE))
 
 
 def test_a_dead_letter_without_an_event_is_no_conflict(
@@ -251,5 +251,5 @@ def test_activity_tells_what_is_answered_503(make_app: MakeApp) -> None:
     assert deliver(app, body_of(), path="/hooks/acme/webhook").status_code == 503
     runtime_of(app).rejections.write()
     text = words(client.get(f"{PAGE}activity"))
-    assert "hooks secret unavailable (503: YCloud sends again) 1" in text
+    assert "hooks secret unavailable (503: YCloud sends it again) 1" in text
     assert "Conflicts" not in text

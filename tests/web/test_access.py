@@ -170,7 +170,7 @@ def test_every_page_of_the_inspector_that_takes_a_post_is_closed_to_them(
     for rule in acting:
         answer = app.test_client().post(rule)
         assert (answer.status_code, answer.text) == (
-            403, "You may look at these pages, and not do anything.\n",
+            403, "You may look at these pages, but not change anything.\n",
         )  # fmt: skip
 
 

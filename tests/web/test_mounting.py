@@ -99,8 +99,9 @@ def test_celery_without_a_celery_fails_deliveries_alone(
     assert caplog.text.count('app.extensions["celery"] = celery_app') == 1
     response = deliver(app, body)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "10")
-    assert problem(response) == "The dispatch is not available. Send it again later."
-    assert "ycloud are refused, since nothing handles them: YCLOUD_DISPATCH" in caplog.text
+    detail = "The dispatch is not available. Send the delivery again later."
+    assert problem(response) == detail
+    assert "ycloud are rejected, since nothing handles them: YCLOUD_DISPATCH" in caplog.text
     about = {"endpoint": "ycloud", "reason": "dispatch unavailable", "status": 503}
     assert told == [("delivery-rejected", about)]
     assert stored(app) == 0

@@ -1,9 +1,9 @@
-// What the pages do in the browser. Without it everything works but the copying.
+// Scripts of the pages. Without them everything works except the copying.
 "use strict";
 
 const each = (root, query, act) => root.querySelectorAll(query).forEach(act);
 
-// Times in the browser's zone; UTC stays in the title.
+// Shows times in the browser's zone. The title keeps UTC.
 const FORMATS = {
   "": {
     year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit",
@@ -25,7 +25,7 @@ function localise(root) {
   });
 }
 
-// A field of a local time sends UTC, by a hidden field in its place.
+// The fields show local time. A hidden field sends UTC instead.
 function inLocalTime(form) {
   each(form, "input[type=datetime-local]", (field) => {
     const hidden = document.createElement("input");
@@ -62,7 +62,7 @@ async function copy(button) {
   setTimeout(() => (button.textContent = label), 1500);
 }
 
-// Nothing is exchanged under the hand: not while a row is chosen or a text is marked.
+// Nothing is updated while it is in use: while a row is chosen or text is selected.
 let paused = false;
 
 function isInUse(target) {
