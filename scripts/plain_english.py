@@ -25,34 +25,48 @@ RULES = {
     r"(?<!leave)(?<!left)(?<!let) alone[.:;)]": "'only', before what it is about",
     r"\banew\b": "'again'; of JSON: 're-serialised'",
     r"\bas ever\b": "'as usual'",
+    r"\bat each look\b": "'at each check'",
     r"\b(?:be|is|are|was|were) away\b": "'is unavailable', 'cannot be reached'",
+    r"\bby itself\b": "'automatically'",
     r"\bcan(?:not)? be had\b|\bcould(?: not)? be had\b": "'can be fetched', 'is available'",
     r"\bcom(?:e|es|ing) again\b": "'is sent again'",
+    r"\bcounts too\b": "say what it does: 'is used as well', 'also applies'",
     r"\bdeliver(?:y|ies)\b[^.;]{0,30}\brefused\b|\brefused deliver(?:y|ies)\b":
         "'rejected': the word for deliveries",
     r"\bis due again\b|\bare due again\b": "'is queued for replay'",
     r"\bfare[sd]?\b": "'ended', 'did'",
+    r"\bfell due\b|\bfalls? due\b": "'became due', 'becomes due'",
+    r"\bg[ia]ven? back\b": "'released', 'returned to the queue'",
     r"\bHave (?:an? |the )?\w+ (?:handled|run|sent|shown|told|made)\b":
         "start with the verb: 'Handle …'",
     r"\bhears?\b|\bheard (?:of|from)\b": "'receives', 'handles'; of a process: 'reported'",
+    r"\bis asked with\b": "'is called with'",
     r"\b(?:that|it|which|this) is no (?!longer|more|different|better|help|such)\w+":
         "'is not a …'",
     r"\b(?:the doctor's|one) look\b": "'check'",
     r"\bLook whether\b|\blooks? whether\b": "'check whether'",
     r"\bmend(?:s|ed|ing)?\b": "'fix'",
+    r"\bof yours\b": "'your'",
     r"\b(?:tables?|files?|folders?|requests?) (?:is|are|was|were) made\b": "'created'",
-    r"\brooms?\b": "'module', 'wing'",
+    r"\brooms?\b": "'module', 'layer'",
     r"\bshall\b": "'must', 'should' or the present tense",
     r"\b(?:stands?|stood) (?:in|at|on|beside|here|there)\b": "'is in', 'is beside'",
+    r"\btakes? part in\b": "'uses', 'belongs to'",
     r"\bto be told of\b|\btold of it\b": "'notified of'",
+    r"\bunless it is told otherwise\b": "'by default'",
     r"\bwhat (?:has|have) succeeded\b": "'the handlers that have succeeded'",
+    r"\bwhat waited\b": "'the events that were pending'",
     r"\bto who\b": "'to anyone who'",
+    r"\bwhoever\b": "'anyone who', 'the person who'",
 }  # fmt: skip
 _RULES = [(re.compile(p.replace(" ", r"\s+")), told) for p, told in RULES.items()]
 _ALLOWED = "plain-english: allow"
 
 #: Where it reads.
-PLACES = ("*.rst", "*.md", "docs/*.rst", "flask_ycloud/**/*.py", "flask_ycloud/**/*.html")
+PLACES = (
+    "*.rst", "*.md", "docs/*.rst", "examples/*/README.rst", "flask_ycloud/**/*.py",
+    "flask_ycloud/**/*.html",
+)  # fmt: skip
 #: What is not prose of ours, or is made.
 NOT_OURS = ("flask_ycloud/payloads.py",)
 #: What a later pass goes through.
@@ -65,7 +79,9 @@ _LITERAL = re.compile(r"``.+?``|`[^`]*`_{0,2}|:\w+:`[^`]*`", re.S)
 _QUOTES = re.compile(r"^[a-zA-Z]*['\"]+|['\"]+$")
 _FORMATTED = re.compile(r"[rR]?[fF]")
 _EXPRESSION = re.compile(r"\{[^{}\n]*\}")
-_BLOCK = re.compile(r"(?:.*::|\.\. (?:code-block|invisible-code-block|math|raw)\b.*)$")
+# Code follows "::" at the end of a line, unless the line is a directive such as a table.
+_CODE = "code-block|invisible-code-block|literalinclude|math|raw|image"
+_BLOCK = re.compile(rf"(?:(?!\.\. ).*::|\.\. (?:{_CODE})::.*)$")
 
 
 class Finding(NamedTuple):
