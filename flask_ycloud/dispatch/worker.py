@@ -44,6 +44,8 @@ _JOIN_SECONDS = 0.05
 _SAVER, _ANNOUNCER = "ycloud-saver", "ycloud-announcer"
 _LISTENER = "ycloud-listener"
 
+_NOT_RELEASED = "%d events were not released. They run again after their leases end: %s"
+
 
 class WorkerDispatcher(StartsThreads):
     """Threads that fetch due events, handle them, and save what came of it.
@@ -167,8 +169,8 @@ class WorkerDispatcher(StartsThreads):
         self._running = self._end()
         self._fetcher.stop()
         self._give_back(self._buffer.close())
-        message = "This process stops: it claims no more events. %d run; they get %g s."
-        log(_logger, logging.INFO, message, self._keeper.count, seconds)
+        message = "This process stops: it fetches no more events. %s"
+        log(_logger, logging.INFO, message, _running(self._keeper.count, seconds))
 
     def _drain_seconds(self) -> float:
         seconds = self._runtime.settings.drain_seconds
@@ -218,12 +220,12 @@ class WorkerDispatcher(StartsThreads):
             heartbeats.sign_off(self._runtime.inbox, self._name)
         except InboxUnavailable as error:
             if cut_off:
-                message = "%d events were not given back; their leases run out: %s"
-                log(_logger, logging.WARNING, message, cut_off, error)
+                log(_logger, logging.WARNING, _NOT_RELEASED, cut_off, error)
             return
         if cut_off:
-            message = "This process has stopped. It gave back %d events that still ran."
-            log(_logger, logging.WARNING, message, cut_off)
+            events = "1 event" if cut_off == 1 else f"{cut_off} events"
+            message = "This process has stopped. It released %s that still ran."
+            log(_logger, logging.WARNING, message, events)
         else:
             log(_logger, logging.INFO, "This process has stopped; no event is left over.")
 
@@ -272,8 +274,7 @@ class WorkerDispatcher(StartsThreads):
         try:
             self._runtime.inbox.save_all([given_back(claim) for claim in claims])
         except InboxUnavailable as error:
-            message = "Events were not given back; their leases run out: %s"
-            log(_logger, logging.WARNING, message, error)
+            log(_logger, logging.WARNING, _NOT_RELEASED, len(claims), error)
         for claim in claims:
             self._keeper.drop(claim)
 
@@ -323,3 +324,12 @@ class WorkerDispatcher(StartsThreads):
                             return
             except Exception:  # the fetcher logs it, and looks by the clock meanwhile
                 time.sleep(POLL_SECONDS)
+
+
+def _running(count: int, seconds: float) -> str:
+    """How many handlers are running, and how many seconds they have."""
+    if count == 0:
+        return "No handler is running."
+    if count == 1:
+        return f"1 handler is running and has {seconds:g} s."
+    return f"{count} handlers are running and have {seconds:g} s."

@@ -326,7 +326,7 @@ def test_at_the_end_nothing_is_held_that_could_not_be_given_back(
     with monkeypatch.context() as patch:
         patch.setattr(Inbox, "save_all", _refuse)
         dispatcher._give_back([claim])
-    assert "were not given back" in caplog.text
+    assert "were not released" in caplog.text
     assert not dispatcher._keeper._held
 
 
