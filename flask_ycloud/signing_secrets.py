@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from .environment import in_quotes, unread
 from .errors import ConfigurationError, SignatureMismatch, UnknownTenant
 from .forks import tell_child
-from .handlers import wait_for
+from .handlers import type_and_place, wait_for
 from .protocol import Signature
 from .secret_checks import Keys, keys_in
 from .settings import KEYS
@@ -45,6 +45,7 @@ class Secrets:
     :param what: what it is called in error messages.
     :param key: where they are in the config, if they are there.
     :param fixed: what they are, if that never changes.
+    :param function: the app's function, if ``lookup`` only calls it.
     """
 
     def __init__(
@@ -55,8 +56,10 @@ class Secrets:
         what: str = "secrets=",
         key: str | None = None,
         fixed: Keys = (),
+        function: Callable[..., Any] | None = None,
     ) -> None:
         self._lookup = lookup
+        self._function = function or lookup
         self._ttl = ttl
         self.what = what
         self.key = key
@@ -82,9 +85,9 @@ class Secrets:
             if inspect.isawaitable(found):
                 found = wait_for(found)
         except Exception as error:
-            # From None, and without its text: it may show what it was asked with.
+            # From None, and without its text, which may quote its arguments.
             raise ConfigurationError(
-                f"{self.what} raised {type(error).__name__}."
+                f"{self.what} raised {type_and_place(error, self._function)}."
             ) from None
         if found is None:
             raise UnknownTenant("There is no such tenant.")
@@ -164,7 +167,9 @@ def configured(config: Mapping[str, Any], key: str) -> Secrets:
     value = config.get(key)
     if callable(value):
         # Without a secret it is a fault of ours, and no delivery that nobody knows.
-        return Secrets(lambda tenant, endpoint_id: value() or (), what=key, key=key)
+        return Secrets(
+            lambda tenant, endpoint_id: value() or (), what=key, key=key, function=value
+        )
     hint = in_quotes(key, value) if value else _where(config, key)
     fixed = keys_in(value, key, hint)
     return Secrets(lambda tenant, endpoint_id: fixed, what=key, key=key, fixed=fixed)

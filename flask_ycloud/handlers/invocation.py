@@ -102,7 +102,7 @@ def run(
         if isinstance(error, KeyboardInterrupt) and in_main_thread():
             raise  # somebody has pressed Ctrl-C
         after = error.after if isinstance(error, Retry) else None
-        return Outcome("failed", _type_and_place(error, receiver), after, error)
+        return Outcome("failed", type_and_place(error, function_of(receiver)), after, error)
     return Outcome("succeeded")
 
 
@@ -196,14 +196,17 @@ def name_of_receiver(receiver: Receiver) -> str:
     return spoken_name_of(receiver)
 
 
-def _type_and_place(error: BaseException, receiver: Receiver) -> str:
-    """For example ``KeyError at app.py:12 in track``: the handler's own last line."""
+def type_and_place(error: BaseException, function: Callable[..., Any]) -> str:
+    """For example ``KeyError at app.py:12 in track``.
+
+    :param function: what raised the error. The place is the last one in its file.
+    """
     kind = type(error)
     name = kind.__qualname__
     if kind.__module__ != "builtins":
         name = f"{kind.__module__}.{name}"
     frames = traceback.extract_tb(error.__traceback__)
-    own = getattr(code_of(function_of(receiver)), "co_filename", None)
+    own = getattr(code_of(function), "co_filename", None)
     place = next((each for each in reversed(frames) if each.filename == own), frames[-1])
     file = place.filename
     with suppress(OSError):  # a deployment may have removed the working folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,10 @@ from ..dispatch.inline import real_errors
 from ..dispatch.processing import process
 from ..errors import ConfigurationError
 from ..inbox import Identity, Inbox, StoredEvent
+from ..logs import log
 from ..runtime import Runtime
+
+_logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.01
 _MOST = 10_000  # events that are looked at
@@ -38,6 +42,12 @@ The app's inbox is the one of FLASK_YCLOUD_INBOX_URL in the environment. It may 
 real one, and the test would handle its events. Unset the variable for a scratch store, \
 or set another YCLOUD_INBOX_URL in app.config. If the tests are to use that one: \
 FakeYCloud(app, real_inbox=True)."""
+
+_DISPATCH = "FLASK_YCLOUD_DISPATCH"
+_NOT_INLINE = f"""\
+{_DISPATCH}=%s is in the environment, so events are not handled while FakeYCloud sends \
+them. Unset the variable, or set app.config["YCLOUD_DISPATCH"] = "inline". Or call \
+run_due() after each send."""
 
 
 class Clock:
@@ -82,6 +92,9 @@ class AppInbox:
     def __init__(self, runtime: Runtime, timeout: float, *, real: bool) -> None:
         if not real:
             _check_testing(runtime)
+        self._dispatch_hint = _dispatch_hint(runtime)
+        if self._dispatch_hint:
+            log(_logger, logging.WARNING, "%s", self._dispatch_hint)
         self._runtime = runtime
         self._timeout = timeout
         runtime.exact_delays = True
@@ -157,6 +170,7 @@ class AppInbox:
                 raise TimeoutError(
                     f"After {self._timeout:g} s the app's worker threads have not handled"
                     f" {ids}. Does a handler hang? FakeYCloud(app, timeout=…) waits longer."
+                    f" {self._dispatch_hint}".rstrip()
                 )
             dispatcher.wake(busy[0].identity)
             time.sleep(_LOOK_SECONDS)
@@ -196,3 +210,10 @@ def _check_testing(runtime: Runtime) -> None:
     url = os.environ.get("FLASK_YCLOUD_INBOX_URL")
     if url is not None and runtime.settings.inbox_url == url:
         raise ConfigurationError(_FROM_THE_ENVIRONMENT)
+
+
+def _dispatch_hint(runtime: Runtime) -> str:
+    """What to do about a dispatch from the environment that is not inline, or nothing."""
+    dispatch = runtime.settings.dispatch
+    found = os.environ.get(_DISPATCH, "").strip('"')
+    return _NOT_INLINE % found if found == dispatch != "inline" else ""
