@@ -17,7 +17,7 @@ class ManualDispatcher:
         """There is nothing to start."""
 
     def wake(self, event: Identity) -> None:
-        """Notify who listens."""
+        """Notify the other processes."""
         self._notifying.notify()
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Who is subscribed? Signals, ``on_event``, and running one handler."""
+"""Subscriptions: signals, ``on_event``, and running one handler."""
 
 from .checks import is_async
 from .invocation import Handler, Outcome, Receiver, function_of, run, type_and_place
