@@ -2,7 +2,7 @@
 
 ::
 
-    from .metrics import metrics_bp
+    from flask_ycloud.metrics import metrics_bp
     app.register_blueprint(metrics_bp)   # GET /ycloud/metrics
 
 With several processes, set ``PROMETHEUS_MULTIPROC_DIR`` as prometheus_client documents it.

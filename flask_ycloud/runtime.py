@@ -52,7 +52,7 @@ class Dispatcher(Protocol):
         """An event is due now: it was accepted, or replayed."""
 
     def stop(self) -> None:
-        """Let running handlers finish, and start no more."""
+        """Start no more handlers, and let the running ones finish."""
 
 
 class Runtime:

@@ -162,8 +162,8 @@ def _body_keys(value: Any) -> tuple[str, ...]:
         if not (isinstance(key, str) and (_is_fernet_key(key) or (not key and not number))):
             raise ConfigurationError(
                 f"YCLOUD_BODY_KEYS: key {number + 1} of {len(keys)} is not a key. It takes"
-                " a key of Fernet.generate_key(), or a list of them: the first encrypts, all"
-                " decrypt. To stop encrypting, make the first one empty."
+                " a key of Fernet.generate_key(), or a list of keys: the first encrypts,"
+                " all decrypt. To stop encrypting, make the first key empty."
             )
     return tuple(keys)
 

@@ -11,7 +11,7 @@ from .runtime import Runtime
 
 
 def waits_for(runtime: Runtime, event: StoredEvent) -> str | None:
-    """Such as ``attempt 2 of 8 in 5 min``, ``behind evt_1``, or ``its type is paused``.
+    """Why an event waits, such as ``attempt 2 of 8 in 5 min`` or ``behind evt_1``.
 
     :param event: from ``get``. An event from a list has less information.
     :returns: ``None`` if it waits for nothing.

@@ -35,7 +35,7 @@ class Drains(Protocol):
     """A dispatcher that stops before the process ends."""
 
     def begin_stop(self) -> None:
-        """Take no more work."""
+        """Stop taking work."""
 
     def stop(self) -> None:
         """Wait until it has stopped."""

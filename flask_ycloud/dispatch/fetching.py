@@ -69,7 +69,7 @@ class Fetcher:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Fetch no more."""
+        """Stop fetching."""
         self._stopping = True
         self.wake()
 

@@ -21,5 +21,5 @@ class ManualDispatcher:
         self._notifying.notify()
 
     def stop(self) -> None:
-        """Notify no more."""
+        """Stop notifying."""
         self._notifying.stop()

@@ -37,7 +37,7 @@ class Notifying(StartsThreads):
                 self._database.notify()
 
     def stop(self) -> None:
-        """Notify no more."""
+        """Stop notifying."""
         if self.started:
             self._end()
             self._due.set()

@@ -38,9 +38,9 @@ _logger = logging.getLogger(__name__)
 #: outage are not all retried at once.
 _JITTER = 0.1
 
-#: Seconds until an event is tried again that cannot be read, or whose failed handler is not
-#: known here: a deployment may be under way. A handler that is still not known so many
-#: seconds after its failure has failed for good.
+#: Seconds until an event is tried again if it cannot be read, or if its failed handler is
+#: not known here: a deployment may be under way. If the handler is still not known so many
+#: seconds after its failure, it is not tried again.
 _LOOK_AGAIN_AFTER = 60.0
 _LOOK_UNTIL = 86_400.0
 

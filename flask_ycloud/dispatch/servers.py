@@ -25,7 +25,7 @@ _LOOK_SECONDS = 0.05
 
 
 def gunicorn_worker() -> Any | None:
-    """Gunicorn's worker in this process, or ``None``: the handler of SIGTERM tells."""
+    """Gunicorn's worker in this process, or ``None``. It handles SIGTERM."""
     base = sys.modules.get("gunicorn.workers.base")
     owner = _owner_of_sigterm()
     return owner if base is not None and isinstance(owner, base.Worker) else None

@@ -440,7 +440,7 @@ def find(name: str, event: dict[str, Any], path: str) -> tuple[Any, str | int]:
     Missing objects on the way are created.
 
     :param name: the event's type.
-    :raises LookupError: if the path leads through a value that is no object or list.
+    :raises LookupError: if the path leads through a value that is not an object or list.
     """
     into: Any = event
     steps = path.split(".")
