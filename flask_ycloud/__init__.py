@@ -61,7 +61,7 @@ if TYPE_CHECKING:
         SelectedEvents,
         Selection,
     )
-else:  # to a type checker it would give every name
+else:  # a type checker would accept any name
     __getattr__ = imported_on_use(
         __name__,
         {

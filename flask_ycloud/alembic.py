@@ -1,7 +1,7 @@
-"""Alembic and Flask-Migrate leave the inbox's tables out.
+"""Exclude the inbox's tables from the migrations of Alembic and Flask-Migrate.
 
-Alembic takes tables that are in the database, and not in the app's models, for removed
-ones: ``flask db migrate`` would write a migration that drops the inbox.
+If a table is in the database but not in the app's models, Alembic assumes that it was
+removed: ``flask db migrate`` would write a migration that drops the inbox.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 
 
 def include_name(name: str | None, type_: str, parent_names: Any = None) -> bool:
-    """Tell Alembic's autogenerate to leave the inbox's tables out, with their indexes.
+    """Exclude the inbox's tables and their indexes from Alembic's autogenerate.
 
-    Pass it in ``env.py``: ``context.configure(…, include_name=include_name)``.
-    Flask-Migrate has it already, in each app with an endpoint.
+    Pass it in ``env.py``: ``context.configure(…, include_name=include_name)``. In an app
+    with an endpoint, Flask-Migrate already has it.
 
-    :param name: what Alembic has found in the database.
-    :param type_: what that is, such as ``"table"``.
-    :param parent_names: what it belongs to.
+    :param name: the name that Alembic has found in the database.
+    :param type_: the type of its object, such as ``"table"``.
+    :param parent_names: the names of the objects to which it belongs.
     :returns: ``False`` for a table of the inbox.
     """
-    from .inbox import TABLES  # here, since it needs SQLAlchemy
+    from .inbox import TABLES  # imported here, since it needs SQLAlchemy
 
     return type_ != "table" or name not in TABLES
 
 
 def cover_migrations(app: Flask) -> None:
-    """Have the app's Flask-Migrate leave the inbox's tables out.
+    """Exclude the inbox's tables from the migrations of the app's Flask-Migrate.
 
-    Whether it is set up already, or later: what the app has passed as ``include_name``
-    counts too.
+    Flask-Migrate may be set up before or after this. The app's own ``include_name`` is used
+    as well.
     """
     app.extensions = _Extensions(app.extensions)
     if "migrate" in app.extensions:
@@ -42,7 +42,7 @@ def cover_migrations(app: Flask) -> None:
 
 
 class _Extensions(dict[str, Any]):
-    """The extensions of an app. A Flask-Migrate that joins them is covered."""
+    """The extensions of an app, with ``include_name`` for a Flask-Migrate that is added."""
 
     def __setitem__(self, name: str, extension: Any) -> None:
         if name == "migrate":
@@ -61,7 +61,7 @@ class _Both:
 
 
 def _cover(migrate: Any) -> None:
-    """Set ``include_name`` where Flask-Migrate's ``env.py`` takes its arguments from."""
+    """Set ``include_name`` in the arguments that Flask-Migrate's ``env.py`` uses."""
     arguments = getattr(migrate, "configure_args", None)
     if arguments is not None:
         own = arguments.get("include_name")

@@ -1,5 +1,5 @@
-"""Names in the environment and in ``app.config`` that were meant for a setting, and have
-no effect. Only names are looked at and told, never a value."""
+"""Names in the environment and in ``app.config`` that look like a setting, but have no
+effect. Messages have names only, never a value."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Unread:
     """A name that has no effect.
 
     :param name: as it is written.
-    :param key: the setting that was meant.
+    :param key: the setting that it was meant for.
     :param text: what is wrong.
-    :param remedy: what to do about it.
+    :param remedy: how to fix it.
     """
 
     name: str
@@ -48,7 +48,7 @@ def unread(
     """The names that have no effect.
 
     :param config: the config as it was when the settings were read.
-    :param keys: the settings that there are.
+    :param keys: all settings.
     :param environ: the environment; that of the process if left out.
     """
     environ = os.environ if environ is None else environ
@@ -58,7 +58,7 @@ def unread(
             yield from _in_environment(name, key, keys)
     for name in sorted(each for each in config if each.startswith(_OURS)):
         if name not in keys and (meant := _meant_by(name, keys)):
-            text = f"{name} in app.config is no setting, so it has no effect."
+            text = f"{name} in app.config is not a setting, so it has no effect."
             yield Unread(name, meant, text, f"Did you mean {meant}?")
 
 
@@ -67,30 +67,30 @@ def overridden(
     keys: Collection[str],
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[Unread]:
-    """The settings that have one value in the environment, and another in the config."""
+    """The settings whose values in the environment and in the config differ."""
     environ = os.environ if environ is None else environ
     for key in sorted(keys):
         for name in (_FLASK + key, key):
             if environ.get(name) and _differs(config.get(key), environ[name]):
                 text = f"{name} is in the environment, and app.config has another value."
-                remedy = f"If that of the environment is right: {_remedy(name, key)}"
+                remedy = f"To use the value in the environment: {_remedy(name, key)}"
                 yield Unread(name, key, text, remedy)
 
 
 def warn(found: Iterable[Unread]) -> None:
-    """Say in the log what has no effect."""
+    """Log the names that have no effect."""
     for each in found:
-        # An app that sends messages reads the key itself; here only commands need it.
+        # An app that sends messages reads the key itself. Only commands read it here.
         if each.name != "YCLOUD_API_KEY":
             log(_logger, logging.WARNING, "%s", each)
 
 
 def in_quotes(key: str, value: object) -> str:
-    """How to write it, if a value may have been text in the environment."""
+    """A hint, if the value may come from a text in the environment."""
     if not isinstance(value, (int, float)):
         return ""
     return (
-        " The environment is read as JSON: there, put it in double quotes, as in"
+        " The environment is read as JSON, so put it in double quotes, as in"
         f" {_FLASK}{key}='\"…\"'."
     )
 
@@ -101,10 +101,10 @@ def _in_environment(name: str, key: str, keys: Collection[str]) -> Iterator[Unre
         yield Unread(name, key, text, _remedy(name, key))
     elif key.startswith(_OURS):
         meant = _meant_by(key, keys)
-        text = f"{name} in the environment is no setting, so it has no effect."
+        text = f"{name} in the environment is not a setting, so it has no effect."
         if meant is not None:
             yield Unread(name, meant, text, f"Did you mean {_FLASK}{meant}?")
-        elif name != key:  # else it may be anybody's
+        elif name != key:  # otherwise it may belong to another program
             yield Unread(name, key, text, "See the page on configuration.")
 
 
@@ -115,7 +115,7 @@ def _remedy(name: str, key: str) -> str:
 
 
 def _meant_by(name: str, keys: Collection[str]) -> str | None:
-    """The setting that has all words of a name and more, or else is spelt like it."""
+    """The setting that has all words of a name and more, or is spelt like it."""
     words = set(_end_of(name).split("_"))
     longer = [each for each in keys if words < set(_end_of(each).split("_"))]
     if len(longer) == 1:
@@ -130,7 +130,7 @@ def _end_of(name: str) -> str:
 
 
 def _differs(value: object, text: str) -> bool:
-    """Whether a plain value is not what a text in the environment stands for."""
+    """Whether a plain value differs from that of a text in the environment."""
     if not isinstance(value, (str, int, float)) or value == text:
         return False
     try:

@@ -12,14 +12,14 @@
     │   └── UnknownTenant
     ├── EventNotUnderstood      an authentic body is not a YCloud event
     ├── InboxUnavailable        the inbox cannot be read or written now
-    ├── EventNotFound           the inbox has no event of that id
-    ├── AmbiguousEvent          the inbox has several events of that id
-    ├── EventRunning            that event is being handled at this moment
-    ├── EventEmptied            that event has no body any more
+    ├── EventNotFound           the inbox has no event with that id
+    ├── AmbiguousEvent          the inbox has several events with that id
+    ├── EventRunning            that event is being handled now
+    ├── EventEmptied            that event no longer has a body
     ├── BodyUnreadable          that event's body is encrypted with a key that is missing
     ├── APIError                YCloud's API refused a call
-    ├── APIUnreachable          YCloud's API gave no answer
-    ├── Retry                   raised by a handler: run me again later
+    ├── APIUnreachable          YCloud's API did not answer
+    ├── Retry                   raised by a handler: run this handler again later
     └── Discard                 raised by a handler: give up on this event
 """
 
@@ -31,20 +31,20 @@ import os
 import traceback
 from datetime import timedelta
 
-#: Seconds that a retry may lie ahead at most.
+#: The longest delay of a retry, in seconds.
 LONGEST_RETRY_SECONDS = 366 * 86_400
 
 
 class YCloudError(Exception):
-    """Root of the errors of this package."""
+    """The base class of the errors of this package."""
 
 
 class ConfigurationError(YCloudError):
-    """A setting is missing or wrong. Its message names the key and the remedy."""
+    """A setting is missing or wrong. The message has the key, and how to fix it."""
 
 
 class SignatureError(YCloudError):
-    """A delivery is not authentic: it was not signed, or not with our secret."""
+    """A delivery is not authentic: it was not signed, or not with the app's secret."""
 
     #: A stable word for logs, counters and the ``delivery_rejected`` signal.
     reason = "invalid"
@@ -63,15 +63,15 @@ class MalformedSignature(SignatureError):
 
 
 class SignatureMismatch(SignatureError):
-    """No secret gives the signature in the header for this body."""
+    """The signature in the header fits this body with none of the secrets."""
 
     reason = "mismatch"
 
 
 class StaleSignature(SignatureError):
-    """The signature is right, but was made too long ago or too far ahead.
+    """The signature is right, but was made too long ago, or too far in the future.
 
-    :param age: seconds between the signing and now; negative when it lies ahead.
+    :param age: seconds between the signing and now; negative if it is in the future.
     :param tolerance: seconds that were allowed, both ways.
     """
 
@@ -98,47 +98,46 @@ class EventNotUnderstood(YCloudError):
 
 
 class InboxUnavailable(YCloudError):
-    """The inbox cannot be read or written now. Deliveries are answered 503 meanwhile."""
+    """The inbox cannot be read or written now. Until it can, deliveries get a 503."""
 
 
 class EventNotFound(YCloudError):
-    """The inbox has no event of that id."""
+    """The inbox has no event with that id."""
 
 
 class AmbiguousEvent(YCloudError):
-    """Several endpoints or tenants have an event of that id. The message names them."""
+    """Several endpoints or tenants have an event with that id. The message names them."""
 
 
 class EventRunning(YCloudError):
-    """The event is being handled at this moment, so it cannot be replayed or deleted."""
+    """The event is being handled now, so it cannot be replayed or deleted."""
 
 
 class EventEmptied(YCloudError):
-    """The event has no body any more, so it cannot be handled again."""
+    """The event no longer has a body, so it cannot be handled again."""
 
 
 class BodyUnreadable(YCloudError):
-    """The body of an event is encrypted, and its key is missing. The event stays."""
+    """The body of an event is encrypted, and its key is missing. The event is kept."""
 
 
 class EventSettled(YCloudError):
-    """The event is done, or discarded already."""
+    """The event is already done or discarded."""
 
 
 class APIError(YCloudError):
     """YCloud's API refused a call, or its answer is not as documented.
 
     :param status: the HTTP status.
-    :param code: YCloud's word for it, such as ``NOT_FOUND``.
-    :param message: YCloud's sentence about it.
-    :param request_id: what YCloud's support asks for.
-    :param whatsapp_code: WhatsApp's own code, such as ``"131047"``, where it was WhatsApp
-        that refused.
-    :param retry_after: seconds that YCloud asks to wait, by ``Retry-After``.
+    :param code: YCloud's code of the error, such as ``NOT_FOUND``.
+    :param message: YCloud's message.
+    :param request_id: the id of the request, for YCloud's support.
+    :param whatsapp_code: WhatsApp's own code, such as ``"131047"``, if WhatsApp refused.
+    :param retry_after: the seconds to wait, from ``Retry-After``.
     """
 
-    #: Whether the call may have been carried out all the same: True unless the status is
-    #: one of 400 to 499, and True if an earlier attempt of a repeated call had no answer.
+    #: Whether the call may have been carried out nevertheless. It is False if the status is
+    #: one of 400 to 499, unless an earlier attempt of a repeated call had no answer.
     maybe_done: bool
 
     def __init__(
@@ -163,11 +162,11 @@ class APIError(YCloudError):
 
 
 class APIUnreachable(YCloudError):
-    """YCloud's API gave no answer, or could not be reached.
+    """YCloud's API did not answer, or could not be reached.
 
     :param message: what happened.
-    :param maybe_done: whether the call may have been carried out all the same. It is False
-        if no connection could be made.
+    :param maybe_done: whether the call may have been carried out nevertheless. It is False
+        if there was no connection.
     """
 
     def __init__(self, message: str, *, maybe_done: bool) -> None:
@@ -176,18 +175,18 @@ class APIUnreachable(YCloudError):
 
 
 class Retry(YCloudError):
-    """Raise it in a handler to have that handler run again later.
+    """Raise it in a handler to run that handler again later.
 
-    It counts as an attempt: after the last of ``YCLOUD_RETRY_DELAYS`` the event
-    becomes a dead letter as with any other error.
+    It counts as an attempt: after the last of ``YCLOUD_RETRY_DELAYS`` the event becomes a
+    dead letter, as with any other error.
 
     :param after: seconds from now, or a ``timedelta``; from zero to 366 days.
-    :raises ValueError: if it is another.
+    :raises ValueError: if ``after`` is not in this range.
     """
 
     def __init__(self, after: float | timedelta) -> None:
         seconds = after.total_seconds() if isinstance(after, timedelta) else after
-        # Not below zero, too far away for any calendar, or no number at all (NaN).
+        # Neither below zero, nor too large for a datetime, nor NaN.
         if not 0 <= seconds <= LONGEST_RETRY_SECONDS:
             raise ValueError(
                 "Retry(after=…) takes seconds or a timedelta, zero or more and at most 366"
@@ -198,9 +197,9 @@ class Retry(YCloudError):
 
 
 class Discard(YCloudError):
-    """Raise it in a handler to give up on this event, in this handler, for good.
+    """Raise it in a handler to give up on this event in this handler, without a retry.
 
-    :param reason: kept in the inbox and shown there, so leave personal data out of it.
+    :param reason: stored and shown, so it must not contain personal data.
     """
 
     def __init__(self, reason: str) -> None:
@@ -209,18 +208,18 @@ class Discard(YCloudError):
 
 
 class UnknownEventTypeWarning(UserWarning):
-    """A handler is subscribed to a type that the catalogue does not know."""
+    """A handler is subscribed to a type that is not in the catalogue."""
 
 
 def type_and_stack(
     error: BaseException, *, of_handler: bool = False, message: bool = False
 ) -> str:
-    """An error for the log: its type and where it was, without its message.
+    """The type and the stack of an error for the log, without its message.
 
-    A message may quote what the program was given, which a log must not keep.
+    A message may quote data of the app, which must not be in a log.
 
-    :param of_handler: whether a handler raised it: then the stack begins with the handler.
-    :param message: whether the message is shown all the same, in debug mode.
+    :param of_handler: whether a handler raised it. Then the stack begins with the handler.
+    :param message: whether to include the message, in debug mode.
     """
     frames = traceback.extract_tb(error.__traceback__)
     if of_handler:
@@ -232,7 +231,7 @@ def type_and_stack(
 
 
 def message_of(error: BaseException) -> str:
-    """An error's message, cut where it is too long. It may quote anything."""
+    """The message of an error, cut if it is too long. It may quote any data."""
     try:
         text = str(error)
     except Exception as odd:
@@ -241,7 +240,7 @@ def message_of(error: BaseException) -> str:
 
 
 def _is_machinery(frame: traceback.FrameSummary) -> bool:
-    """Whether it is what calls a handler: this package, or the event loop."""
+    """Whether it belongs to this package, or to the event loop: they call handlers."""
     return frame.filename.startswith(_MACHINERY)
 
 

@@ -1,4 +1,4 @@
-"""The fields that an event may have, by YCloud's types and by its sample."""
+"""The fields that an event may have, from YCloud's types and samples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .payloads import PAYLOADS
 from .protocol import EVENT_TYPES, find, sample_event, variants
 from .protocol.event_types import COMMON_PROPERTIES
 
-#: What a name in a path begins with if YCloud documents no such field.
+#: A name in a path begins with it, if YCloud documents no such field.
 NEW = "+"
 
 
@@ -37,7 +37,7 @@ def find_field(
     """Where a path leads: an object or list, and the key in it.
 
     :param name: the event's type.
-    :param value: what is to be set there. The fields in it are checked, too.
+    :param value: the new value. The fields in it are checked as well.
     :raises LookupError: if the path leads nowhere, or there is no such field.
     """
     place, start, steps = _start(name, event, path)
@@ -75,9 +75,9 @@ def _names_in(value: Any) -> set[str]:
 class _Place(NamedTuple):
     """A place in an event.
 
-    :param kinds: the types that YCloud documents for it; empty if it documents none. Of an
+    :param kinds: the types that YCloud documents for it; empty if it documents none. For an
         event itself, a dict of the kinds of its fields.
-    :param sample: what the sample has there; ``None`` if it has nothing.
+    :param sample: the value in the sample; ``None`` if the sample has none.
     """
 
     kinds: Sequence[Any]
@@ -85,7 +85,7 @@ class _Place(NamedTuple):
 
     @property
     def names(self) -> set[str] | None:
-        """The names of the fields there may be; ``None`` if there may be any."""
+        """The names of the possible fields; ``None`` if any name is possible."""
         if any(kind is Any or get_origin(kind) is dict for kind in self.kinds):
             return None
         names = {name for kind in self.kinds for name in _fields_of(kind)}
@@ -94,7 +94,7 @@ class _Place(NamedTuple):
         return names if names or self.kinds else None
 
     def has(self, step: str) -> bool:
-        """Whether there may be such a field, or item of a list."""
+        """Whether such a field, or item of a list, is possible."""
         if isinstance(self.sample, list):
             return step.isdecimal()
         return self.names is None or step in self.names
@@ -118,7 +118,7 @@ class _Place(NamedTuple):
 def _start(
     name: str, event: dict[str, Any], path: str
 ) -> tuple[_Place, list[str], list[str]]:
-    """The place where a path begins, the steps to there, and those from there."""
+    """The place where a path begins, the steps to it, and the steps from it."""
     first, *rest = path.split(".")
     known, payloads = EVENT_TYPES[name], PAYLOADS[name]
     if first == "event" and rest:
@@ -146,7 +146,7 @@ def _check_value(name: str, steps: list[str], place: _Place, value: Any) -> None
 
 
 def _refuse(name: str, before: list[str], step: str, place: _Place) -> NoReturn:
-    """Refuse a field that no such event has: it is mistyped.
+    """Refuse a field that such events do not have.
 
     :param before: the steps that lead to it.
     """
@@ -184,8 +184,8 @@ class Field(NamedTuple):
     """A field of an event's data, as YCloud documents it.
 
     :param path: as :func:`find_field` takes it; ``0`` stands for any item of a list.
-    :param value: what it holds, in words.
-    :param always: whether it is always there, where its object is.
+    :param value: its type, in words.
+    :param always: whether its object always has it.
     """
 
     path: str
@@ -194,7 +194,7 @@ class Field(NamedTuple):
 
 
 def fields_of(name: str) -> list[Field]:
-    """The documented fields of the data of an event type, also those inside others.
+    """The documented fields of the data of an event type, including nested fields.
 
     :param name: the event's type.
     """
@@ -207,7 +207,7 @@ def fields_of(name: str) -> list[Field]:
         Field(
             path,
             " or ".join(dict.fromkeys(each.value for each in same if each.value)),
-            # Fields inside others are there in those payloads alone that have the others.
+            # Nested fields exist only in payloads that have the outer field.
             all(each.always for each in same)
             and ("." in path or len(same) == len(payloads)),
         )
@@ -216,9 +216,9 @@ def fields_of(name: str) -> list[Field]:
 
 
 def _walk(kind: Any, start: str, inside: tuple[Any, ...]) -> Iterator[Field]:
-    """The fields of a ``TypedDict``, each followed by those inside.
+    """The fields of a ``TypedDict``, each followed by its nested fields.
 
-    :param inside: the types on the way, none of which is entered again.
+    :param inside: the types on the way, which are not entered again.
     """
     for name, kinds in _documented(kind).items():
         path = start + name

@@ -1,4 +1,4 @@
-"""What a fork copies and the child cannot use: locks that another thread held."""
+"""Reset what a child process cannot use after a fork, such as locks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Forked(Protocol):
-    """Has something that a child process must not go on with."""
+    """Has something that a child process must not use."""
 
     def after_fork(self) -> None:
         """Called in the child, before anything else runs there."""
@@ -18,7 +18,7 @@ _known: weakref.WeakSet[Forked] = weakref.WeakSet()
 
 
 def tell_child(who: Forked) -> None:
-    """Have its ``after_fork`` called in each child process, while it exists."""
+    """Call its ``after_fork`` in each child process, while it exists."""
     _known.add(who)
 
 

@@ -1,4 +1,4 @@
-"""What the inbox says of itself, as gauges for Prometheus."""
+"""The state of the inbox, as gauges for Prometheus."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .runtime import Runtime, runtime_of
 
 
 class Backlog:
-    """The inbox of an app; for a registry of prometheus_client's.
+    """The inbox of an app, as a collector for a registry of prometheus_client.
 
-    It asks the database, so every process gives the same: register it in one of them. What
-    it asks takes no longer when more events are stored.
+    It reads the database, so the values are the same in every process: register it in one
+    of them. The number of stored events does not slow it down.
     """
 
     def __init__(self, app: Flask) -> None:
         self._app = app
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Look now; only ``ycloud_inbox_up``, as 0, if the inbox cannot be read."""
+        """Read the gauges; only ``ycloud_inbox_up``, as 0, if the inbox cannot be read."""
         runtime = runtime_of(self._app)
         try:
             found = [*_of_stats(runtime.inbox.stats()), *_of_the_rest(runtime)]
@@ -38,7 +38,7 @@ def _of_stats(stats: Stats) -> Iterator[GaugeMetricFamily]:
     yield _labelled("ycloud_inbox_events", "Events that are not done.", "state", states)
     yield _gauge(
         "ycloud_inbox_oldest_pending_seconds",
-        "Age of the oldest event that waits; 0 if none does.",
+        "Age in seconds of the oldest pending event; 0 if there is none.",
         stats.oldest_pending_seconds or 0.0,
     )
     yield _gauge(
@@ -55,7 +55,7 @@ def _of_stats(stats: Stats) -> Iterator[GaugeMetricFamily]:
     running = stats.running_handlers
     yield _gauge(
         "ycloud_inbox_longest_running_seconds",
-        "How long the slowest handler has been running; 0 if none has for a second.",
+        "Seconds that the slowest handler has been running; 0 if less than one second.",
         running[0].seconds if running else 0.0,
     )
 
@@ -64,7 +64,7 @@ def _of_the_rest(runtime: Runtime) -> Iterator[GaugeMetricFamily]:
     inbox, endpoints = runtime.inbox, runtime.endpoints
     yield _gauge(
         "ycloud_inbox_overdue_seconds",
-        "For how long the first event in line has been due; 0 if none is.",
+        "Seconds that the first due event has been due; 0 if there is none.",
         inbox.overdue_seconds(),
     )
     yield _labelled(
@@ -85,16 +85,16 @@ def _of_the_rest(runtime: Runtime) -> Iterator[GaugeMetricFamily]:
 
 
 def _of_troubles(found: Troubles, none: dict[str, int]) -> Iterator[GaugeMetricFamily]:
-    """What was counted in this hour and the one before, at each endpoint.
+    """The numbers of this hour and the one before, for each endpoint.
 
-    These are no counters, since a process that ends could not be asked for them.
+    They are not counters: the counters of a process are lost when it ends.
     """
     for name, text, counts in (
         ("conflicted_deliveries", "Deliveries of a known id with another body",
          found.conflicts),
         ("taken_over_events", "Events that lost their lease and ran again",
          found.taken_over),
-        ("cut_short_events", "Events that still ran when their process ended",
+        ("cut_short_events", "Events that were still running when their process ended",
          found.cut_short),
     ):  # fmt: skip
         text += ", in this hour and the one before."

@@ -1,4 +1,4 @@
-"""Names of a package whose modules are imported when they are first used."""
+"""Import the modules of a package when their names are first used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def imported_on_use(package: str, modules: Mapping[str, str]) -> Callable[[str],
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(import_module(f".{modules[name]}", package), name)
-        setattr(sys.modules[package], name, value)  # from now on it is found at once
+        setattr(sys.modules[package], name, value)  # Python finds it from now on
         return value
 
     return find

@@ -1,4 +1,4 @@
-"""Log records that change nothing but the log, and do not flood it."""
+"""Log without side effects, and without flooding the log."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .forks import tell_child
 def log(
     logger: logging.Logger, level: int, message: str, *args: object, **extra: object
 ) -> None:
-    """Log, with what it is about as attributes of the record.
+    """Log a message, with further attributes of the record.
 
-    A record factory that sets one of these attributes itself, or a handler or filter
-    that raises, must not change an answer or an outcome: then it is logged again without
-    the attributes, or not at all.
+    A record factory may set one of these attributes itself, and a handler or filter may
+    raise. That must not change an answer or an outcome. So the message is then logged
+    without the attributes, or not at all.
     """
     try:
         logger.log(level, message, *args, extra=extra)
@@ -30,7 +30,7 @@ def log(
 
 @dataclass
 class _Kind:
-    """What was logged of one kind of event, and what was left out since."""
+    """When a kind of event was last logged, and how many were left out since then."""
 
     logged_at: float
     clock: str
@@ -41,10 +41,10 @@ class _Kind:
 class LogLimit:
     """Logs one line of a kind in some seconds, and then how many were left out.
 
-    The first is logged at once. Those that follow too soon are counted, and a timer logs
-    their number. So the last ones of a flood are in the log, too.
+    The first line is logged at once. Lines that follow too soon are counted, and a timer
+    logs their number. So the log also covers the last lines of a flood.
 
-    :param clock: seconds that only grow.
+    :param clock: a monotonic clock, in seconds.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -53,19 +53,19 @@ class LogLimit:
         tell_child(self)
 
     def after_fork(self) -> None:
-        """Leave what the parent has counted to the parent, and its timers."""
+        """Forget the counts and timers of the parent process, which logs them itself."""
         self._lock = threading.Lock()
         self._kinds: dict[Hashable, _Kind] = {}
 
     def log(
         self, kind: Hashable, write: Callable[[str], None], seconds: float = 1.0
     ) -> None:
-        """Log one, or count it.
+        """Log a line, or count it.
 
-        :param kind: what it is about; there must be a bounded number of kinds.
-        :param write: logs it. It is called with a text for the end of the line, which says
-            how many were left out, or is empty.
-        :param seconds: how long no other line of that kind is logged.
+        :param kind: the kind of the line; the number of kinds must be bounded.
+        :param write: logs the line. It is called with a text for the end of the line, which
+            says how many were left out, or is empty.
+        :param seconds: for how long no other line of that kind is logged.
         """
         now = self._clock()
         with self._lock:
@@ -93,12 +93,12 @@ class LogLimit:
         self, known: _Kind, kind: Hashable, write: Callable[[str], None]
     ) -> None:
         with self._lock:
-            is_late = self._kinds[kind] is not known  # another thread was a bit quicker
+            is_late = self._kinds[kind] is not known  # another thread has logged it
         if not is_late:
             self._write(kind, write)
 
     def _write(self, kind: Hashable, write: Callable[[str], None]) -> None:
-        """Log a line, with the number of those before it that were left out."""
+        """Log a line, with the number of lines that were left out before it."""
         with self._lock:
             known = self._kinds.get(kind)
             self._kinds[kind] = _Kind(self._clock(), time.strftime("%H:%M:%S"))

@@ -1,12 +1,12 @@
-"""Prometheus metrics, by the signals of an event's life. Needs the extra ``metrics``.
+"""Prometheus metrics, from the signals of an event's life. Needs the extra ``metrics``.
 
 ::
 
-    from .metrics import metrics_bp
+    from flask_ycloud.metrics import metrics_bp
     app.register_blueprint(metrics_bp)   # GET /ycloud/metrics
 
-With several processes set ``PROMETHEUS_MULTIPROC_DIR``, as prometheus_client documents it;
-each process that handles (a ``flask ycloud worker``, a Celery worker) needs it too.
+With several processes, set ``PROMETHEUS_MULTIPROC_DIR`` as prometheus_client documents it.
+Each process that handles events also needs it: ``flask ycloud worker``, a Celery worker.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from .web import GuardedBlueprint
 
 __all__ = ["Backlog", "MetricsBlueprint", "metrics_bp"]
 
-# Of SignatureError: why a delivery is rejected.
+# Why a delivery is rejected.
 _REASONS = tuple(
     each.reason
     for each in (MissingSignature, MalformedSignature, SignatureMismatch, StaleSignature,
@@ -98,18 +98,18 @@ _handling_seconds = Histogram(
 
 
 class MetricsBlueprint(GuardedBlueprint):
-    """``GET <url_prefix>``, for Prometheus. Who may read it: as for the inspector."""
+    """``GET <url_prefix>``, for Prometheus. Its access rules are those of the inspector."""
 
     defaults = {"name": "metrics", "url_prefix": "/ycloud/metrics"}  # noqa: RUF012
 
     def add_pages(self) -> None:
-        """Add the one page, and count what happens in each app."""
+        """Add the page, and count the signals of each app."""
         self.add_url_rule("", view_func=expose, endpoint="expose")
         self.record(_listen)
 
 
 def expose() -> Response:
-    """Everything that is counted, of all processes, and the backlog."""
+    """The counters of all processes, and the backlog."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         counted = CollectorRegistry()
         MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
@@ -124,7 +124,7 @@ def expose() -> Response:
 
 
 def _begin_at_zero(app: Flask) -> None:
-    """Have counters of troubles before they occur: a rate misses a first one otherwise."""
+    """Create counters before their first event, since a rate would miss that event."""
     for name in runtime_of(app).endpoints:
         for reason in (*_REASONS, *OUR_FAULTS):
             _rejected.labels(name, reason)
@@ -133,13 +133,13 @@ def _begin_at_zero(app: Flask) -> None:
 
 
 def _listen(setup: BlueprintSetupState) -> None:
-    """Count what happens in an app; once, however often it is registered."""
+    """Connect to the signals of an app: once, even if it is registered several times."""
     for signal, receiver in _RECEIVERS:
         signal.connect(receiver, sender=setup.app)
 
 
 def _type(name: str | None) -> str:
-    """What YCloud documents, and no more: a label must not grow with what arrives."""
+    """A documented type, or "other": the values of a label must be bounded."""
     return name if name in EVENT_TYPES else "other"
 
 

@@ -1,4 +1,4 @@
-"""What one app has of flask-ycloud: its settings, its inbox, its endpoints."""
+"""The state of one app: its settings, its inbox, its endpoints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .environment import Unread, overridden, unread, warn
 from .errors import ConfigurationError
 from .forks import tell_child
 from .handlers import Handlers, everywhere, note_app
-from .handlers.invocation import type_and_place
+from .handlers import type_and_place
 from .logs import LogLimit
 from .settings import KEYS, Settings
 from .signing_secrets import Secrets
@@ -34,9 +34,9 @@ _EXTENSION = "ycloud"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One endpoint of an app: its handlers, its signing secrets, and Flask's name of it.
+    """One endpoint of an app: its handlers, its signing secrets, and its name in Flask.
 
-    Its blueprint may be registered under another name than its own, or inside of others.
+    Its blueprint may be registered under another name, or inside other blueprints.
     """
 
     handlers: Handlers
@@ -45,30 +45,30 @@ class Endpoint:
 
 
 class Dispatcher(Protocol):
-    """Decides who handles the events of the inbox, and when."""
+    """Decides where and when the events of the inbox are handled."""
 
     def start(self) -> None:
-        """Called before each request, so in each process that serves."""
+        """Called before each request, and so in each process that serves."""
 
     def wake(self, event: Identity) -> None:
         """An event is due now: it was accepted, or replayed."""
 
     def stop(self) -> None:
-        """Let running handlers finish, and start no more."""
+        """Start no more handlers, and let the running ones finish."""
 
 
 class Runtime:
     """The state of one app, at ``app.extensions["ycloud"]``.
 
-    Inbox and dispatcher are made at their first use: only then is ``app.testing`` what
-    it will be, and the process the one that serves.
+    Inbox and dispatcher are created at their first use. Before that, ``app.testing`` may
+    still change, and the process may still fork.
     """
 
-    #: Whether a retry comes exactly after its delay, as tests want it. Otherwise a random
-    #: part is added.
+    #: Whether a retry is made exactly after its delay, for tests. Otherwise a random part
+    #: is added.
     exact_delays = False
 
-    #: The folder of the scratch store, where the inbox is one.
+    #: The folder of the scratch store, if the inbox is a scratch store.
     scratch: Path | None = None
 
     def __init__(
@@ -76,15 +76,15 @@ class Runtime:
     ) -> None:
         self.app = app
         self.settings = Settings.from_config(app.config)
-        self._config = dict(app.config)  # as it was read: later changes have no effect
+        self._config = dict(app.config)  # later changes have no effect
         self._engine: Engine | None = None
         where = self.settings.inbox_url
         if where is not None and not callable(where):
-            from .inbox import open_engine  # here, as all that needs SQLAlchemy
+            from .inbox import open_engine  # imported here, since it needs SQLAlchemy
 
             self._engine = open_engine(where, app.instance_path)
         self.endpoints: dict[str, Endpoint] = {}
-        self.log_limit = LogLimit()  # of what anybody can make happen as often as he likes
+        self.log_limit = LogLimit()  # for what anybody can cause at any rate
         self._make_dispatcher = make_dispatcher
         self.after_fork()
         tell_child(self)
@@ -94,7 +94,7 @@ class Runtime:
         self._told: set[str] = set()
 
     def after_fork(self) -> None:
-        """Have a lock that no thread of the parent holds."""
+        """Replace the lock, which a thread of the parent may have held."""
         self._lock = threading.RLock()
 
     @property
@@ -123,11 +123,11 @@ class Runtime:
 
     @property
     def dispatch(self) -> str | Callable[[Runtime], Dispatcher]:
-        """``YCLOUD_DISPATCH``, or what it is when it is left out."""
+        """``YCLOUD_DISPATCH``, or its default."""
         return self.settings.dispatch or ("inline" if self.app.testing else "worker")
 
     def dispatch_with(self, make_dispatcher: Callable[[Runtime], Dispatcher]) -> None:
-        """Have another dispatcher from now on, in this process only."""
+        """Use another dispatcher from now on, in this process only."""
         with self._lock:
             earlier, self._dispatcher = self._dispatcher, None
             self._make_dispatcher = make_dispatcher
@@ -135,7 +135,7 @@ class Runtime:
             earlier.stop()
 
     def add_endpoint(self, name: str, endpoint: Endpoint) -> None:
-        """Know an endpoint by its name.
+        """Add an endpoint under its name.
 
         :raises ConfigurationError: if another endpoint of this app has that name.
         """
@@ -143,13 +143,13 @@ class Runtime:
         if known.handlers is not endpoint.handlers:
             raise ConfigurationError(
                 f"This app has two WebhookBlueprints named {name!r}. Events are stored with"
-                " the name of their endpoint: give each its own."
+                " the name of their endpoint: give each blueprint its own name."
             )
 
     def endpoint_named(self, name: str | None) -> str:
-        """The name of an endpoint; of the first one if none is given.
+        """The name of an endpoint; of the first one if ``name`` is ``None``.
 
-        :raises ConfigurationError: if there is none of that name.
+        :raises ConfigurationError: if there is no endpoint with that name.
         """
         if name is not None and name not in self.endpoints:
             raise ConfigurationError(
@@ -160,9 +160,9 @@ class Runtime:
     def path_of(self, endpoint: str, tenant: str | None = None) -> str:
         """The path of an endpoint, wherever its blueprint is mounted.
 
-        :param tenant: whose, where the endpoint serves many.
-        :raises ConfigurationError: if the endpoint serves many and none is given, if it
-            serves one and some is given, or if the path cannot have that one.
+        :param tenant: the tenant, if the endpoint has tenants.
+        :raises ConfigurationError: if the endpoint has tenants and none is given, if it has
+            none and one is given, or if the path cannot have this tenant.
         """
         rule = self.rule_of(endpoint)
         if self.serves_many(endpoint) != (tenant is not None):
@@ -179,7 +179,7 @@ class Runtime:
             return urls.build(rule.endpoint, {} if tenant is None else {"tenant": tenant})
         except ValueError:  # of its converter, such as int
             raise ConfigurationError(
-                f"The path {rule.rule!r} can have no tenant {tenant!r}."
+                f"The path {rule.rule!r} cannot have the tenant {tenant!r}."
             ) from None
 
     def serves_many(self, endpoint: str) -> bool:
@@ -203,7 +203,7 @@ class Runtime:
         return found + list(overridden(self._config, keys)) if also_overridden else found
 
     def once(self, what: str) -> bool:
-        """Whether this is the first time that it is asked for."""
+        """Whether this is the first call with this text."""
         with self._lock:
             first = what not in self._told
             self._told.add(what)
@@ -266,7 +266,7 @@ def _answer_of(function: Callable[[], Any], app: Flask) -> Any:
 
 
 def attach(app: Flask, make_dispatcher: Callable[[Runtime], Dispatcher]) -> Runtime:
-    """The app's runtime, made if it has none yet."""
+    """The app's runtime, which is created if it does not exist."""
     runtime: Any = app.extensions.get(_EXTENSION)
     if runtime is None:
         runtime = app.extensions[_EXTENSION] = Runtime(app, make_dispatcher)
@@ -282,7 +282,7 @@ def runtime_of(app: Flask) -> Runtime:
     runtime = app.extensions.get(_EXTENSION)
     if not isinstance(runtime, Runtime):
         raise ConfigurationError(
-            f"The app {app.name!r} has no YCloud endpoint, and so no inbox. Register one:"
-            " app.register_blueprint(ycloud_bp)."
+            f"The app {app.name!r} has no YCloud endpoint, so there is no inbox. Register"
+            " one: app.register_blueprint(ycloud_bp)."
         )
     return runtime

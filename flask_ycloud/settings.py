@@ -1,4 +1,4 @@
-"""``app.config`` → one frozen :class:`Settings`, checked whole."""
+"""Read ``app.config`` into one frozen :class:`Settings`, and check it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from .environment import in_quotes
 from .errors import LONGEST_RETRY_SECONDS, ConfigurationError
 
-#: What is read from the config, beside the signing secrets.
+#: The keys that are read from the config, besides the signing secrets.
 KEYS = frozenset(
     {
         "YCLOUD_API_KEY", "YCLOUD_API_URL", "YCLOUD_BODY_KEYS",
@@ -27,10 +27,10 @@ KEYS = frozenset(
     }
 )  # fmt: skip
 
-#: How the handling of events can be set going.
+#: How events can be handled.
 DISPATCHES = ("worker", "manual", "inline", "celery")
 
-#: Seconds before each retry that YCloud makes, and so by default of ours:
+#: Seconds before each of YCloud's retries, which are also the default for handlers:
 #: helpdocs.ycloud.com/help-center/integrations/webhook
 RETRY_DELAYS = (10.0, 30.0, 300.0, 1800.0, 3600.0, 7200.0, 7200.0)
 
@@ -45,8 +45,8 @@ _MOST_PRIORITY = 255  # in AMQP 0-9-1
 class Settings:
     """The settings that all endpoints of an app share. See the configuration page.
 
-    ``inbox_url`` and ``dispatch`` are ``None`` where ``app.testing`` decides. A URL may
-    hold a password, so no ``repr`` shows it; what it may be, the database knows.
+    ``inbox_url`` and ``dispatch`` are ``None`` if ``app.testing`` decides. A URL may have a
+    password, so no ``repr`` shows it. ``open_engine`` checks it.
     """
 
     tolerance: float
@@ -118,9 +118,9 @@ class Settings:
 
     @property
     def known_seconds(self) -> float:
-        """How long a delivery can be sent again by who has captured it.
+        """How many seconds a captured delivery can be sent again.
 
-        A signature may lie a tolerance ahead, and is good for another after that.
+        A signature may be one tolerance in the future, and is valid for another after that.
         """
         return 2 * self.tolerance
 
@@ -152,18 +152,18 @@ class _Reader:
 
 
 def _body_keys(value: Any) -> tuple[str, ...]:
-    """The keys that encrypt bodies. None of them is shown, whatever it is."""
+    """The keys that encrypt bodies. Messages never contain a key, even a wrong one."""
     if value is None:
         return ()
     given = value if isinstance(value, (list, tuple)) else [value]
     keys = [each.decode("latin-1") if isinstance(each, bytes) else each for each in given]
     for number, key in enumerate(keys):
-        # An empty one as the first: nothing is encrypted any more.
+        # If the first key is empty, nothing is encrypted any more.
         if not (isinstance(key, str) and (_is_fernet_key(key) or (not key and not number))):
             raise ConfigurationError(
-                f"YCLOUD_BODY_KEYS: key {number + 1} of {len(keys)} is no key. It takes one"
-                " key of Fernet.generate_key(), or a list of them: the first encrypts, all"
-                " decrypt. To encrypt nothing any more, let the first one be empty."
+                f"YCLOUD_BODY_KEYS: key {number + 1} of {len(keys)} is not a key. It takes"
+                " a key of Fernet.generate_key(), or a list of keys: the first encrypts,"
+                " all decrypt. To stop encrypting, make the first key empty."
             )
     return tuple(keys)
 
@@ -199,7 +199,7 @@ def _text(config: Mapping[str, Any], key: str, takes: str, shortest: int = 1) ->
     value = config.get(key)
     if value is None or (isinstance(value, str) and len(value.strip()) >= shortest):
         return value
-    # Without the value: it is secret, or was meant to be.
+    # Without the value, which may be secret.
     kind = f"of type {type(value).__name__}"
     got = "blank or too short" if isinstance(value, str) else kind
     raise ConfigurationError(f"{key} is {got}. It takes {takes}.{in_quotes(key, value)}")
@@ -215,7 +215,7 @@ def _api_url(value: Any) -> str | None:
     if value is None or (isinstance(value, str) and is_base_url(value)):
         return value
     takes = "the URL of YCloud's API, such as https://api.ycloud.com/v2"
-    if "@" in str(value):  # perhaps behind a password
+    if "@" in str(value):  # it may follow a password
         raise ConfigurationError(f"YCLOUD_API_URL has a user in it. It takes {takes}.")
     raise _wrong("YCLOUD_API_URL", value, takes)
 
@@ -253,7 +253,7 @@ DELAYS_TAKE = "a sequence of seconds, each from 0 to 366 days"
 
 
 def delays_in(value: Any) -> tuple[float, ...] | None:
-    """The delays that a value stands for; ``None`` if it is none."""
+    """The delays in a value; ``None`` if it is not a sequence of delays."""
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         numbers = [each for each in value if _is_number(each)]
         if len(numbers) == len(value) and all(

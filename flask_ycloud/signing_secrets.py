@@ -1,4 +1,4 @@
-"""Which secrets may have signed a delivery? Those of its endpoint, or of its tenant."""
+"""The secrets that may have signed a delivery: of its endpoint, or of its tenant."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from .environment import in_quotes, unread
 from .errors import ConfigurationError, SignatureMismatch, UnknownTenant
 from .forks import tell_child
-from .handlers import wait_for
+from .handlers import type_and_place, wait_for
 from .protocol import Signature
 from .secret_checks import Keys, keys_in
 from .settings import KEYS
 
-#: What an app passes as ``secrets=``: from a tenant and YCloud's id of the endpoint, each
-#: ``None`` if there is none, to the signing secret or secrets.
+#: What an app passes as ``secrets=``. It is called with a tenant and YCloud's id of the
+#: endpoint, each ``None`` if there is none, and returns the signing secret or secrets.
 Lookup = Callable[[str | None, str | None], Any]
 
 _LONGEST_TENANT = 255
@@ -29,7 +29,7 @@ _Whose = tuple[str | None, str | None]  # the tenant, and YCloud's id of the end
 
 
 class _Kept(NamedTuple):
-    """An answer, when it was asked for, and when that was last tried again."""
+    """Secrets, when they were fetched, and when they were last fetched again."""
 
     secrets: Keys
     asked_at: float
@@ -39,12 +39,13 @@ class _Kept(NamedTuple):
 class Secrets:
     """The signing secrets of an endpoint, or of each of its tenants.
 
-    :param lookup: gives them; it may be ``async``. ``None`` says that there is no such
+    :param lookup: returns them; it may be ``async``. ``None`` means that there is no such
         tenant.
-    :param ttl: how many seconds an answer is used again; 0 for not at all.
-    :param what: what it is called in error messages.
-    :param key: where they are in the config, if they are there.
-    :param fixed: what they are, if that never changes.
+    :param ttl: how many seconds a result is cached; 0 for not at all.
+    :param what: the name of ``lookup`` in error messages.
+    :param key: the secrets' key in the config, if they are there.
+    :param fixed: the secrets, if they never change.
+    :param function: the app's function, if ``lookup`` only calls it.
     """
 
     def __init__(
@@ -55,8 +56,10 @@ class Secrets:
         what: str = "secrets=",
         key: str | None = None,
         fixed: Keys = (),
+        function: Callable[..., Any] | None = None,
     ) -> None:
         self._lookup = lookup
+        self._function = function or lookup
         self._ttl = ttl
         self.what = what
         self.key = key
@@ -66,11 +69,11 @@ class Secrets:
         tell_child(self)
 
     def after_fork(self) -> None:
-        """Have a lock that no thread of the parent holds."""
+        """Replace the lock, which a thread of the parent may have held."""
         self._lock = threading.Lock()
 
     def of(self, tenant: str | None = None, endpoint_id: str | None = None) -> Keys:
-        """The secrets of a tenant, asked for now.
+        """Fetch the secrets of a tenant.
 
         :raises UnknownTenant: if there is no such tenant.
         :raises ConfigurationError: if they cannot be fetched.
@@ -82,9 +85,9 @@ class Secrets:
             if inspect.isawaitable(found):
                 found = wait_for(found)
         except Exception as error:
-            # From None, and without its text: it may show what it was asked with.
+            # From None, and without its text, which may quote its arguments.
             raise ConfigurationError(
-                f"{self.what} raised {type(error).__name__}."
+                f"{self.what} raised {type_and_place(error, self._function)}."
             ) from None
         if found is None:
             raise UnknownTenant("There is no such tenant.")
@@ -98,10 +101,10 @@ class Secrets:
     ) -> Signature:
         """Verify a delivery with the secrets of its tenant.
 
-        Secrets that are kept are asked for again where they do not fit: they may have been
-        rotated. Forgeries do not make that happen more often than every five seconds.
+        If cached secrets do not fit, they are fetched again, since they may have been
+        rotated. Forgeries cannot cause that more often than every five seconds.
 
-        :param check: verifies it with the secrets that it is given.
+        :param check: verifies the delivery with the secrets that it is called with.
         :raises SignatureError: if it is not authentic.
         :raises ConfigurationError: if the secrets cannot be fetched.
         """
@@ -123,12 +126,12 @@ class Secrets:
     def _ask_and_check(
         self, whose: _Whose, check: Callable[[Keys], Signature], *, known: bool = False
     ) -> Signature:
-        """Ask for the secrets, verify with them, and keep them.
+        """Fetch the secrets, verify with them, and cache them.
 
-        Those that nobody knows are kept only if they fit, so that nobody fills the memory
-        with names that he made up.
+        Secrets that are not in the cache are only added if they fit. So nobody can fill the
+        memory with invented names.
 
-        :param known: whether some are kept, which are outdated now.
+        :param known: whether secrets are cached, which are outdated now.
         """
         try:
             secrets = self.of(*whose)
@@ -157,26 +160,28 @@ class Secrets:
 def configured(config: Mapping[str, Any], key: str) -> Secrets:
     """The signing secrets that the config has under this key.
 
-    A callable in the config, such as a look-up in a secret store, is asked each time.
+    A callable in the config, such as a look-up in a secret store, is called each time.
 
     :raises ConfigurationError: if there is no secret, or an empty one, and no callable.
     """
     value = config.get(key)
     if callable(value):
-        # Without a secret it is a fault of ours, and no delivery that nobody knows.
-        return Secrets(lambda tenant, endpoint_id: value() or (), what=key, key=key)
+        # No secret is an error of the app, not a delivery for an unknown tenant.
+        return Secrets(
+            lambda tenant, endpoint_id: value() or (), what=key, key=key, function=value
+        )
     hint = in_quotes(key, value) if value else _where(config, key)
     fixed = keys_in(value, key, hint)
     return Secrets(lambda tenant, endpoint_id: fixed, what=key, key=key, fixed=fixed)
 
 
 def _where(config: Mapping[str, Any], key: str) -> str:
-    """Where a secret that is not in the config may be found."""
+    """A hint about a secret that is not in the config."""
     for each in unread(config, KEYS | {key}):
         if each.key == key:
             return f" {each}"
     return (
-        " Deliveries cannot be verified without. YCloud shows it: Developers → Webhooks."
+        " Deliveries cannot be verified without it. YCloud shows it: Developers → Webhooks."
         f" Set app.config[{key!r}] before app.register_blueprint()."
     )
 

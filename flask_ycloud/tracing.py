@@ -1,7 +1,7 @@
-"""OpenTelemetry spans, from the accept to the handler, if ``opentelemetry-api`` is there.
+"""OpenTelemetry spans from accept to handler, if ``opentelemetry-api`` is installed.
 
-The context of the accept is kept with the event, as W3C Trace Context has it. So a handler
-that runs in another process, hours later, is in the same trace.
+The context of the accept is stored with the event, as W3C Trace Context. So a handler that
+runs in another process, hours later, is in the same trace.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _HEADER = "traceparent"
 
 
 def _is_traced() -> bool:
-    """Whether somebody collects spans; else making them would cost as much as handling."""
+    """Whether spans are collected. Otherwise none are created, which would be slow."""
     return trace is not None and not isinstance(
         trace.get_tracer_provider(), trace.ProxyTracerProvider
     )
@@ -30,7 +30,7 @@ def _is_traced() -> bool:
 
 @contextmanager
 def accepting(endpoint: str) -> Iterator[None]:
-    """A span around the verifying and storing of a delivery."""
+    """A span while a delivery is verified and stored."""
     if not _is_traced():
         yield
         return
@@ -45,14 +45,14 @@ def accepting(endpoint: str) -> Iterator[None]:
 
 
 def note(**attributes: str | int) -> None:
-    """Add what is known by now to the current span."""
+    """Add attributes to the current span."""
     if _is_traced():
         span = trace.get_current_span()
         span.set_attributes({f"ycloud.{name}": v for name, v in attributes.items()})
 
 
 def current() -> str | None:
-    """The context to keep with an event; ``None`` outside any trace."""
+    """The context to store with an event; ``None`` outside a trace."""
     if not _is_traced():
         return None
     carrier: dict[str, str] = {}
@@ -79,7 +79,7 @@ def handling(traceparent: str | None, **attributes: str | int) -> Iterator[Any]:
 
 
 def failed(error: BaseException) -> None:
-    """Mark the current span as failed, only by the error's type."""
+    """Mark the current span as failed, with only the error's type."""
     if _is_traced():
         name = type(error).__qualname__
         span = trace.get_current_span()

@@ -1,4 +1,4 @@
-"""What a pending event waits for, in words: for a terminal, or a page."""
+"""What a pending event waits for, in words, for a terminal or a page."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .runtime import Runtime
 
 
 def waits_for(runtime: Runtime, event: StoredEvent) -> str | None:
-    """Such as ``attempt 2 of 8 in 5 min``, ``behind evt_1``, or ``its type is paused``.
+    """Why an event waits, such as ``attempt 2 of 8 in 5 min`` or ``behind evt_1``.
 
-    :param event: from ``get`` with all words; from a list some are left out.
+    :param event: from ``get``. An event from a list has less information.
     :returns: ``None`` if it waits for nothing.
     """
     if event.waits_for == "worker":
@@ -26,7 +26,7 @@ def waits_for(runtime: Runtime, event: StoredEvent) -> str | None:
 
 
 def most_attempts(runtime: Runtime, event: StoredEvent, handler: str) -> int | None:
-    """How often a handler is tried; ``None`` if this process does not have it."""
+    """The most attempts of a handler; ``None`` if this process does not have it."""
     found = handlers_for(runtime.app, event.type or "", *runtime.scopes(event.endpoint))
     if handler not in found:
         return None
@@ -37,7 +37,7 @@ def most_attempts(runtime: Runtime, event: StoredEvent, handler: str) -> int | N
 
 def _retry(runtime: Runtime, event: StoredEvent) -> str:
     state = event.next_handler
-    if state is None:  # it was replayed, or is seen in a plain list
+    if state is None:  # it was replayed, or comes from a list
         return f"due {ahead(event.due_at)}" if event.due_at else "due now"
     return f"attempt {_number(runtime, event, state)} {_when(state)}"
 

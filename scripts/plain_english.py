@@ -1,10 +1,10 @@
-"""Words and phrases that readers stumbled over before, and plain ones.
+"""Find words and phrases that readers have stumbled over, and propose plain ones.
 
     make english
 
 It reads the prose of the documentation, and the docstrings, comments and messages of the
-package, but no code. Where such a word is right, a comment ``plain-english: allow`` on the
-same line, or at most two lines above, lets it pass.
+package, but no code. If such a word is right, write a comment ``plain-english: allow`` on
+the same line, or at most two lines above.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import io
 import re
 import sys
 import tokenize
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,47 +24,58 @@ RULES = {
     r"(?<!leave)(?<!left)(?<!let) alone[.:;)]": "'only', before what it is about",
     r"\banew\b": "'again'; of JSON: 're-serialised'",
     r"\bas ever\b": "'as usual'",
+    r"\bat each look\b": "'at each check'",
     r"\b(?:be|is|are|was|were) away\b": "'is unavailable', 'cannot be reached'",
+    r"\bby itself\b": "'automatically'",
     r"\bcan(?:not)? be had\b|\bcould(?: not)? be had\b": "'can be fetched', 'is available'",
     r"\bcom(?:e|es|ing) again\b": "'is sent again'",
+    r"\bcounts too\b": "say what it does: 'is used as well', 'also applies'",
     r"\bdeliver(?:y|ies)\b[^.;]{0,30}\brefused\b|\brefused deliver(?:y|ies)\b":
         "'rejected': the word for deliveries",
     r"\bis due again\b|\bare due again\b": "'is queued for replay'",
     r"\bfare[sd]?\b": "'ended', 'did'",
+    r"\bfell due\b|\bfalls? due\b": "'became due', 'becomes due'",
+    r"\bg[ia]ven? back\b": "'released', 'returned to the queue'",
     r"\bHave (?:an? |the )?\w+ (?:handled|run|sent|shown|told|made)\b":
         "start with the verb: 'Handle …'",
     r"\bhears?\b|\bheard (?:of|from)\b": "'receives', 'handles'; of a process: 'reported'",
+    r"\bis asked with\b": "'is called with'",
     r"\b(?:that|it|which|this) is no (?!longer|more|different|better|help|such)\w+":
         "'is not a …'",
     r"\b(?:the doctor's|one) look\b": "'check'",
     r"\bLook whether\b|\blooks? whether\b": "'check whether'",
     r"\bmend(?:s|ed|ing)?\b": "'fix'",
+    r"\bof yours\b": "'your'",
     r"\b(?:tables?|files?|folders?|requests?) (?:is|are|was|were) made\b": "'created'",
-    r"\brooms?\b": "'module', 'wing'",
+    r"\brooms?\b": "'module', 'layer'",
     r"\bshall\b": "'must', 'should' or the present tense",
     r"\b(?:stands?|stood) (?:in|at|on|beside|here|there)\b": "'is in', 'is beside'",
+    r"\btakes? part in\b": "'uses', 'belongs to'",
     r"\bto be told of\b|\btold of it\b": "'notified of'",
+    r"\bunless it is told otherwise\b": "'by default'",
     r"\bwhat (?:has|have) succeeded\b": "'the handlers that have succeeded'",
+    r"\bwhat waited\b": "'the events that were pending'",
     r"\bto who\b": "'to anyone who'",
+    r"\bwhoever\b": "'anyone who', 'the person who'",
 }  # fmt: skip
 _RULES = [(re.compile(p.replace(" ", r"\s+")), told) for p, told in RULES.items()]
 _ALLOWED = "plain-english: allow"
 
 #: Where it reads.
-PLACES = ("*.rst", "*.md", "docs/*.rst", "flask_ycloud/**/*.py", "flask_ycloud/**/*.html")
-#: What is not prose of ours, or is made.
-NOT_OURS = ("flask_ycloud/payloads.py",)
-#: What a later pass goes through.
-LATER = (
-    "flask_ycloud/dispatch/", "flask_ycloud/inbox/",
-    "flask_ycloud/inspector/", "flask_ycloud/web/",
+PLACES = (
+    "*.rst", "*.md", "docs/*.rst", "examples/*/README.rst", "flask_ycloud/**/*.py",
+    "flask_ycloud/**/*.html",
 )  # fmt: skip
+#: What is not our prose, or is generated.
+NOT_OURS = ("flask_ycloud/payloads.py",)
 
 _LITERAL = re.compile(r"``.+?``|`[^`]*`_{0,2}|:\w+:`[^`]*`", re.S)
 _QUOTES = re.compile(r"^[a-zA-Z]*['\"]+|['\"]+$")
 _FORMATTED = re.compile(r"[rR]?[fF]")
 _EXPRESSION = re.compile(r"\{[^{}\n]*\}")
-_BLOCK = re.compile(r"(?:.*::|\.\. (?:code-block|invisible-code-block|math|raw)\b.*)$")
+# Code follows "::" at the end of a line, unless the line is a directive such as a table.
+_CODE = "code-block|invisible-code-block|literalinclude|math|raw|image"
+_BLOCK = re.compile(rf"(?:(?!\.\. ).*::|\.\. (?:{_CODE})::.*)$")
 
 
 class Finding(NamedTuple):
@@ -78,7 +88,7 @@ class Finding(NamedTuple):
 
 
 def findings(path: str, text: str) -> Iterator[Finding]:
-    """What to write in another way in a file."""
+    """The phrases in a file that must be written in another way."""
     lines = text.splitlines()
     prose = _of_python(text) if path.endswith(".py") else _of_page(lines)
     prose = _LITERAL.sub(lambda match: re.sub(r"[^\n]", "_", match[0]), prose)
@@ -134,19 +144,13 @@ def files() -> Iterator[tuple[str, str]]:
             yield name, path.read_text("utf-8")
 
 
-def main(arguments: Iterable[str]) -> int:
-    """Print what it finds; with ``--later`` count what a later pass goes through."""
+def main() -> int:
+    """Print the findings. Return 1 if there are some."""
     found = [each for name, text in files() for each in findings(name, text)]
-    later = [each for each in found if each.path.startswith(LATER)]
-    if "--later" in arguments:
-        for path, count in Counter(each.path for each in later).items():
-            print(f"{count:4} {path}")
-        return 0
-    now = [each for each in found if each not in later]
-    for each in now:
+    for each in found:
         print(f"{each.path}:{each.line}: {each.words!r}: {each.proposal}")
-    return 1 if now else 0
+    return 1 if found else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -18,7 +18,7 @@ from .support import SECRET, body_of, deliver
 
 READ_IT = "app.config.from_prefixed_env() before app.register_blueprint()."
 MISSING = "is in the environment, but app.config does not have it."
-NO_SETTING = "no setting, so it has no effect."
+NO_SETTING = "not a setting, so it has no effect."
 
 
 def told(config: dict[str, Any], **environ: str) -> list[str]:
@@ -108,7 +108,7 @@ def test_two_values(value: Any, text: str, differs: bool) -> None:
     environ = {"YCLOUD_DISPATCH": text}
     found = [str(each) for each in overridden({"YCLOUD_DISPATCH": value}, KEYS, environ)]
     another = "is in the environment, and app.config has another value."
-    right = "If that of the environment is right:"
+    right = "To use the value in the environment:"
     remedy = f"{right} Name it FLASK_YCLOUD_DISPATCH, and call {READ_IT}"
     assert found == [f"YCLOUD_DISPATCH {another} {remedy}"] * differs
 
@@ -182,7 +182,7 @@ def test_the_doctor_names_them(make_app: MakeApp, monkeypatch: pytest.MonkeyPatc
             "warning",
             "FLASK_YCLOUD_DISPATCH is in the environment, and app.config has another"
             " value.",
-            f"If that of the environment is right: Call {READ_IT}",
+            f"To use the value in the environment: Call {READ_IT}",
         ),
     ]
 

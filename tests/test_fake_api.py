@@ -185,7 +185,7 @@ def test_a_rotated_secret(acme: WebhookEndpoints) -> None:
 
 def test_it_has_a_url_while_it_runs() -> None:
     api = FakeYCloudAPI(ACME)
-    with pytest.raises(RuntimeError, match="does not run, so it has no URL"):
+    with pytest.raises(RuntimeError, match="is not running, so it has no URL"):
         _ = api.url
     api.__exit__()
     with api:

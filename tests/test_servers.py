@@ -225,8 +225,9 @@ def test_on_sigterm_running_handlers_finish_and_nothing_new_is_claimed(
     assert server.process is not None
     server.process.terminate()
     threads, processes = 4 // server.row.processes, server.row.processes
-    claims_no_more = f"it claims no more events. {threads} run"
-    eventually(lambda: server.said.count(claims_no_more) == processes)
+    running = "1 handler is" if threads == 1 else f"{threads} handlers are"
+    fetches_no_more = f"it fetches no more events. {running} running"
+    eventually(lambda: server.said.count(fetches_no_more) == processes)
     if server.row.serves_on:
         assert answers(server.port), "requests are answered meanwhile"
         assert post(server.port, bodies(1)[0])[0] == 200
@@ -260,10 +261,10 @@ def test_a_second_sigterm_gives_back_what_still_runs(name: str, place: Place) ->
     deliver_six(server)
     assert server.process is not None
     server.process.terminate()
-    eventually(lambda: "4 run; they get 25 s" in server.said)
+    eventually(lambda: "4 handlers are running and have 25 s" in server.said)
     server.process.terminate()
     server.wait()
-    assert "gave back 4 events that still ran" in server.said
+    assert "released 4 events that still ran" in server.said
     assert place.states() == (6, 0, 0)
 
 
@@ -274,10 +275,10 @@ def test_a_second_ctrl_c_gives_back_what_still_runs(name: str, place: Place) -> 
     assert server.process is not None
     # As a terminal does it: to all processes.
     os.killpg(server.process.pid, signal.SIGINT)
-    eventually(lambda: "4 run; they get" in server.said)
+    eventually(lambda: "4 handlers are running" in server.said)
     os.killpg(server.process.pid, signal.SIGINT)
     server.wait()
-    assert "gave back 4 events that still ran" in server.said
+    assert "released 4 events that still ran" in server.said
     assert place.states() == (6, 0, 0)
 
 
@@ -288,8 +289,8 @@ def test_the_drain_ends_after_its_seconds(name: str, place: Place) -> None:
     assert server.process is not None
     server.process.terminate()
     server.wait()
-    assert "4 run; they get 0.2 s" in server.said
-    assert "gave back 4 events that still ran" in server.said
+    assert "4 handlers are running and have 0.2 s" in server.said
+    assert "released 4 events that still ran" in server.said
     assert place.states() == (6, 0, 0)
 
 
@@ -305,7 +306,7 @@ def test_gunicorn_is_not_waited_for_longer_than_it_waits(place: Place) -> None:
     assert server.process is not None
     server.process.terminate()
     server.wait()
-    assert "they get 0.5 s" in server.said
+    assert "running and have 0.5 s" in server.said
     assert place.states() == (6, 0, 0)
 
 
@@ -319,7 +320,7 @@ def test_requests_are_answered_while_a_worker_drains_for_max_requests(place: Pla
         del ROWS["recycled"]
     deliver_six(server)
     first = {pid for _, _, pid in server.notes()}
-    eventually(lambda: get(server.port) == 404 and "4 run; they get" in server.said)
+    eventually(lambda: get(server.port) == 404 and "4 handlers are running" in server.said)
     for _ in range(5):
         before = time.monotonic()
         assert get(server.port) == 404
@@ -342,7 +343,7 @@ def test_with_a_long_request_nothing_new_is_claimed_either(place: Place) -> None
     request.start()
     assert server.process is not None
     server.process.terminate()
-    eventually(lambda: "it claims no more events. 4 run" in server.said)
+    eventually(lambda: "it fetches no more events. 4 handlers are running" in server.said)
     server.hang_file.unlink()
     eventually(lambda: "no event is left over" in server.said)
     assert request.is_alive()

@@ -129,11 +129,11 @@ def test_keys_of_bodies() -> None:
     "value", ["hunter2", b"hunter2", [7], {"hunter2"}, ["hunter2" * 6], "h\xe9" * 22]
 )
 def test_what_is_no_key_is_not_shown(value: Any) -> None:
-    with pytest.raises(ConfigurationError, match="key 1 of 1 is no key") as wrong:
+    with pytest.raises(ConfigurationError, match="key 1 of 1 is not a key") as wrong:
         settings(YCLOUD_BODY_KEYS=value)
     assert "hunter2" not in str(wrong.value)
     key = Fernet.generate_key().decode()
-    with pytest.raises(ConfigurationError, match="YCLOUD_BODY_KEYS: key 2 of 2 is no key"):
+    with pytest.raises(ConfigurationError, match="KEYS: key 2 of 2 is not a key"):
         settings(YCLOUD_BODY_KEYS=[key, ""])
 
 
@@ -209,7 +209,7 @@ def test_digits_in_the_environment_are_a_number(monkeypatch: pytest.MonkeyPatch)
         from_environment(monkeypatch, name, "1234567890")
     assert str(wrong.value) == (
         f"{name} is of type int. It takes a password, at least 8 characters. The"
-        " environment is read as JSON: there, put it in double quotes, as in"
+        " environment is read as JSON, so put it in double quotes, as in"
         f" FLASK_{name}='\"…\"'."
     )
     found = from_environment(monkeypatch, name, '"1234567890"')

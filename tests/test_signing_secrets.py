@@ -56,11 +56,28 @@ def test_it_may_be_a_coroutine() -> None:
     assert Secrets(_coroutine).of("acme", "wh1") == ("acme wh1",)
 
 
-def test_what_it_raised_is_told_by_its_type() -> None:
-    def broken(tenant: str | None, endpoint_id: str | None) -> str:
-        raise KeyError("whsec_hunter2")
+PLACE = r"test_signing_secrets\.py:\d+ in broken\.$"
 
-    with pytest.raises(ConfigurationError, match="secrets= raised KeyError") as caught:
-        Secrets(broken).of("acme")
-    assert "hunter2" not in str(caught.value)
-    assert caught.value.__cause__ is None
+
+def test_what_it_raised_is_told_by_its_type_and_place() -> None:
+    def broken(tenant: str | None, endpoint_id: str | None) -> str:
+        return int("whsec_hunter2")  # type: ignore[return-value]
+
+    async def later(tenant: str | None, endpoint_id: str | None) -> str:
+        return broken(tenant, endpoint_id)
+
+    for lookup in (broken, later):
+        expected = rf"^secrets= raised ValueError at .*{PLACE}"
+        with pytest.raises(ConfigurationError, match=expected) as caught:
+            Secrets(lookup).of("acme")
+        assert "hunter2" not in str(caught.value)
+        assert caught.value.__cause__ is None
+
+
+def test_so_it_is_for_a_function_in_the_config() -> None:
+    def broken() -> str:
+        raise LookupError("whsec_hunter2")
+
+    secrets = configured({"KEY": broken}, "KEY")
+    with pytest.raises(ConfigurationError, match=rf"^KEY raised LookupError at .*{PLACE}"):
+        secrets.of()

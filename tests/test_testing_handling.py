@@ -370,3 +370,40 @@ def test_the_real_inbox_on_purpose(make_app: MakeApp) -> None:
     delivery = ycloud.send(TYPE)
     assert (delivery.state, delivery.errors) == ("pending", [])
     assert len(ycloud.advance(10)) == 1, "and no error is raised"
+
+
+# A dispatch out of the environment.
+
+
+@pytest.mark.parametrize("dispatch", ["manual", "worker"])
+def test_a_dispatch_out_of_the_environment_is_named(
+    make_app: MakeApp,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    dispatch: str,
+) -> None:
+    """A variable that was left in the shell: events are pending, and nothing says why."""
+    monkeypatch.setenv("FLASK_YCLOUD_DISPATCH", dispatch)
+    FakeYCloud(make_app(YCLOUD_DISPATCH=dispatch))
+    assert f"FLASK_YCLOUD_DISPATCH={dispatch} is in the environment" in caplog.text
+    assert 'app.config["YCLOUD_DISPATCH"] = "inline"' in caplog.text
+    caplog.clear()
+    FakeYCloud(make_app())
+    FakeYCloud(make_app(YCLOUD_DISPATCH="inline"))
+    assert "FakeYCloud" not in caplog.text
+
+
+def test_so_it_is_if_the_threads_do_not_get_done(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLASK_YCLOUD_DISPATCH", "worker")
+    app = make_app(YCLOUD_DISPATCH="worker")
+    release = threading.Event()
+    on_event(TYPE, name="one")(lambda event: release.wait(10))
+    ycloud = FakeYCloud(app, timeout=0.2)
+    ycloud.send(TYPE)
+    try:
+        with pytest.raises(TimeoutError, match=r"hang\?.* Unset the variable"):
+            ycloud.run_due()
+    finally:
+        release.set()

@@ -1,4 +1,4 @@
-"""YCloud's API: any call of it, downloads of media, and the endpoints of an account.
+"""YCloud's API: calls, downloads of media, and the webhook endpoints of an account.
 
 Needs the extra ``api`` (httpx). Paths, fields and limits are those of YCloud's OpenAPI
 document (YCloud-Developers/ycloud-sdk-go, ``api/openapi.yaml``):

@@ -1,4 +1,4 @@
-"""What the API answers, as values of ours."""
+"""Read the answers of the API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import httpx
 from ..errors import APIError, EventNotUnderstood
 from ..protocol import read_time
 
-#: How many bytes an answer may have, downloads aside.
+#: How many bytes an answer may have, except downloads.
 LONGEST_ANSWER = 16 * 1024**2
 _LONGEST_ERROR = 64 * 1024
 
@@ -26,10 +26,10 @@ class WebhookEndpoint:
 
     :param id: such as ``wh627c8640675de8fc689ab9d9``.
     :param enabled_events: the event types that it is subscribed to.
-    :param event_properties: for ``contact.attributes_changed``, of which attributes.
+    :param event_properties: the attributes, for ``contact.attributes_changed``.
     :param status: ``"active"``, ``"disabled"``, or ``"pending"``: it failed too often, and
         YCloud sends nothing to it until it is set active again.
-    :param secret: what YCloud signs its deliveries with.
+    :param secret: the secret with which YCloud signs its deliveries.
     :param create_time: aware, in UTC.
     :param update_time: aware, in UTC.
     """
@@ -48,8 +48,8 @@ class WebhookEndpoint:
 def read_json(answer: httpx.Response) -> dict[str, Any]:
     """The JSON object of an answer; empty if it has no body.
 
-    :param answer: one whose body was not read yet.
-    :raises APIError: if YCloud refused, or its answer is something else.
+    :param answer: its body must not have been read yet.
+    :raises APIError: if YCloud refused, or its answer is not a JSON object.
     """
     if not answer.is_success:
         raise read_error(answer)
@@ -68,7 +68,7 @@ def read_json(answer: httpx.Response) -> dict[str, Any]:
 
 
 def _beginning(answer: httpx.Response, most: int) -> bytes:
-    """The body of an answer, or as much of it as tells that it has more bytes."""
+    """The body of an answer; if it has more bytes than ``most``, only its beginning."""
     body = b""
     for chunk in answer.iter_bytes():
         body += chunk
@@ -78,7 +78,7 @@ def _beginning(answer: httpx.Response, most: int) -> bytes:
 
 
 def read_endpoint(found: Any) -> WebhookEndpoint:
-    """An endpoint out of an answer. What YCloud adds to it one day is left aside."""
+    """Read an endpoint from an answer. Fields that are not known are ignored."""
     try:
         return WebhookEndpoint(
             id=found["id"],
@@ -103,7 +103,7 @@ def _time(value: str | None) -> datetime | None:
 
 
 def read_error(answer: httpx.Response) -> APIError:
-    """The error that an answer carries. Its body was not read yet."""
+    """Read the error from an answer. Its body must not have been read yet."""
     try:
         error = json.loads(_beginning(answer, _LONGEST_ERROR))["error"]
         code, message = str(error["code"]), str(error.get("message", ""))

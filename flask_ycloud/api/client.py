@@ -30,8 +30,8 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 _PATH = re.compile(r"(?:/(?:[\w.~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)+", re.A)
 _MOST_REDIRECTS = 5
 _IN_THE_CLEAR = (
-    "The API's URL at %s has no HTTPS: anybody on the way can read the API key. Use https://"
-    " in YCLOUD_API_URL or base_url=."
+    "The API's URL at %s has no HTTPS: anybody on the way can read the API key. Use an"
+    " https:// URL in YCLOUD_API_URL or base_url=."
 )
 
 
@@ -43,22 +43,23 @@ class YCloud:
         ycloud = YCloud(api_key)
         ycloud.call("POST", "/whatsapp/messages", json={"from": …, "to": …, …})
 
-    A call that YCloud certainly did not carry out (it answered 429, or could not be
-    reached) is made again up to three times, after ``Retry-After`` or a growing pause of
-    0.5 to 2 seconds. So is a ``GET``, ``PUT``, ``PATCH`` or ``DELETE`` that failed on the
-    way or with 502, 503 or 504. A ``POST`` is never repeated once it may have been carried
-    out: YCloud has no idempotency key. If ``Retry-After`` is longer than a minute, the
-    error is raised at once.
+    A call is repeated up to three times if YCloud certainly did not carry it out: it
+    answered 429, or could not be reached. The pause before each is ``Retry-After``, or
+    grows from 0.5 to 2 seconds. A ``GET``, ``PUT``, ``PATCH`` or ``DELETE`` is also
+    repeated if it failed on the way or with 502, 503 or 504. A ``POST`` is never repeated
+    if it may have been carried out: YCloud has no idempotency key. If ``Retry-After`` is
+    longer than a minute, the error is raised at once.
 
-    One object serves all threads. It keeps connections open; :meth:`close` closes them, and
-    so does ``with``. The key is sent to YCloud only, and is in no repr, log or message.
+    All threads can use one object. It keeps connections open; :meth:`close` closes them,
+    and so does ``with``. The key is only sent to YCloud, and no repr, log or message has
+    it.
 
     :param api_key: from YCloud's dashboard, Developers → API keys.
-    :param base_url: of the API; ``https://api.ycloud.com/v2`` if left out. Without HTTPS a
-        warning is logged, unless it leads to this machine: anybody on the way can read the
-        key.
+    :param base_url: of the API; ``https://api.ycloud.com/v2`` if left out. Without HTTPS
+        anybody on the way can read the key, so a warning is logged, unless it points to
+        this machine.
     :param timeout: seconds to wait for a connection, and for each part of an answer.
-    :raises ConfigurationError: if the key is no text of printable ASCII characters.
+    :raises ConfigurationError: if the key is not a text of printable ASCII characters.
     """
 
     def __init__(
@@ -93,15 +94,15 @@ class YCloud:
         The operations and their fields: https://docs.ycloud.com/reference
 
         :param method: ``"GET"``, ``"POST"``, ``"PUT"``, ``"PATCH"`` or ``"DELETE"``.
-        :param path: as in YCloud's reference, such as ``"/whatsapp/messages"``. An id in
-            it that may have a slash or a space goes through ``urllib.parse.quote`` first.
+        :param path: as in YCloud's reference, such as ``"/whatsapp/messages"``. If an id in
+            it may have a slash or a space, pass the id to ``urllib.parse.quote`` first.
         :param json: the body.
         :param params: the query.
         :returns: the JSON object of the answer; an empty one if there is no body.
-        :raises ValueError: if the method or the path is none of the API.
+        :raises ValueError: if the method or the path is not valid.
         :raises APIError: if YCloud refuses; its ``maybe_done`` says whether the call may
             have been carried out.
-        :raises APIUnreachable: if there is no answer; it has ``maybe_done``, too.
+        :raises APIUnreachable: if there is no answer; it also has ``maybe_done``.
         """
         _check(method, path)
         request = self._request(method, path, json=json, params=params)
@@ -129,14 +130,14 @@ class YCloud:
         is encoded, so it is not compared.
 
         :param link: as the event has it, such as ``event.data["image"]["link"]``. It must
-            lead to ``https://`` at ycloud.com or a subdomain, or to the host of
+            be an ``https://`` URL at ycloud.com or a subdomain, or at the host of
             ``base_url``. Redirects may lead elsewhere; the key is not sent there.
-        :param to: a path, or a binary file object. It gets all bytes once they are here. If
-            anything fails, it is as it was before. A process that is killed meanwhile may
-            leave a hidden ``….part`` file beside the path.
-        :param max_bytes: how much is downloaded at most; 100 MiB if left out.
+        :param to: a path, or a binary file object. It is written when the download is
+            complete. If anything fails, it is not changed. A process that is killed during
+            the download may leave a hidden ``….part`` file beside the path.
+        :param max_bytes: how many bytes are downloaded at most; 100 MiB if left out.
         :raises ValueError: if the link does not lead to YCloud.
-        :raises APIError: if YCloud refuses; with status 404 if the media is not there, and
+        :raises APIError: if YCloud refuses; with status 404 if there is no such media, and
             with 413 if it is larger than ``max_bytes``.
         :raises APIUnreachable: if there is no answer, or it breaks off.
         :raises OSError: if the file cannot be written.
@@ -168,7 +169,7 @@ class YCloud:
 
 
 class _Key(httpx.Auth):
-    """The API key, and whom it is sent to."""
+    """The API key, and where it is sent."""
 
     def __init__(self, key: str, base_url: httpx.URL) -> None:
         if not isinstance(key, str) or not _is_header(key.strip()):
@@ -195,8 +196,8 @@ class _Key(httpx.Auth):
         if not self._is_for(url):
             raise ValueError(
                 "The link does not lead to YCloud. download() takes the link of an event"
-                " as it stands, such as event.data['image']['link']; use another client"
-                " for other URLs."
+                " unchanged, such as event.data['image']['link']. Use another client for"
+                " other URLs."
             )
         return url
 
@@ -206,7 +207,7 @@ class _Key(httpx.Auth):
 
 
 class _WithoutQuery(httpx.URL):
-    """A URL as httpx may log it: a query may open a link, or name a person."""
+    """A URL without its query in logs: it may grant access, or name a person."""
 
     def __str__(self) -> str:
         return str(self.copy_with(query=None))
@@ -226,7 +227,7 @@ def _check(method: str, path: str) -> None:
     segments = unquote(path).split("/")
     if not _PATH.fullmatch(path) or not {".", ".."}.isdisjoint(segments):
         raise ValueError(
-            f"{path!r} is no path of YCloud's API. It begins with a slash and has no host,"
-            " no empty part and no '..', such as '/whatsapp/messages'. A query goes to"
-            " params=; an id may need urllib.parse.quote(id, safe='')."
+            f"{path!r} is not a path of YCloud's API. It begins with a slash and has"
+            " no host, no empty part and no '..', such as '/whatsapp/messages'. A query"
+            " goes to params=; an id may need urllib.parse.quote(id, safe='')."
         )

@@ -1,4 +1,4 @@
-"""The webhook endpoints of an account: the client with their operations by name."""
+"""A client for the webhook endpoints of an account."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .client import YCloud
 
 Status = Literal["active", "disabled", "pending"]
 
-_PAGE_SIZE = 100  # the most that the API gives at once
+_PAGE_SIZE = 100  # the most that the API returns at once
 _MOST_PAGES = 100  # and the highest page that it takes
 
 
@@ -20,8 +20,8 @@ class WebhookEndpoints(YCloud):
     """The webhook endpoints of an account.
 
     It is a :class:`YCloud` with further methods: see there for its arguments, and for which
-    calls are repeated. A create or a rotation is never repeated once it may have been
-    carried out.
+    calls are repeated. A create or a rotation is never repeated if it may have been carried
+    out.
     """
 
     def create(
@@ -33,14 +33,15 @@ class WebhookEndpoints(YCloud):
         description: str | None = None,
         status: Status | None = None,
     ) -> WebhookEndpoint:
-        """Make an endpoint; what is returned has its secret.
+        """Create an endpoint. The result has its secret.
 
-        :param url: where YCloud is to send, up to 500 characters.
+        :param url: where YCloud sends events, up to 500 characters.
         :param event_properties: required with ``contact.attributes_changed``, as
             ``{"contact.attributes_changed": ["tags", …]}``.
         :param description: up to 400 characters.
         :raises APIError: if YCloud refuses.
-        :raises APIUnreachable: if there is no answer. It may have been made all the same.
+        :raises APIUnreachable: if there is no answer. It may have been created
+            nevertheless.
         """
         body = _request_body(url, enabled_events, event_properties, description, status)
         return read_endpoint(self.call("POST", "/webhookEndpoints", json=body))
@@ -97,9 +98,9 @@ class WebhookEndpoints(YCloud):
     ) -> WebhookEndpoint:
         """Create the endpoint at a URL, or change the one that the account has there.
 
-        The arguments are those of :meth:`create`. What is left out stays as it is. If the
-        endpoint is as it should be, nothing is changed, so this may be called at each
-        deployment. Two calls at the same time may both create one.
+        The arguments are those of :meth:`create`. What is left out is not changed. If
+        nothing differs, nothing is changed, so you can call this at each deployment. Two
+        calls at the same time may both create an endpoint.
 
         :returns: the endpoint, with its secret.
         :raises ConfigurationError: if the account has several endpoints at that URL.
@@ -136,12 +137,12 @@ class WebhookEndpoints(YCloud):
     def rotate_secret(self, endpoint_id: str) -> WebhookEndpoint:
         """Give an endpoint a new secret. YCloud signs with it from then on.
 
-        Whether the old one is used any longer, for retries, YCloud does not document:
-        keep both in ``YCLOUD_WEBHOOK_SECRET`` for six hours.
+        YCloud does not document whether it still signs retries with the old secret. Keep
+        both in ``YCLOUD_WEBHOOK_SECRET`` for six hours.
 
         :raises APIError: if YCloud refuses; with status 404 if there is none.
-        :raises APIUnreachable: if there is no answer. It may have been rotated all the
-            same: retrieve it to see.
+        :raises APIUnreachable: if there is no answer. The secret may have been rotated
+            nevertheless: retrieve the endpoint to check.
         """
         return read_endpoint(self.call("POST", f"{_path(endpoint_id)}/rotateSecret"))
 
@@ -153,7 +154,7 @@ def _request_body(
     description: str | None,
     status: Status | None,
 ) -> dict[str, Any]:
-    """What was given, by the API's names."""
+    """The given fields, under the API's names."""
     fields = {
         "url": url,
         "enabledEvents": None if enabled_events is None else [*enabled_events],
@@ -183,14 +184,14 @@ def _changes(
     properties: Mapping[str, tuple[str, ...]] | None,
     wanted: Mapping[str, str | None],
 ) -> dict[str, Any]:
-    """What an endpoint has otherwise than it should, as arguments of ``update``."""
+    """The differences of an endpoint, as arguments of ``update``."""
     changes: dict[str, Any] = {
         name: value
         for name, value in wanted.items()
         if value is not None and value != getattr(found, name)
     }
     if set(events) != set(found.enabled_events):
-        # Beside some events YCloud requires their properties, changed or not.
+        # With some events YCloud requires their properties, changed or not.
         changes["enabled_events"] = events
         changes["event_properties"] = properties or found.event_properties or None
     elif properties is not None and _sets(properties) != _sets(found.event_properties):
@@ -203,7 +204,7 @@ def _sets(properties: Mapping[str, tuple[str, ...]]) -> dict[str, set[str]]:
 
 
 def _place(url: str) -> tuple[str, ...]:
-    """What a URL leads to: the host's case and a slash at the end do not matter."""
+    """A URL for comparison, without the host's case and a slash at the end."""
     scheme, _, rest = url.partition("://")
     host, _, rest = rest.partition("/")
     path, _, query = rest.partition("?")
@@ -214,6 +215,6 @@ def _place(url: str) -> tuple[str, ...]:
 
 def _path(endpoint_id: str) -> str:
     if not re.fullmatch(r"[\w-]+", endpoint_id, re.A):
-        what = f"{endpoint_id!r} is no id of a webhook endpoint (wh627c86…)"
+        what = f"{endpoint_id!r} is not the id of a webhook endpoint (wh627c86…)"
         raise APIError(404, "NOT_FOUND", what, None)
     return f"/webhookEndpoints/{endpoint_id}"

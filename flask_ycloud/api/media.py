@@ -1,4 +1,4 @@
-"""Downloads: whose links are followed, and files that are whole or not there."""
+"""Downloads: redirects, and files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Download:
 
 @contextmanager
 def staged(to: str | os.PathLike[str] | BinaryIO) -> Iterator[BinaryIO]:
-    """A file to fill. If nothing is raised, ``to`` gets its content, all at once."""
+    """A file to fill. If nothing is raised, its content is copied to ``to`` at the end."""
     if not isinstance(to, (str, os.PathLike)):
         with tempfile.TemporaryFile() as file:
             yield file
@@ -76,15 +76,15 @@ def receive(answer: httpx.Response, file: BinaryIO, max_bytes: int) -> Download:
 
 
 def redirected(answer: httpx.Response) -> httpx.URL | None:
-    """Where an answer sends us; ``None`` if it is the last.
+    """Where an answer redirects to; ``None`` if it does not redirect.
 
-    :raises APIError: if it is not a place to download from.
+    :raises APIError: if nothing may be downloaded from there.
     """
     if answer.next_request is None:
         return None
     url = answer.next_request.url
     if url.scheme not in ("https", "http") or url.userinfo:
-        raise not_understood("it leads to a URL that is not plain http or https")
+        raise not_understood("it redirects to a URL that is not plain http or https")
     return url
 
 

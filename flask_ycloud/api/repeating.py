@@ -1,4 +1,4 @@
-"""Calls that are made again, where that is safe."""
+"""Repeat calls, if that is safe."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 def repeat(attempt: Callable[[], T], what: str, *, safe: bool) -> T:
-    """Make attempts until one succeeds, or none may follow.
+    """Make attempts until one succeeds, or no other may follow.
 
     :param what: the call, for the message: method and path.
     :param safe: whether it may be carried out twice.
@@ -39,7 +39,8 @@ def repeat(attempt: Callable[[], T], what: str, *, safe: bool) -> T:
         failed.maybe_done = maybe_done = maybe_done or failed.maybe_done
         wait = _wait(failed, next(pauses, None), safe)
         if wait is None:
-            # Raised here, it brings along no error of httpx: those have the key in a frame.
+            # Raised here, it has no error of httpx as its context: their frames have the
+            # key.
             raise failed
         time.sleep(wait)
 
@@ -48,7 +49,7 @@ def _unreachable(error: httpx.HTTPError, what: str) -> APIUnreachable:
     sent = not isinstance(error, _NOT_SENT)
     happened = "gave no answer" if sent else "could not be reached"
     advice = (
-        "It may have been carried out: look before you repeat it."
+        "It may have been carried out: check before you repeat it."
         if sent and not what.startswith("GET")
         else "Try again later."
     )

@@ -1,4 +1,4 @@
-"""The signing secret of an endpoint, fetched from the API and kept fresh."""
+"""The signing secret of an endpoint, fetched from the API again and again."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class EndpointSecret:
 
         app.config["YCLOUD_WEBHOOK_SECRET"] = EndpointSecret("wh627…", api_key)
 
-    It is fetched when this object is made, so an app that cannot have it does not start.
-    From then on it is cached, and fetched again every five minutes by a thread of its own:
-    no delivery waits for it, and while the API is down the last one stays. A secret that
-    was replaced is good for six hours more, since YCloud may still retry with it.
+    It is fetched when this object is created, so an app that cannot fetch it does not
+    start. Then it is cached, and a thread fetches it again every five minutes. Deliveries
+    do not wait for that, and while the API is unavailable the last secret is used. A secret
+    that was replaced is valid for six more hours, since YCloud may still retry with it.
 
     :param endpoint_id: such as ``wh627c8640675de8fc689ab9d9``.
     :param api_key: as for :class:`YCloud`.
@@ -49,7 +49,7 @@ class EndpointSecret:
         self._fetch()
 
     def __call__(self) -> tuple[str, ...]:
-        """The secrets that are good now."""
+        """The secrets that are valid now."""
         now = time.monotonic()
         if now >= self._fetch_at:
             self._fetch_at = now + _FETCH_EVERY
@@ -77,4 +77,8 @@ class EndpointSecret:
         try:
             self._fetch()
         except YCloudError as error:
-            _logger.warning("The secret of %s stays: %s", self._endpoint_id, error)
+            _logger.warning(
+                "The secret of %s was not fetched again, so the last one is used: %s",
+                self._endpoint_id,
+                error,
+            )

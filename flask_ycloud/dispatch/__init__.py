@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .inline import InlineDispatcher
     from .manual import ManualDispatcher
     from .worker import WorkerDispatcher
-else:  # to a type checker it would give every name
+else:  # a type checker would accept any name
     __getattr__ = imported_on_use(
         __name__,
         {
@@ -51,7 +51,7 @@ def make_dispatcher(runtime: Runtime) -> Dispatcher:
         made: Dispatcher = dispatch(runtime)
         return made
     if dispatch == "celery":
-        # Here, since only some have it; prepare() has seen that it is there.
+        # Imported here, since Celery is optional. prepare() has checked for it.
         from .celery import CeleryDispatcher
 
         return CeleryDispatcher(runtime)
@@ -69,18 +69,18 @@ def make_dispatcher(runtime: Runtime) -> Dispatcher:
 
 
 def prepare(runtime: Runtime) -> None:
-    """Do what must be done in every process of an app, also one that serves nothing.
+    """Prepare a process of an app, also one that serves no requests.
 
     :raises ConfigurationError: if a package that the dispatch needs is not installed.
     """
     if not servers.is_a_command():
-        import_module(".worker", __package__)  # so that no request waits for it
+        import_module(".worker", __package__)  # so that no request waits for the import
         if runtime.dispatch == "worker":
             this_process.listen()
             servers.when_it_serves(partial(start_quietly, runtime))
     if runtime.settings.dispatch == "celery":
         try:
-            import_module(".celery", __package__)  # its tasks are known from then on
+            import_module(".celery", __package__)  # Celery knows its tasks from now on
         except ModuleNotFoundError as missing:
             raise ConfigurationError(
                 f"YCLOUD_DISPATCH is 'celery', and the module {missing.name!r} is not"
@@ -89,11 +89,11 @@ def prepare(runtime: Runtime) -> None:
 
 
 def start_quietly(runtime: Runtime) -> None:
-    """Start the handling of events, and log why if that fails: no page fails for it."""
+    """Start handling events. If that fails, log why: the request does not fail."""
     try:
         runtime.dispatcher.start()
     except Exception as error:
-        if runtime.once("not started"):  # it is the same at each request
+        if runtime.once("not started"):  # not at each request
             message = "Events are not handled, and deliveries are answered 503: %s"
             text = str(error) if isinstance(error, YCloudError) else type_and_stack(error)
             log(_logger, logging.ERROR, message, text)

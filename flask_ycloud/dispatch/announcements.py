@@ -1,4 +1,4 @@
-"""What logs, spans and signals say of an event's handling: never its payload."""
+"""What logs, spans and signals say about the handling of an event: no payload."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def log_failure(
     *,
     with_message: bool = False,
 ) -> None:
-    """One handler's failure: type, place and stack, but no values of anything.
+    """Log the failure of a handler: the error's type, place and stack, but no values.
 
-    :param with_message: whether the error's message is shown all the same, in debug mode.
+    :param with_message: whether to log the error's message as well, in debug mode.
     """
     subject, extra = (name, event.id, event.type), about(name, event)
     if outcome.state == "discarded":
         message = "Handler %s discarded event %s (%s)."
         log(_logger, logging.INFO, message, *subject, **extra)
     elif outcome.retry_after is not None and delay is not None:
-        message = "Handler %s asked for event %s (%s) again in %g s."
+        message = "Handler %s asked for a retry of event %s (%s) in %g s."
         log(_logger, logging.INFO, message, *subject, round(delay, 1), **extra)
     else:
         stack = partial(type_and_stack, of_handler=True, message=with_message)
@@ -50,7 +50,7 @@ def log_failure(
 
 
 def about(name: str, event: Event[Any]) -> dict[str, str | int]:
-    """What log records and spans say of a run, beside their text."""
+    """The attributes of a run, for log records and spans."""
     found: dict[str, str | int] = {
         "event_id": event.id,
         "event_type": event.type,
@@ -62,7 +62,7 @@ def about(name: str, event: Event[Any]) -> dict[str, str | int]:
 
 
 def is_told(verdict: Verdict) -> bool:
-    """Whether anybody is told of such a verdict."""
+    """Whether such a verdict is logged or sent as a signal."""
     if verdict.state == "done":
         return verdict.unhandled or bool(event_done.receivers)
     return verdict.state == "dead"
@@ -71,7 +71,7 @@ def is_told(verdict: Verdict) -> bool:
 def tell_verdict(
     runtime: Runtime, claim: Claim, event_type: str | None, verdict: Verdict
 ) -> None:
-    """Tell who listens that an event is done or dead, and the log of dead letters."""
+    """Send the signal that an event is done or dead, and log dead letters."""
     details: dict[str, Any] = {
         "event_id": claim.id,
         "event_type": event_type,
@@ -104,8 +104,9 @@ def _warn_unhandled(claim: Claim, event_type: str | None) -> None:
     log(
         _logger,
         logging.WARNING,
-        "No handler is subscribed to %s: event %s is done, unhandled. Is the module with"
-        " its @on_event imported here? Later: flask ycloud replay --unhandled",
+        "No handler is subscribed to %s, so event %s is done without a handler. Is the"
+        " module with its @on_event imported here? To handle such events later:"
+        " flask ycloud replay --unhandled",
         event_type,
         claim.id,
         **claim.about,
@@ -113,6 +114,6 @@ def _warn_unhandled(claim: Claim, event_type: str | None) -> None:
     )
 
 
-# The types that were warned of, once in each process: nobody chooses how many there are.
+# Each process warns once of a type. The set is limited, since it grows with what arrives.
 _warned: set[str | None] = set()
 _MOST_WARNED = 1_000

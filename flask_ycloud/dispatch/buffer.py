@@ -1,4 +1,4 @@
-"""The claims that wait for a handler thread of this process, and how many may."""
+"""The claims that wait for a handler thread of this process."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from collections.abc import Sequence
 
 from ..inbox import Claim
 
-#: No more than what the threads finish in this time waits here, so that other processes
-#: get their share, and a process that is killed holds little.
+#: No more claims wait here than the threads finish in these seconds. So other processes
+#: get their share, and a process that is killed holds few claims.
 AHEAD_SECONDS = 0.1
 MOST_AHEAD = 64
 
-_WEIGHT = 0.1  # of the last event in the mean of those before
+_WEIGHT = 0.1  # of the newest event in the mean
 
 
 class Buffer:
-    """What was claimed and waits for one of the handler threads.
+    """Claims that wait for a handler thread.
 
-    :param threads: how many there are.
+    :param threads: how many handler threads there are.
     """
 
     def __init__(self, threads: int) -> None:
@@ -30,14 +30,14 @@ class Buffer:
         self._room = threading.Condition(lock)  # the fetcher waits for it
         self._waiting: deque[tuple[float, Claim]] = deque()  # since when, monotonic
         self._idle = 0  # threads that wait for work
-        self._mean: float | None = None  # seconds that an event took
-        self._busy: dict[int, float] = {}  # since when each thread is at its event
+        self._mean: float | None = None  # seconds per event
+        self._busy: dict[int, float] = {}  # when each thread began its event
         self._closed = False
 
     def wanted(self, seconds: float) -> int:
-        """Wait until more claims are wanted, and give how many; 0 if none are by then.
+        """Wait until more claims are wanted, and return how many; 0 if none are.
 
-        :param seconds: how long to wait.
+        :param seconds: how long to wait at most.
         """
         with self._room:
             self._room.wait_for(lambda: self._closed or self._missing(), seconds)
@@ -49,7 +49,7 @@ class Buffer:
         return not self._closed and self._missing() > 0
 
     def put(self, claims: Sequence[Claim]) -> bool:
-        """Hand claims to the threads, in their order; ``False`` once it is closed."""
+        """Add claims for the threads, in order; ``False`` if the buffer is closed."""
         now = time.monotonic()
         with self._work:
             if self._closed:
@@ -59,7 +59,7 @@ class Buffer:
             return True
 
     def take(self) -> Claim | None:
-        """The next claim, as soon as there is one; ``None`` once it is closed."""
+        """Wait for the next claim; ``None`` if the buffer is closed."""
         me = threading.get_ident()
         with self._work:
             began = self._busy.pop(me, None)
@@ -79,12 +79,15 @@ class Buffer:
             return claim
 
     def leave(self) -> None:
-        """This thread ends, and takes no more."""
+        """Note that this thread ends."""
         with self._work:
             self._busy.pop(threading.get_ident(), None)
 
     def overdue(self, seconds: float) -> list[Claim]:
-        """Take out what has waited for so long: another process may be free for it."""
+        """Remove all claims if the first has waited for so long and no thread is idle.
+
+        Another process may be free to handle them.
+        """
         with self._work:
             if not self._waiting or self._idle:
                 return []
@@ -93,7 +96,7 @@ class Buffer:
             return self._empty()
 
     def close(self) -> list[Claim]:
-        """Give out no more, and take out what waits."""
+        """Close the buffer, and remove the claims that wait."""
         with self._work:
             self._closed = True
             self._work.notify_all()
@@ -106,14 +109,14 @@ class Buffer:
         return claims
 
     def _missing(self) -> int:
-        """How many claims to fetch. Few at a time would cost a commit each."""
+        """How many claims to fetch: many at a time, since each fetch costs a commit."""
         waiting, most = len(self._waiting), self._most_ahead()
         if waiting < self._idle or 2 * waiting <= most:
             return max(most, min(self._idle, MOST_AHEAD)) - waiting
         return 0
 
     def _most_ahead(self) -> int:
-        """How many the threads finish soon, by what each is at now."""
+        """How many events the threads finish in ``AHEAD_SECONDS``."""
         if self._mean is None:
             return 0
         now = time.monotonic()

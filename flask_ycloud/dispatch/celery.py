@@ -1,4 +1,4 @@
-"""``"celery"``: the app's Celery handles, on as many machines as it has workers."""
+"""``"celery"``: the app's Celery workers handle events, on any number of machines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ up as Flask's documentation shows (Background Tasks with Celery):
 
 
 class CeleryDispatcher(tasks.TaskDispatcher):
-    """Sends tasks by the Celery at ``app.extensions["celery"]``.
+    """Sends tasks with the Celery at ``app.extensions["celery"]``.
 
     :raises ConfigurationError: if there is none.
     """

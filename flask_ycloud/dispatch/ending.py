@@ -1,7 +1,7 @@
-"""The end of this process: notice it early, and let the dispatchers drain before it.
+"""Drain the dispatchers before this process ends.
 
-Most servers end on SIGTERM without running any exit function of Python, and where one runs
-it is too late for a handler that uses a thread pool. So SIGTERM is noticed when it comes.
+Most servers end on SIGTERM without running Python's exit functions. Where these run, they
+are too late for a handler that uses a thread pool. So this module handles SIGTERM.
 """
 
 from __future__ import annotations
@@ -32,27 +32,28 @@ _LOOK_SECONDS = 0.25
 
 
 class Drains(Protocol):
-    """What stops before the process ends."""
+    """A dispatcher that stops before the process ends."""
 
     def begin_stop(self) -> None:
-        """Take no more work."""
+        """Stop taking work."""
 
     def stop(self) -> None:
         """Wait until it has stopped."""
 
     def hurry(self) -> None:
-        """Wait no longer. It may be called by a signal handler, so it takes no lock."""
+        """Stop waiting. A signal handler may call this, so it takes no lock."""
 
 
 class Ending(StartsThreads):
     """Stops the dispatchers of this process before it ends.
 
-    - On SIGTERM they drain; then the signal is handed on to whoever handled it before. The
-      server answers requests meanwhile. A second SIGTERM ends the wait.
-    - Gunicorn is not handed anything: it begins to stop at once, and waits at its end. With
-      ``--max-requests`` its worker serves on until the dispatchers have drained.
-    - uvicorn stops at once, too, and hands the signal on when it has.
-    - The hooks of uWSGI and mod_wsgi, and Python's own at exit, wait as well.
+    - On SIGTERM they drain. Then the signal is passed to the handler that was installed
+      before. Meanwhile the server answers requests. A second SIGTERM ends the wait.
+    - Gunicorn keeps its own handler of the signal. Its worker begins to stop at once, and
+      waits for the dispatchers before it exits. With ``--max-requests`` the worker serves
+      requests until the dispatchers have drained.
+    - uvicorn also stops at once. After that it passes the signal on.
+    - The exit hooks of uWSGI, mod_wsgi and Python also wait for the dispatchers.
     """
 
     def __init__(self) -> None:
@@ -67,7 +68,7 @@ class Ending(StartsThreads):
         self._signalled = self._drained = False
 
     def listen(self) -> None:
-        """Notice SIGTERM, if this is the main thread; gunicorn's workers are asked."""
+        """Handle SIGTERM, if this is the main thread. Gunicorn's workers are polled."""
         if threading.current_thread() is not threading.main_thread():
             return
         if "gunicorn.arbiter" in sys.modules:
@@ -82,13 +83,13 @@ class Ending(StartsThreads):
         self._before = before
 
     def watch(self, dispatcher: Drains) -> None:
-        """Stop this one, too, before the process ends."""
+        """Stop this dispatcher before the process ends."""
         self.start()
         self._dispatchers.add(dispatcher)
 
     @property
     def is_ending(self) -> bool:
-        """Whether this process was told to end."""
+        """Whether this process is about to end."""
         return self._signalled or self._server_stops()
 
     def _make_jobs(self) -> Mapping[str, Callable[[], None]]:
@@ -104,7 +105,7 @@ class Ending(StartsThreads):
         return {"ycloud-ending": self._run}
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        """In the main thread, between any two steps of it: so nothing here takes a lock."""
+        """It interrupts the main thread anywhere, so nothing here takes a lock."""
         if not self._stops_them:
             self._hand_on(number, frame)
             return
@@ -131,7 +132,7 @@ class Ending(StartsThreads):
         self._stop_all()
         self._drained = True
         if self._signalled:
-            os.kill(os.getpid(), signal.SIGTERM)  # in the main thread it is handed on
+            os.kill(os.getpid(), signal.SIGTERM)  # the main thread passes it on
         elif self._worker is not None:
             self._worker.alive = False
 
@@ -141,13 +142,13 @@ class Ending(StartsThreads):
             return
         worker, pause = self._worker, threading.Event()
         if worker is not None and worker.max_requests < _NEVER:
-            # It would stop serving at once, and the next one starts when it is gone.
+            # Otherwise it stops serving now, and the next worker starts after it has ended.
             self._recycle_at, worker.max_requests = worker.max_requests, _NEVER
         while not self.is_ending and (worker is None or worker.nr < self._recycle_at):
             pause.wait(_LOOK_SECONDS)
 
     def wait(self) -> None:
-        """The process ends now: wait for what drains, but not against somebody's will."""
+        """Wait for the drain, since the process ends now. Ctrl-C ends the wait."""
         if not self.started:
             return
         try:
@@ -177,12 +178,12 @@ def _cannot_tell() -> bool:
 
 
 def _at_exit(end: Callable[[], None]) -> None:
-    """Call a function when Python ends, before thread pools do, where that is possible."""
+    """Call a function at Python's exit: before thread pools end, if possible."""
     assert concurrent.futures.thread
-    with suppress(AttributeError, RuntimeError):  # a later Python; or it ends already
+    with suppress(AttributeError, RuntimeError):  # a later Python, or it is exiting
         threading._register_atexit(end)  # type: ignore[attr-defined]
-    atexit.register(end)  # where an embedding server leaves the other out
+    atexit.register(end)  # an embedding server may skip the other
 
 
-#: That of this process.
+#: The only one in a process.
 this_process = Ending()

@@ -1,4 +1,4 @@
-"""Fetching: due events from the inbox, in their order, as many as are wanted."""
+"""Fetch due events from the inbox, in order, as many as are wanted."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .leases import LeaseKeeper, given_back
 
 _logger = logging.getLogger(__name__)
 
-#: Seconds after which an idle process looks for what nobody told it of: an event whose
-#: process died, a retry of another process, a lost notification.
+#: Seconds after which an idle process checks for events that it was not notified of: an
+#: event whose process died, a retry of another process, a lost notification.
 POLL_SECONDS = 2.0
 
-#: The same, where other processes cannot tell it of new events.
+#: The same, if other processes cannot notify it of new events.
 POLL_UNTOLD_SECONDS = 1.0
 
-#: Seconds that claims wait here for a busy thread before they are given back.
+#: Seconds that claims wait here for a busy thread before they are released.
 GIVE_BACK_SECONDS = 1.0
 
 _MOST_RETRIES_KNOWN = 10_000
@@ -35,9 +35,9 @@ class Fetcher:
 
     :param runtime: the app's.
     :param buffer: where the handler threads take them from.
-    :param keeper: keeps their leases from then on.
-    :param chores: called between two looks, at least every two seconds.
-    :param stops: whether this process was told to end, so that nothing more is fetched.
+    :param keeper: renews their leases from then on.
+    :param chores: called before each fetch, at least every two seconds.
+    :param stops: whether this process is ending. Then nothing more is fetched.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Fetcher:
         self._keeper = keeper
         self._chores = chores
         self._told_to_stop = stops
-        self.looked_at = time.monotonic()  # the last time
+        self.looked_at = time.monotonic()  # when it last fetched
         self._changed = threading.Condition()
         self._wakes = 0
         self._retries: list[float] = []  # when some are due, by the inbox's clock
@@ -63,18 +63,18 @@ class Fetcher:
         self._poll = POLL_SECONDS if told else POLL_UNTOLD_SECONDS
 
     def wake(self) -> None:
-        """Look for due events now."""
+        """Fetch due events now."""
         with self._changed:
             self._wakes += 1
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Fetch no more."""
+        """Stop fetching."""
         self._stopping = True
         self.wake()
 
     def saved(self, progress: Sequence[Progress]) -> None:
-        """Know what falls due because of what was saved."""
+        """Note which events become due because of these outcomes."""
         freed = False
         with self._changed:
             for each in progress:
@@ -107,7 +107,7 @@ class Fetcher:
                 self._wait(seen)
 
     def _fetch(self) -> bool:
-        """Fetch what is wanted; ``False`` if there is no more for now."""
+        """Fetch what is wanted; ``False`` if there are no more events for now."""
         self._chores()
         self.looked_at = time.monotonic()
         if self._told_to_stop():
@@ -129,12 +129,12 @@ class Fetcher:
             return
         try:
             self._runtime.inbox.save_all([given_back(claim) for claim in claims])
-        finally:  # else their leases run out
+        finally:  # after an error their leases run out
             for claim in claims:
                 self._keeper.drop(claim)
 
     def _wait(self, seen: int) -> None:
-        """Wait for a wake, or for the time of the next retry, but not for long."""
+        """Wait for :meth:`wake` or the next retry, or until it is time to poll."""
         with self._changed:
             seconds = self._poll if not self._troubled else POLL_UNTOLD_SECONDS
             now = self._runtime.inbox.clock()

@@ -15,15 +15,15 @@ _MOST_OVERDUE = 10
 
 
 class InlineDispatcher:
-    """Handles in the thread of the request: for tests, and where no thread may stay.
+    """Handles in the thread of the request: for tests, and where no thread keeps running.
 
-    Handlers see nothing of the request, as in production: they run outside its context.
+    As in production, handlers run outside the request's context.
 
-    A request also takes up a few events that fell due since, such as retries. Between
-    requests nothing runs; ``flask ycloud worker --once`` can be called by the clock.
+    A request also handles a few other events that are due, such as retries. Between
+    requests nothing runs. A scheduler can call ``flask ycloud worker --once``.
 
-    Under ``app.testing`` the first error of a handler is raised to the test client, after
-    its outcome was kept. ``Discard`` and ``Retry`` are no errors.
+    Under ``app.testing`` the first error of a handler is raised in the test client, after
+    its outcome was stored. ``Discard`` and ``Retry`` are not raised.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -54,7 +54,7 @@ _kept: ContextVar[list[BaseException] | None] = ContextVar("_kept", default=None
 
 @contextmanager
 def errors_kept() -> Iterator[list[BaseException]]:
-    """Collect the errors that :class:`InlineDispatcher` would raise in a ``with`` block."""
+    """In a ``with`` block, collect errors that :class:`InlineDispatcher` would raise."""
     errors: list[BaseException] = []
     token = _kept.set(errors)
     try:
@@ -64,7 +64,7 @@ def errors_kept() -> Iterator[list[BaseException]]:
 
 
 def real_errors(raised: Sequence[BaseException]) -> list[BaseException]:
-    """Those that are errors: not ``Discard`` and ``Retry``, which a handler decides on."""
+    """Leave out ``Discard`` and ``Retry``, which a handler raises on purpose."""
     return [error for error in raised if not isinstance(error, (Discard, Retry))]
 
 

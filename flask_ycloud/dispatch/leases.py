@@ -1,4 +1,4 @@
-"""The claims that a process holds: their leases are renewed, and long runs are noted."""
+"""Renew the leases of the claims that a process holds, and note long runs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .threads import StartsThreads
 
 _logger = logging.getLogger(__name__)
 
-#: Seconds that a handler has run when its start is noted in the inbox.
+#: Seconds after which a running handler is noted in the inbox.
 NOTE_AFTER_SECONDS = 1.0
 
-#: Seconds between two looks at what is held.
+#: Seconds between two checks of the claims.
 TICK_SECONDS = 0.5
 
 
@@ -40,14 +40,14 @@ class _Held:
 
 
 class LeaseKeeper(StartsThreads):
-    """Keeps the leases of all events that this process has claimed.
+    """Renews the leases of all events that this process has claimed.
 
-    Each is renewed three times in the time it lasts. A handler that has run for a second
-    is noted in the inbox, for people to see; one that runs for
-    ``YCLOUD_SLOW_HANDLER_SECONDS`` is logged, once.
+    Each lease is renewed three times before it would end. A handler that has run for a
+    second is noted in the inbox, so that commands and pages can show it. A handler that
+    runs for ``YCLOUD_SLOW_HANDLER_SECONDS`` is logged once.
 
-    Either its own thread does so, after :meth:`start`, or somebody who calls
-    :meth:`tick` twice a second. It holds on to no app that has nothing claimed.
+    After :meth:`start` its own thread does so. Otherwise :meth:`tick` is called twice a
+    second. It has no reference to an app without claims.
     """
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class LeaseKeeper(StartsThreads):
         return {"ycloud-leases": self._keep}
 
     def hold(self, runtime: Runtime, claim: Claim) -> None:
-        """Keep the lease of a claim from now on."""
+        """Renew the lease of a claim from now on."""
         renew_at = time.monotonic() + runtime.inbox.lease / 3
         with self._changed:
             self._held[id(claim)] = _Held(runtime, claim, renew_at)
@@ -72,13 +72,13 @@ class LeaseKeeper(StartsThreads):
                 self._changed.notify()
 
     def drop(self, claim: Claim) -> None:
-        """Keep it no longer: it has ended."""
+        """Stop renewing the lease of a claim, which has ended."""
         with self._changed:
             self._held.pop(id(claim), None)
 
     @contextmanager
     def running(self, claim: Claim, handler: str) -> Iterator[None]:
-        """Know that this handler runs, for the time of a ``with`` block."""
+        """Note that this handler runs during a ``with`` block."""
         held = self._held.get(id(claim))
         if held is None:
             yield
@@ -91,7 +91,7 @@ class LeaseKeeper(StartsThreads):
             held.handler = ""
 
     def lose(self, claim: Claim) -> None:
-        """Another process has taken the event over."""
+        """Note that another process has taken the event over."""
         if (held := self._held.get(id(claim))) is not None:
             held.lost = True
 
@@ -102,11 +102,11 @@ class LeaseKeeper(StartsThreads):
 
     @property
     def count(self) -> int:
-        """How many are held."""
+        """How many claims are held."""
         return len(self._held)
 
     def give_back(self) -> None:
-        """End every claim, so that another process can take the event now.
+        """Release every claim, so that other processes can handle the events now.
 
         :raises InboxUnavailable: if an inbox cannot be written.
         """
@@ -120,7 +120,7 @@ class LeaseKeeper(StartsThreads):
                 count_rejections(inbox, endpoints)
 
     def tick(self) -> None:
-        """Do what is due by now."""
+        """Renew leases and note long runs, where it is time."""
         now = time.monotonic()
         with self._changed:
             held = list(self._held.values())
@@ -150,8 +150,9 @@ class LeaseKeeper(StartsThreads):
             held.warned = True
             log(
                 _logger, logging.WARNING,
-                "Handler %s has been running for %.0f s with event %s. Its conversation"
-                " waits, and so does its thread. Has what it waits for a time limit?",
+                "Handler %s has been running for %.0f s with event %s. It blocks a thread"
+                " and the event's conversation. Does all that it waits for have a time"
+                " limit?",
                 handler, seconds, claim.id,
                 **claim.about, handler=handler,
             )  # fmt: skip
@@ -171,7 +172,7 @@ class LeaseKeeper(StartsThreads):
 
 
 def given_back(claim: Claim) -> Progress:
-    """The end of a claim whose event was not handled: it is due as it was before."""
+    """What releases a claim: its event was not handled, and is due as before."""
     return Progress(claim, (), Verdict("pending", due_at=claim.due_at))
 
 
@@ -182,5 +183,5 @@ def _by_inbox(held: list[_Held]) -> dict[Inbox, list[_Held]]:
     return grouped
 
 
-#: The keeper of what this process handles one by one, with a thread of its own.
+#: For the events that this process handles one by one. It has its own thread.
 leases = LeaseKeeper()

@@ -1,4 +1,4 @@
-"""Start and stop the handling of events in this process, for apps and servers."""
+"""Start and stop handling events in this process, for apps and servers."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def start(app: Flask) -> None:
 
     The first request of any kind does the same. Call it at the end of the module that a
     server loads, once all handlers are registered, so that due events are handled right
-    after a restart. Under gunicorn and uWSGI this happens by itself.
+    after a restart. Under gunicorn and uWSGI this happens automatically.
 
     Only ``YCLOUD_DISPATCH="worker"`` has something to start. Calling it again does no harm.
     In a process that only starts others (gunicorn's master with ``--preload``) it does
-    nothing; the others start by themselves. Nor does it anything where a command such as
+    nothing: the others start automatically. It also does nothing if a command such as
     ``flask shell`` loads the app.
 
     :param app: the app.
@@ -32,14 +32,14 @@ def start(app: Flask) -> None:
 
 
 def stop(app: Flask) -> None:
-    """Handle no more events in this process: drain.
+    """Stop handling events in this process: drain.
 
-    Nothing more is claimed. Handlers that run get ``YCLOUD_DRAIN_SECONDS`` to finish; then
-    their events are given back, for another process. It returns when that is done. Accepted
-    deliveries are stored all the same.
+    No more events are fetched. Running handlers have ``YCLOUD_DRAIN_SECONDS`` to finish.
+    Then their events are released, and another process handles them. The function returns
+    when that is done. Deliveries are still stored.
 
-    A server's own hook for its end may call it. On SIGTERM, and when Python ends, it is
-    called by itself, where the server allows that: see the table in "Deploying".
+    A server's exit hook may call it. On SIGTERM, and when Python exits, it is called
+    automatically if the server allows that: see the table in "Deploying".
 
     :param app: the app.
     :raises ConfigurationError: if the app has no endpoint.

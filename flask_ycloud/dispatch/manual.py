@@ -17,9 +17,9 @@ class ManualDispatcher:
         """There is nothing to start."""
 
     def wake(self, event: Identity) -> None:
-        """Notify who listens."""
+        """Notify the other processes."""
         self._notifying.notify()
 
     def stop(self) -> None:
-        """Notify no more."""
+        """Stop notifying."""
         self._notifying.stop()

@@ -1,4 +1,4 @@
-"""Telling other processes that an event is due, without an answer that waits for it."""
+"""Notify other processes that an event is due, without delaying the answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PAUSE_SECONDS = 0.02
 
 
 class Notifying(StartsThreads):
-    """Notifies from a thread of its own: many events that are due at once, once.
+    """Notifies from a thread of its own: once for many events that are due together.
 
     :param database: the inbox's.
     """
@@ -28,7 +28,7 @@ class Notifying(StartsThreads):
         return {"ycloud-notifier": self._notify}
 
     def notify(self) -> None:
-        """Have the others told, soon."""
+        """Notify the other processes soon."""
         if self._database.can_notify:
             self.start()
             if self.started:
@@ -37,7 +37,7 @@ class Notifying(StartsThreads):
                 self._database.notify()
 
     def stop(self) -> None:
-        """Notify no more."""
+        """Stop notifying."""
         if self.started:
             self._end()
             self._due.set()
@@ -49,4 +49,4 @@ class Notifying(StartsThreads):
             if self._ended:
                 return
             self._database.notify()
-            time.sleep(_PAUSE_SECONDS)  # what comes meanwhile shares the next one
+            time.sleep(_PAUSE_SECONDS)  # later events share the next notification

@@ -1,4 +1,4 @@
-"""One claimed event through its handlers: attempts, retries, dead letters."""
+"""Run the handlers of a claimed event: attempts, retries, dead letters."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from .saving import DirectSaver, Saver, Then, tell_taken_over
 
 _logger = logging.getLogger(__name__)
 
-#: The share of a delay that is added at random, so that what an outage made fail does
-#: not come back as one wave.
+#: The share of a delay that is added at random at most. So the events that failed in an
+#: outage are not all retried at once.
 _JITTER = 0.1
 
-#: Seconds until the next look at an event that cannot be read, or whose failed handler is
-#: not known here; and how long after its failure such a look is worth it: a deployment may
-#: be under way.
+#: Seconds until an event is tried again if it cannot be read, or if its failed handler is
+#: not known here: a deployment may be under way. If the handler is still not known so many
+#: seconds after its failure, it is not tried again.
 _LOOK_AGAIN_AFTER = 60.0
 _LOOK_UNTIL = 86_400.0
 
@@ -49,7 +49,7 @@ _LOOK_UNTIL = 86_400.0
 class Handled:
     """What became of a claimed event.
 
-    :param verdict: how its claim ended; ``None`` if another has taken it over.
+    :param verdict: how its claim ended; ``None`` if another process has taken it over.
     :param errors: what its handlers raised.
     """
 
@@ -64,11 +64,11 @@ def process(
     saver: Saver | None = None,
     keeper: LeaseKeeper | None = None,
 ) -> Handled:
-    """Run the handlers of a claimed event that are due, and have their outcomes saved.
+    """Run the due handlers of a claimed event, and save their outcomes.
 
-    :param saver: saves the outcomes; in this thread, before it goes on, if left out.
-    :param keeper: keeps the lease already; if left out, the lease is kept meanwhile.
-    :raises InboxUnavailable: if the outcomes cannot be kept. The lease then runs out,
+    :param saver: saves the outcomes. If left out, this thread saves each before it goes on.
+    :param keeper: renews the lease already. If left out, it is renewed during this call.
+    :raises InboxUnavailable: if the outcomes cannot be saved. The lease then runs out,
         and the event is handled again.
     """
     saver = saver or DirectSaver(runtime.inbox)
@@ -98,7 +98,7 @@ def _process(runtime: Runtime, claim: Claim, saver: Saver, keeper: LeaseKeeper) 
             endpoint_id=claim.endpoint_id,
             received_at=received_at,
         )
-    except EventNotUnderstood as not_understood:  # a replayed one, still not
+    except EventNotUnderstood as not_understood:  # it was replayed
         verdict = Verdict("dead", reason=str(not_understood))
         told = lambda: tell_verdict(runtime, claim, None, verdict)  # noqa: E731
         saved = saver.save(Progress(claim, (), verdict), told)
@@ -107,9 +107,9 @@ def _process(runtime: Runtime, claim: Claim, saver: Saver, keeper: LeaseKeeper) 
 
 
 def _put_off(runtime: Runtime, claim: Claim, saver: Saver, error: Exception) -> Handled:
-    """Leave an event that cannot be read to a process that has its key, or to later."""
+    """Try an event that cannot be read again later: another process may have its key."""
     text = str(error)
-    if runtime.once(text):  # not for each event, each minute
+    if runtime.once(text):  # not for each event, every minute
         message = "Event %s waits: its body cannot be read. %s"
         log(_logger, logging.ERROR, message, claim.id, text, **claim.about)
     due_at = runtime.inbox.clock() + _LOOK_AGAIN_AFTER
@@ -131,13 +131,13 @@ class _Round:
         self.runtime = runtime
         self.claim = claim
         self.event = event
-        self.unseen = True  # by any handler
+        self.unseen = True  # no handler has had the data
         self.saver = saver
         self.keeper = keeper
         scopes = runtime.scopes(event.endpoint)
         self.handlers = handlers_for(runtime.app, event.type, *scopes)
         self.states = dict(claim.handlers)
-        self.paused: frozenset[str] = frozenset()  # handlers that are due
+        self.paused: frozenset[str] = frozenset()  # due handlers
         self.handled = Handled()
 
     def run(self) -> Handled:
@@ -155,7 +155,7 @@ class _Round:
         return self.handled
 
     def _handle(self, name: str, *, last: bool) -> bool:
-        """Run one handler and keep its outcome; ``False`` if the claim was taken over."""
+        """Run one handler and save its outcome; ``False`` if the claim was taken over."""
         known = self.states.get(name)
         attempts = (known.attempts if known else 0) + 1
         attempt = attempts + self.claim.crashes
@@ -163,18 +163,18 @@ class _Round:
             died = f"its process died while handling this event, {self.claim.crashes} times"
             return self._keep(HandlerState(name, "failed", attempts - 1, error=died), last)
         if self.claim.taken_over or self.claim.crashes:
-            # Its process may have died of it. The next claim shall know that it began.
+            # It may have ended its process. The next claim must know that it began.
             self.runtime.inbox.note_start(self.claim, name)
-        # The outcomes so far are saved before it opens: a verdict on it ends the claim, and
-        # on SQLite it keeps every other writer out.
+        # The outcomes so far are saved before the transaction begins: a verdict in it ends
+        # the claim, and on SQLite it blocks every other writer.
         save_first = partial(self.saver.flush, self.claim)
         transaction = self.runtime.inbox.database.transaction(save_first)
         kept: list[bool] = []
 
         def commit() -> None:
-            """If the handler used the inbox's transaction, its outcome is settled there."""
+            """Save the outcome in the inbox's transaction, if the handler used it."""
             if transaction.joined:
-                with self.runtime.app.app_context():  # their listeners may count on it
+                with self.runtime.app.app_context():  # listeners of the session may use it
                     transaction.end_sessions()
             if transaction.opened:
                 seconds = time.perf_counter() - started
@@ -205,7 +205,7 @@ class _Round:
         return {} if unseen else read_again(self.event)
 
     def _run(self, name: str, event: Event[Any], commit: Callable[[], None]) -> Outcome:
-        """Run the handler once, in a span if there is a tracer, whatever it raises."""
+        """Run the handler once, in a span if there is a tracer. The tracer may fail."""
         outcome: Outcome | None = None
         began = False
         try:
@@ -215,14 +215,15 @@ class _Round:
                 if outcome.exception is not None:
                     tracing.failed(outcome.exception)
         except Exception as error:
-            log(_logger, logging.ERROR, "Around %s: %s", name, type_and_stack(error))
+            text = type_and_stack(error)
+            log(_logger, logging.ERROR, "Tracing of %s failed: %s", name, text)
             if began and outcome is None:
                 kind = type(error).__qualname__
                 outcome = Outcome("failed", f"{kind} around the handler", exception=error)
         return outcome or run(self.handlers[name], self.runtime.app, event, commit=commit)
 
     def _error(self, outcome: Outcome) -> str | None:
-        """What is kept of an error: its type and place, and its message if asked for."""
+        """What is stored of an error: its type and place; its message if that is set."""
         if outcome.error is None or outcome.exception is None or outcome.state != "failed":
             return outcome.error
         wanted = self.runtime.settings.error_messages
@@ -233,7 +234,7 @@ class _Round:
         return self._save((state,), self._verdict() if last else None, told)
 
     def _keep_on(self, transaction: Transaction, state: HandlerState, last: bool) -> bool:
-        """Keep it with what the handler wrote, or neither."""
+        """Save the outcome with what the handler wrote, or neither."""
         self.states[state.handler] = state
         verdict = self._verdict() if last else None
         if self.runtime.inbox.save(self.claim, state, verdict, transaction):
@@ -242,7 +243,7 @@ class _Round:
         return False
 
     def _kept_already(self, told: Then | None, last: bool) -> None:
-        """A connection of the handler's own has saved it."""
+        """Go on after the handler's own transaction has saved the outcome."""
         verdict = self._verdict() if last else None
         self.saver.saved(Progress(self.claim, (), verdict), self._all(told, verdict))
 
@@ -256,7 +257,7 @@ class _Round:
         return self.saver.save(progress, self._all(told, verdict))
 
     def _all(self, told: Then | None, verdict: Verdict | None) -> Then | None:
-        """What is told when it is durable; ``None`` if that is nothing."""
+        """What to announce once the outcome is durable; ``None`` if there is nothing."""
         if verdict is None or not is_told(verdict):
             return told
 
@@ -273,16 +274,16 @@ class _Round:
         waiting = [state.next_at for state in states if state.next_at is not None]
         if waiting:
             return Verdict("pending", due_at=min(waiting))
-        if self.paused:  # the others are through
+        if self.paused:  # all others have ended
             return Verdict("pending", reason="\n".join(sorted(self.paused)))
         failed = next((state for state in states if state.state == "failed"), None)
         if failed is not None:
-            error = without_message(failed.error or "")  # a reason is in the log, too
+            error = without_message(failed.error or "")  # the log has the reason
             return Verdict("dead", reason=f"{failed.handler}: {error}")
         return Verdict("done", unhandled=not states)
 
     def _state(self, name: str, now: float) -> HandlerState:
-        """An outcome as it counts: a failure is none the less for want of its handler."""
+        """An outcome for the verdict. A failed handler may be unknown here."""
         state = self.states[name]
         if name in self.handlers or state.state != "failed":
             return state
@@ -317,7 +318,7 @@ class _Round:
         delay: float | None,
         seconds: float,
     ) -> Then | None:
-        """What tells the log and who listens how it ended; ``None`` if nobody is told."""
+        """A function that logs and announces how a run ended; ``None`` if nobody asks."""
         app, error = self.runtime.app, outcome.exception
         details: dict[str, Any] = {"event": event, "handler": name, "seconds": seconds}
         if error is None:

@@ -1,4 +1,4 @@
-"""Saving what came of handling: at once, or for many threads in few commits."""
+"""Save outcomes: at once, or for many threads in few commits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .leases import TICK_SECONDS, LeaseKeeper
 
 _logger = logging.getLogger("flask_ycloud.dispatch.processing")
 
-#: Seconds between tries to save, while the database cannot be reached.
+#: Seconds between attempts to save, while the database cannot be reached.
 SAVE_AGAIN_AFTER = (0.1, 0.3, 1.0, 3.0, 5.0)
 
 _MOST_AT_ONCE = 256
@@ -27,21 +27,21 @@ Then = Callable[[], None]
 
 
 class Saver(Protocol):
-    """Saves what came of handling."""
+    """Saves the outcomes of handlers."""
 
     def save(self, progress: Progress, then: Then | None) -> bool:
-        """Save it, and call ``then`` when it is durable.
+        """Save outcomes, and call ``then`` when they are durable.
 
-        :returns: ``False`` if it is known by now that the claim was taken over.
-        :raises InboxUnavailable: if it is known by now that it was not stored.
+        :returns: ``False`` if the saver already knows that the claim was taken over.
+        :raises InboxUnavailable: if it already knows that they were not stored.
         """
         ...
 
     def saved(self, progress: Progress, then: Then | None) -> None:
-        """Go on as if it had just been saved, since something else has done so."""
+        """Go on as after a save, since something else has saved the outcomes."""
 
     def flush(self, claim: Claim) -> None:
-        """Wait until all is saved that came of this claim so far."""
+        """Wait until all outcomes of this claim so far are saved."""
 
 
 class DirectSaver:
@@ -51,7 +51,7 @@ class DirectSaver:
         self._inbox = inbox
 
     def save(self, progress: Progress, then: Then | None) -> bool:
-        """Save it now."""
+        """Save the outcomes now."""
         held = save_patiently(self._inbox, [progress])
         if progress.claim.seq not in held:
             tell_taken_over(progress.claim)
@@ -69,13 +69,13 @@ class DirectSaver:
 
 
 class SharedSaver:
-    """Saves for many threads, from one of its own, in as few commits as come out.
+    """Saves for many threads, from one of its own, in few commits.
 
-    It waits for no more than there is, so an outcome is durable within two commits of its
-    end: the one that runs, and the next. The same thread keeps the leases.
+    Each commit saves all outcomes that are there. So an outcome is durable within two
+    commits: the one that is running, and the next. The same thread renews the leases.
 
     :param on_saved: called with what was saved, after each commit.
-    :param tell: called with each ``then``, and calls it where it may take its time.
+    :param tell: called with each ``then``, to call it where it may take long.
     """
 
     def __init__(
@@ -97,14 +97,14 @@ class SharedSaver:
         self._interval = min(TICK_SECONDS, inbox.lease / 6)
 
     def save(self, progress: Progress, then: Then | None) -> bool:
-        """Have it saved soon."""
+        """Save the outcomes soon."""
         with self._changed:
             self._waiting.append((progress, then))
             self._changed.notify_all()
         return not self._keeper.is_lost(progress.claim)
 
     def saved(self, progress: Progress, then: Then | None) -> None:
-        """Let the lease go, and tell who wants to know."""
+        """Stop renewing the lease after the verdict, and announce the outcomes."""
         if progress.verdict is not None:
             self._keeper.drop(progress.claim)
         self._on_saved([progress])
@@ -112,9 +112,9 @@ class SharedSaver:
             self._tell(then)
 
     def flush(self, claim: Claim) -> None:
-        """Wait until all is saved that came of this claim so far.
+        """Wait until all outcomes of this claim so far are saved.
 
-        :raises InboxUnavailable: if it was not saved, or the claim was taken over.
+        :raises InboxUnavailable: if they were not saved, or the claim was taken over.
         """
 
         def waits() -> bool:
@@ -123,17 +123,17 @@ class SharedSaver:
         with self._changed:
             self._changed.wait_for(lambda: not waits())
         if self._keeper.is_lost(claim):
-            raise InboxUnavailable("The event is no longer this process's to handle.")
+            raise InboxUnavailable("This process no longer holds the event.")
 
     def finish(self, seconds: float) -> None:
-        """Wait until all is saved, but not for longer; then :meth:`run` ends."""
+        """Wait until all is saved, for so long at most. Then :meth:`run` ends."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
             self._changed.wait_for(lambda: not (self._waiting or self._saving), seconds)
 
     def run(self) -> None:
-        """Save what comes, and keep the leases, until :meth:`finish` is called."""
+        """Save outcomes and renew leases, until :meth:`finish` is called."""
         tick_at = time.monotonic() + self._interval
         while True:
             with self._changed:
@@ -167,8 +167,8 @@ class SharedSaver:
         except Exception as error:
             known = isinstance(error, InboxUnavailable)
             text = str(error) if known else type_and_stack(error)
-            log(_logger, logging.ERROR, "%d outcomes were not kept: %s", len(batch), text)
-        finally:  # what was not kept runs again when its lease has run out
+            log(_logger, logging.ERROR, "%d outcomes were not saved: %s", len(batch), text)
+        finally:  # what was not saved runs again after its lease
             for each in progress:
                 if held is None or each.claim.seq not in held:
                     self._keeper.lose(each.claim)
@@ -186,9 +186,9 @@ class SharedSaver:
 
 
 def save_patiently(inbox: Inbox, progress: Sequence[Progress]) -> set[int]:
-    """Save, and try again for a while: what is lost here runs its handler again.
+    """Save, and try again for a while: a handler whose outcome is lost runs again.
 
-    :returns: the ``seq`` of those that were still ours.
+    :returns: the ``seq`` of the claims that this process still held.
     :raises InboxUnavailable: if they were not stored.
     """
     delays = iter(SAVE_AGAIN_AFTER)
@@ -196,7 +196,7 @@ def save_patiently(inbox: Inbox, progress: Sequence[Progress]) -> set[int]:
     while True:
         try:
             held = _save_all(inbox, progress)
-            # A try before may have been saved, and only its answer was lost.
+            # An earlier attempt may have succeeded, and only its answer was lost.
             return held | inbox.ended_by(progress) if again else held
         except InboxUnavailable:
             again = True
@@ -210,7 +210,7 @@ def _save_all(inbox: Inbox, progress: Sequence[Progress]) -> set[int]:
     try:
         return inbox.save_all(progress)
     except NotStorable as error:
-        if len(progress) > 1:  # one of them: only that one shall suffer
+        if len(progress) > 1:  # one of them cannot be stored: save the others
             return {seq for each in progress for seq in _save_all(inbox, [each])}
         bare = _without_texts(progress[0], str(error))
         if bare == progress[0]:
@@ -219,7 +219,7 @@ def _save_all(inbox: Inbox, progress: Sequence[Progress]) -> set[int]:
 
 
 def _without_texts(progress: Progress, error: str) -> Progress:
-    """The same, with nothing in it that came from a handler."""
+    """The same, without any text that came from a handler."""
     runs = tuple(replace(run, error=error if run.error else None) for run in progress.runs)
     verdict = progress.verdict
     if verdict is not None and verdict.reason is not None:
@@ -228,7 +228,7 @@ def _without_texts(progress: Progress, error: str) -> Progress:
 
 
 def _merged(progress: Iterable[Progress]) -> list[Progress]:
-    """One for each claim: an event with several handlers may be there twice."""
+    """One progress for each claim: an event with several handlers may have several."""
     by_claim: dict[int, Progress] = {}
     for each in progress:
         before = by_claim.get(id(each.claim))
@@ -240,7 +240,7 @@ def _merged(progress: Iterable[Progress]) -> list[Progress]:
 
 
 def tell_taken_over(claim: Claim) -> None:
-    """Tell the log that another process handles the event now."""
+    """Log that another process handles the event now."""
     with suppress(Exception):
         log(
             _logger, logging.WARNING,

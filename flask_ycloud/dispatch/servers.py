@@ -1,4 +1,4 @@
-"""The server that runs this process: when it stops, and what threads cannot do in it."""
+"""The server that runs this process: when it stops, and whether threads work in it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import Any
 import click
 from flask.cli import FlaskGroup
 
-#: The first version of uWSGI that is known to run an app's threads without being asked.
+#: The first version of uWSGI that is known to run an app's threads without an option.
 _RUNS_THREADS = (2, 0, 27)
 
-#: Apache's parent kills its children after that.
+#: Apache kills its child processes after so many seconds.
 _APACHE_SECONDS = 3.0
 
 _BOOT_SECONDS = 60.0
@@ -25,14 +25,14 @@ _LOOK_SECONDS = 0.05
 
 
 def gunicorn_worker() -> Any | None:
-    """Gunicorn's worker in this process, or ``None``. It is what handles SIGTERM."""
+    """Gunicorn's worker in this process, or ``None``. It handles SIGTERM."""
     base = sys.modules.get("gunicorn.workers.base")
     owner = _owner_of_sigterm()
     return owner if base is not None and isinstance(owner, base.Worker) else None
 
 
 def told_to_stop() -> Callable[[], bool] | None:
-    """A function that says whether the server was told to stop; ``None`` if none can."""
+    """A function that says whether the server is stopping; ``None`` if none can."""
     owner = _owner_of_sigterm()
     if gunicorn_worker() is not None:
         return lambda: not owner.alive
@@ -46,7 +46,7 @@ def _owner_of_sigterm() -> Any:
 
 
 def is_a_command() -> bool:
-    """Whether a command of ``flask`` loads the app, and it serves no requests."""
+    """Whether a command of ``flask`` that serves no requests loads the app."""
     context = click.get_current_context(silent=True)
     if context is None or context.info_name == "run":
         return False
@@ -65,21 +65,22 @@ def seconds_until_killed() -> float | None:
     worker = gunicorn_worker()
     if worker is None:
         return None
-    limits = [worker.cfg.graceful_timeout, worker.cfg.timeout]  # of 0: none
+    limits = [worker.cfg.graceful_timeout, worker.cfg.timeout]  # 0 is no limit
     return min((float(each) for each in limits if each), default=None)
 
 
 def when_it_serves(start: Callable[[], object]) -> None:
-    """Call ``start`` once the app is loaded in a process that serves, if that can be known.
+    """Call ``start`` once the app is loaded in a process that serves, if possible.
 
-    Gunicorn says when its worker has loaded the app; with ``--preload`` that is in another
-    process than this one, and not with gevent. uWSGI calls a function after its fork.
+    Gunicorn's worker knows when it has loaded the app. With ``--preload`` the worker is
+    another process than this one; with gevent it is then not possible. uWSGI calls a
+    function after its fork.
     """
     if gunicorn_worker() is not None:
         _start_when_booted(start)
     elif is_gunicorn_master():
         if "gunicorn.workers.ggevent" in sys.modules:
-            return  # a thread that starts before gevent patches the process is none of its
+            return  # the thread would start before gevent patches the process
         os.register_at_fork(after_in_child=lambda: _start_when_booted(start))
     elif (uwsgi := _uwsgi()) is not None:
         if {"lazy-apps", "lazy"} & set(map(_text, uwsgi.opt)):
@@ -88,7 +89,7 @@ def when_it_serves(start: Callable[[], object]) -> None:
 
 
 def when_it_ends(end: Callable[[], object]) -> None:
-    """Have ``end`` called when the server ends this process, if it has a hook for that."""
+    """Call ``end`` when the server ends this process, if it has a hook for that."""
     if (uwsgi := _uwsgi()) is not None:
         _add_hook(uwsgi, "atexit", end)
     subscribe = getattr(sys.modules.get("mod_wsgi"), "subscribe_shutdown", None)
@@ -98,9 +99,9 @@ def when_it_ends(end: Callable[[], object]) -> None:
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is wrong with how this process is served, and what to do.
+    """A problem with how this process is served, and what to do.
 
-    :param threads_run: whether threads of the app make progress all the same.
+    :param threads_run: whether threads of the app run nevertheless.
     """
 
     text: str
@@ -113,9 +114,9 @@ def can_start_threads() -> bool:
 
 
 def trouble(driver: str) -> Trouble | None:
-    """What keeps threads of the app from their work in this process.
+    """The problem that threads of the app have in this process, if there is one.
 
-    :param driver: of the inbox's database, as SQLAlchemy calls it.
+    :param driver: SQLAlchemy's name of the driver of the inbox's database.
     """
     return _uwsgi_without_threads() or _sub_interpreter() or _driver_that_blocks(driver)
 
@@ -134,7 +135,7 @@ def _uwsgi_without_threads() -> Trouble | None:
 
 
 def _uwsgi() -> Any | None:
-    """uWSGI's own module, which is there only inside of uWSGI."""
+    """uWSGI's own module, which exists only inside uWSGI."""
     uwsgi = sys.modules.get("uwsgi")
     return uwsgi if hasattr(uwsgi, "opt") else None
 
@@ -155,7 +156,7 @@ def _driver_that_blocks(driver: str) -> Trouble | None:
         return None
     waiting = sys.modules.get("psycopg.waiting")
     if driver == "psycopg" and waiting is not None:
-        # It chooses when it is imported, and the one in C stops every greenlet.
+        # psycopg chooses at its import, and the function in C blocks every greenlet.
         blocks = waiting.wait is getattr(waiting, "wait_c", None)
         remedy = "It was imported before gevent patched the process: leave out --preload."
     elif driver == "psycopg2":

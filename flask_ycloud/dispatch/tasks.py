@@ -1,8 +1,8 @@
 """Dispatch by a task queue: Celery, or any other that can run a function by name.
 
-The inbox stays the truth: a task is no more than "look at that event". It claims, handles
-and settles there, so a task that is lost, doubled or late changes nothing. What the queue
-lost, a sweep sends again.
+The inbox has the state of each event. A task only has the id of an event, and handles it if
+it is due. So a task that is lost, repeated or late does no harm. A sweep sends lost tasks
+again.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from .threads import StartsThreads
 
 _logger = logging.getLogger(__name__)
 
-#: Seconds that a task is asked to wait at most; then it is sent again for the rest. A
-#: Celery worker holds waiting tasks unacknowledged, and RabbitMQ allows that for half an
+#: Seconds that a task waits at most. Then it is sent again for the rest of the time. A
+#: Celery worker does not acknowledge waiting tasks, and RabbitMQ allows that for half an
 #: hour.
 LONGEST_COUNTDOWN = 600.0
 
-#: Seconds that an event is due before a sweep takes its task for lost.
+#: Seconds that an event is due before a sweep assumes that its task is lost.
 OVERDUE_SECONDS = 30.0
 
 _MOST_WAITING = 10_000
@@ -36,12 +36,12 @@ _MOST_SWEPT = 10_000
 class TaskDispatcher(StartsThreads):
     """Sends the id of each due event to a task queue.
 
-    From a thread of its own: the answer to a delivery waits for no broker. While the
-    broker is down ids are dropped, and the sweep sends them later.
+    A thread of its own sends them: the answer to a delivery does not wait for the broker.
+    While the broker is unavailable, ids are dropped, and the sweep sends them later.
 
     :param send: called with an event's id, the seconds until :func:`handle` is to be called
-        with it, and by keyword what else ``handle`` takes. It may raise whatever the queue
-        raises.
+        with it, and the keyword arguments for ``handle``. It may raise any error of the
+        queue.
     """
 
     def __init__(self, send: Callable[..., object]) -> None:
@@ -54,7 +54,7 @@ class TaskDispatcher(StartsThreads):
         return {"ycloud-sender": self._offer_all}
 
     def wake(self, event: Identity) -> None:
-        """Have the event's id sent."""
+        """Send the event's id soon."""
         self.start()
         try:
             self._waiting.put_nowait(event)
@@ -62,19 +62,19 @@ class TaskDispatcher(StartsThreads):
             _logger.warning("Too many ids wait for the broker; a sweep sends this one.")
 
     def stop(self) -> None:
-        """There is nothing to wait for: what was not sent, a sweep sends."""
+        """Wait for nothing: a sweep sends what was not sent."""
 
     def send(self, event: Identity, seconds: float = 0.0) -> None:
         """Send a task.
 
-        :param seconds: until it shall look at the event.
+        :param seconds: until it is to handle the event.
         """
         event_id, endpoint, tenant = event
         seconds = min(seconds, LONGEST_COUNTDOWN)
         self._send(event_id, seconds, endpoint=endpoint, tenant=tenant)
 
     def offer(self, event: Identity, seconds: float = 0.0) -> None:
-        """Send a task, or leave it to a sweep if the broker is down."""
+        """Send a task; if the broker is unavailable, a sweep sends it later."""
         try:
             self.send(event, seconds)
             self._troubled = False
@@ -94,13 +94,13 @@ class TaskDispatcher(StartsThreads):
 def handle(
     event_id: str, *, endpoint: str | None = None, tenant: str | None = None
 ) -> None:
-    """Handle an event, if it is due and nobody else does: what a task calls.
+    """Handle an event, if it is due and nobody else handles it. A task calls this.
 
-    In an app context of the app that accepted it. It also sends the tasks that follow: a
-    retry, or the next event of the conversation.
+    It needs an app context of the app that accepted the event. It also sends the tasks that
+    follow: a retry, or the next event of the conversation.
 
-    :param endpoint: where it arrived; needed if the id is known at several.
-    :param tenant: whose it is; needed if several have the id.
+    :param endpoint: where it arrived; needed if the id is known at several endpoints.
+    :param tenant: the event's tenant; needed if the id is known at several tenants.
     :raises AmbiguousEvent: if the id is known at several endpoints or tenants.
     :raises InboxUnavailable: if the inbox cannot be read or written.
     """
@@ -119,7 +119,7 @@ def handle(
     elif (found := _get(runtime, event)) and found.due_at:
         due_at = found.due_at.timestamp()
     if due_at is not None and due_at > runtime.inbox.clock():
-        # A retry, or the end of somebody's lease.
+        # A retry, or the end of another process's lease.
         dispatcher.offer(event, due_at - runtime.inbox.clock())
 
 
@@ -136,9 +136,9 @@ def _get(runtime: Runtime, event: Identity) -> StoredEvent | None:
 
 
 def sweep() -> int:
-    """Send again what is overdue, and delete what was done long ago.
+    """Send the tasks of overdue events again, and delete events that were done long ago.
 
-    In an app context, every minute or so.
+    It needs an app context. Call it about every minute.
 
     :returns: how many tasks were sent.
     """

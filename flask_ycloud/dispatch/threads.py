@@ -16,7 +16,7 @@ _logger = logging.getLogger(__name__)
 
 
 class StartsThreads(ABC):
-    """Has some threads in each process that needs them: none survives a fork."""
+    """Has some threads in each process that needs them: threads do not survive a fork."""
 
     def __init__(self) -> None:
         self.after_fork()
@@ -27,15 +27,14 @@ class StartsThreads(ABC):
         self._ended = self._short_of_threads = False
 
     def after_fork(self) -> None:
-        """Have a lock that no thread of the parent holds."""
+        """Replace the lock, which a thread of the parent may have held."""
         self._starting = threading.Lock()
 
     def start(self) -> None:
-        """Start the threads that are not there: at first all, later those that ended.
+        """Start the threads that are missing: at first all, later those that ended.
 
-        If the system has no thread to give just now, it is tried again at the next call.
-        None is started where threads make no progress: one that stands still could hold a
-        lock.
+        If the system cannot start a thread now, the next call tries again. No thread is
+        started where threads do not run: a stopped thread could hold a lock.
         """
         if self._pid == os.getpid() and (self._ended or self._all_alive()):
             return
@@ -57,10 +56,10 @@ class StartsThreads(ABC):
 
     @abstractmethod
     def _make_jobs(self) -> Mapping[str, Callable[[], None]]:
-        """What each thread does, by its name; and the state that they share."""
+        """Create the state that the threads share; return what each does, by its name."""
 
     def _end(self) -> list[threading.Thread]:
-        """From now on no thread is started. Give those that still run."""
+        """Start no more threads, and return those that still run."""
         with self._starting:
             self._ended = True
             return [each for each in self._threads.values() if each.is_alive()]

@@ -1,4 +1,4 @@
-"""``"worker"``: threads of the serving process handle, woken by each accept."""
+"""``"worker"``: threads of the serving process handle events; each accept wakes them."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from .threads import StartsThreads
 
 _logger = logging.getLogger(__name__)
 
-#: Seconds between two looks for old events that are done.
+#: Seconds between two checks for old events that can be deleted.
 PRUNE_EVERY_SECONDS = 3600.0
 
-#: Seconds between two heartbeats, kept in the inbox.
+#: Seconds between two heartbeats, stored in the inbox.
 BEAT_EVERY_SECONDS = 20.0
 
-#: Seconds less than the server gives: the rest is for giving back what has not ended.
+#: Seconds of the server's limit that are left for releasing events that have not ended.
 _SPARE_SECONDS = 1.5
 
-#: Seconds without a look of the fetcher after which threads cannot be running.
+#: If the fetcher has not run for so many seconds, threads do not run.
 _STANDSTILL_SECONDS = 30.0
 
 _JOIN_SECONDS = 0.05
@@ -44,16 +44,18 @@ _JOIN_SECONDS = 0.05
 _SAVER, _ANNOUNCER = "ycloud-saver", "ycloud-announcer"
 _LISTENER = "ycloud-listener"
 
+_NOT_RELEASED = "%d events were not released. They run again after their leases end: %s"
+
 
 class WorkerDispatcher(StartsThreads):
-    """Threads that fetch due events, handle them, and save what came of it.
+    """Threads that fetch due events, handle them, and save the outcomes.
 
-    One fetches and one saves for all that handle. They start at the first request, so in
-    the process that serves: threads do not survive the fork of a preloading server. They
-    also leave heartbeats, and delete events that were done ``YCLOUD_RETENTION_DAYS`` ago.
+    One thread fetches and one saves for all that handle. They start at the first request,
+    in the process that serves: threads do not survive the fork of a preloading server. They
+    also store heartbeats, and delete events that were done ``YCLOUD_RETENTION_DAYS`` ago.
 
     :param runtime: the app's.
-    :param threads: how many handle at once.
+    :param threads: how many threads handle events.
     """
 
     def __init__(self, runtime: Runtime, *, threads: int) -> None:
@@ -146,7 +148,7 @@ class WorkerDispatcher(StartsThreads):
         return jobs
 
     def wake(self, event: Identity) -> None:
-        """Have due events fetched now; by another process if this one is busy."""
+        """Fetch due events now, or notify other processes if this one is busy."""
         if self.started and not self._stopping:
             self._fetcher.wake()
             if self._buffer.has_room:
@@ -154,7 +156,7 @@ class WorkerDispatcher(StartsThreads):
         self._notifying.notify()
 
     def begin_stop(self) -> None:
-        """Claim no more, and give back what waits here. Running handlers go on."""
+        """Fetch no more events, and release those that wait. Running handlers go on."""
         with self._ends:
             self._begin_stop()
 
@@ -167,8 +169,8 @@ class WorkerDispatcher(StartsThreads):
         self._running = self._end()
         self._fetcher.stop()
         self._give_back(self._buffer.close())
-        message = "This process stops: it claims no more events. %d run; they get %g s."
-        log(_logger, logging.INFO, message, self._keeper.count, seconds)
+        message = "This process stops: it fetches no more events. %s"
+        log(_logger, logging.INFO, message, _running(self._keeper.count, seconds))
 
     def _drain_seconds(self) -> float:
         seconds = self._runtime.settings.drain_seconds
@@ -176,13 +178,13 @@ class WorkerDispatcher(StartsThreads):
         return seconds if most is None else max(0.0, min(seconds, most - _SPARE_SECONDS))
 
     def hurry(self) -> None:
-        """Wait no longer for running handlers. Takes no lock."""
+        """Stop waiting for running handlers. It takes no lock."""
         self._until = 0.0
 
     def stop(self) -> None:
-        """Claim no more, let running handlers finish, and give back the rest.
+        """Fetch no more events, let running handlers finish, and release the rest.
 
-        They get ``YCLOUD_DRAIN_SECONDS`` from the moment when it began.
+        The handlers have ``YCLOUD_DRAIN_SECONDS`` from the beginning of the drain.
         """
         with self._ends:
             self._begin_stop()
@@ -196,7 +198,7 @@ class WorkerDispatcher(StartsThreads):
 
     def _wait_for_handlers(self) -> None:
         others = (_SAVER, _ANNOUNCER, _LISTENER)
-        me = threading.current_thread()  # a handler may have called
+        me = threading.current_thread()  # a handler may have called this
         self._join([e for e in self._running if e.name not in others and e is not me])
 
     def _give_back_the_rest(self) -> None:
@@ -218,25 +220,25 @@ class WorkerDispatcher(StartsThreads):
             heartbeats.sign_off(self._runtime.inbox, self._name)
         except InboxUnavailable as error:
             if cut_off:
-                message = "%d events were not given back; their leases run out: %s"
-                log(_logger, logging.WARNING, message, cut_off, error)
+                log(_logger, logging.WARNING, _NOT_RELEASED, cut_off, error)
             return
         if cut_off:
-            message = "This process has stopped. It gave back %d events that still ran."
-            log(_logger, logging.WARNING, message, cut_off)
+            events = "1 event" if cut_off == 1 else f"{cut_off} events"
+            message = "This process has stopped. It released %s that still ran."
+            log(_logger, logging.WARNING, message, events)
         else:
             log(_logger, logging.INFO, "This process has stopped; no event is left over.")
 
     def _join(self, threads: list[threading.Thread]) -> None:
-        """Wait for them, until the drain ends or somebody is in a hurry."""
+        """Wait for threads, until the drain ends or :meth:`hurry` is called."""
         for thread in threads:
             while thread.is_alive() and time.monotonic() < self._until:
                 thread.join(_JOIN_SECONDS)
 
     def handle_due(self, stops: Callable[[], bool] = lambda: False) -> int:
-        """Handle, in this thread, what is due now; for ``flask ycloud worker --once``.
+        """Handle due events in this thread; for ``flask ycloud worker --once``.
 
-        :param stops: asked between two events, whether to stop.
+        :param stops: called between two events; returns whether to stop.
         :returns: how many events were handled.
         """
         handled = 0
@@ -263,7 +265,7 @@ class WorkerDispatcher(StartsThreads):
                 text = type_and_stack(error)
                 log(_logger, logging.ERROR, "The worker failed: %s", text)
             finally:
-                if verdict is None:  # if it is still ours, its lease runs out
+                if verdict is None:  # if this process still holds it, its lease runs out
                     self._keeper.drop(claim)
 
     def _give_back(self, claims: list[Claim]) -> None:
@@ -272,13 +274,12 @@ class WorkerDispatcher(StartsThreads):
         try:
             self._runtime.inbox.save_all([given_back(claim) for claim in claims])
         except InboxUnavailable as error:
-            message = "Events were not given back; their leases run out: %s"
-            log(_logger, logging.WARNING, message, error)
+            log(_logger, logging.WARNING, _NOT_RELEASED, len(claims), error)
         for claim in claims:
             self._keeper.drop(claim)
 
     def _announce(self) -> None:
-        """Tell who listens, in their own time: no outcome waits for them."""
+        """Call receivers of signals in a thread of their own: no outcome waits for them."""
         while (then := self._tell_later.get()) is not None:
             try:
                 then()
@@ -287,13 +288,13 @@ class WorkerDispatcher(StartsThreads):
                 log(_logger, logging.ERROR, "An announcement failed: %s", text)
 
     def _do_chores(self) -> None:
-        """What does not wait for idle times; the fetcher does it between two looks."""
+        """Do what cannot wait until the process is idle. The fetcher calls this."""
         self.start()  # a thread that ended is replaced
         try:
             self._beat_and_prune()
         except InboxUnavailable as error:
-            # They are done again later; and events are fetched meanwhile.
-            log(_logger, logging.WARNING, "No heartbeat, or no pruning: %s", error)
+            # They are tried again later. Events are fetched nevertheless.
+            log(_logger, logging.WARNING, "A heartbeat or a deletion failed: %s", error)
 
     def _beat_and_prune(self) -> None:
         now, inbox = time.monotonic(), self._runtime.inbox
@@ -308,10 +309,10 @@ class WorkerDispatcher(StartsThreads):
             self._prune_at = now + PRUNE_EVERY_SECONDS
             # After an upgrade, names in older events are indexed.
             if inbox.prune_some() | index_some(inbox):
-                self._prune_at = now  # one batch at a time: the rest is for the next look
+                self._prune_at = now  # one batch at a time
 
     def _listen(self) -> None:
-        """Be woken by other processes, too."""
+        """Wake up when another process notifies this one."""
         database = self._runtime.inbox.database
         while not self._stopping:
             try:
@@ -321,5 +322,14 @@ class WorkerDispatcher(StartsThreads):
                             self._fetcher.wake()
                         if self._stopping:
                             return
-            except Exception:  # the fetcher logs it, and looks by the clock meanwhile
+            except Exception:  # the fetcher logs it, and polls meanwhile
                 time.sleep(POLL_SECONDS)
+
+
+def _running(count: int, seconds: float) -> str:
+    """How many handlers are running, and how many seconds they have."""
+    if count == 0:
+        return "No handler is running."
+    if count == 1:
+        return f"1 handler is running and has {seconds:g} s."
+    return f"{count} handlers are running and have {seconds:g} s."

@@ -1,7 +1,7 @@
-"""Who is subscribed? Signals, ``on_event``, and running one handler."""
+"""Subscriptions: signals, ``on_event``, and running one handler."""
 
 from .checks import is_async
-from .invocation import Handler, Outcome, Receiver, function_of, run
+from .invocation import Handler, Outcome, Receiver, function_of, run, type_and_place
 from .loops import wait_for
 from .registry import (
     Handlers,
@@ -52,6 +52,7 @@ __all__ = [
     "on_event",
     "run",
     "subscriptions",
+    "type_and_place",
     "types_handled",
     "wait_for",
 ]

@@ -1,4 +1,4 @@
-"""What is refused at registration: a mistake there would be found out by retries."""
+"""Checks at registration. Without them, a mistake would only show in retries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .functions import spoken_name_of
 
 
 def check_types(types: tuple[str, ...]) -> None:
-    """Check the types that are passed to ``on_event``, which calls this itself."""
+    """Check the types that are passed to ``on_event``. Only ``on_event`` calls this."""
     if not types or not all(isinstance(each, str) and each for each in types):
         raise ConfigurationError(
             "on_event takes event types: @on_event('sms.message.updated'), or"
@@ -24,14 +24,14 @@ def check_types(types: tuple[str, ...]) -> None:
     for each in types:
         if each not in KNOWN_SUBSCRIPTIONS:
             warnings.warn(
-                f"{each!r} is no documented event type or pattern: {closest_hint(each)}",
+                f"{each!r} is not a documented event type or pattern: {closest_hint(each)}",
                 UnknownEventTypeWarning,
                 stacklevel=3,
             )
 
 
 def checked_delays(delays: Sequence[float] | None) -> tuple[float, ...] | None:
-    """The delays of a handler's own, if it has some."""
+    """The retry delays of a handler, checked; ``None`` if it has none of its own."""
     checked = None if delays is None else delays_in(delays)
     if delays is not None and checked is None:
         raise ConfigurationError(
@@ -41,14 +41,14 @@ def checked_delays(delays: Sequence[float] | None) -> tuple[float, ...] | None:
 
 
 def check_timeout(timeout: float | None, func: Callable[..., Any]) -> None:
-    """Check that a time limit is one, and can be kept."""
+    """Check that a time limit is valid, and that the handler can be cancelled."""
     if timeout is None:
         return
     if not is_async(func):
         raise ConfigurationError(
             f"on_event(…, timeout={timeout!r}) is for async def, and"
             f" {spoken_name_of(func)} is a plain function: Python cannot stop a thread, so"
-            " it would run on. Give a time limit to what it waits for, such as"
+            " it would go on running. Give a time limit to what it waits for, such as"
             " requests.get(…, timeout=10); or make it async def."
         )
     if isinstance(timeout, bool) or not 0 < timeout < float("inf"):
@@ -63,11 +63,11 @@ def is_async(func: Any) -> bool:
 
 
 def check_function(func: Any) -> None:
-    """Check that calling it with an event runs it."""
+    """Check that a call with an event runs the function."""
     if not callable(func):
         raise ConfigurationError(
             f"on_event(…) subscribes a function; got a {type(func).__name__}. Write it"
-            " above a def: a @staticmethod or @classmethod goes above on_event."
+            " directly above the def, and @staticmethod or @classmethod above on_event."
         )
     if _is(inspect.isgeneratorfunction, func) or _is(inspect.isasyncgenfunction, func):
         raise ConfigurationError(
@@ -82,14 +82,14 @@ def check_function(func: Any) -> None:
         )
     try:
         signature = inspect.signature(func)
-    except (TypeError, ValueError):  # some of what is written in C tells none
+    except (TypeError, ValueError):  # some callables in C have none
         return
     try:
         signature.bind(object())
     except TypeError:
         raise ConfigurationError(
             f"{spoken_name_of(func)} takes {signature}, and cannot be called with an event."
-            " A handler takes the event, and nothing else that has no default: def"
+            " A handler takes the event; any other parameter needs a default: def"
             " handler(event)."
         ) from None
 

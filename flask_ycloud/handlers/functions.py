@@ -1,7 +1,7 @@
 """The function of a handler: its name, its code, and the values that it holds.
 
-Python tells functions apart by identity. That is too strict for a module that was loaded
-again, and its name is too lax for a loop that makes one function after the other.
+Python compares functions by identity, which is too strict for a module that was loaded
+again. A comparison by name is too lax for a loop that makes several functions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BY_IDENTITY: Any = object.__eq__
 
 
 def name_of(func: Function) -> str:
-    """``module:qualname``: the same in every process.
+    """``module:qualname``, which is the same in every process.
 
     :raises ConfigurationError: if it has no name of its own.
     """
@@ -38,23 +38,23 @@ def name_of(func: Function) -> str:
 
 
 def spoken_name_of(func: Function) -> str:
-    """What to call it in a sentence: its own name, or that of its class."""
+    """The name for a message: of the function, or of its class."""
     named = func if hasattr(func, "__qualname__") else type(func)
     return f"{_module_of(named)}:{named.__qualname__}"
 
 
 def code_of(func: Function) -> object:
-    """The code that its author wrote, below decorators; itself if there is none."""
+    """The code below decorators; the function itself if it has no code."""
     *_, inmost = _layers(func)
     return getattr(inmost, "__code__", inmost)
 
 
 def is_defined_again(earlier: Function, later: Function) -> bool:
-    """Whether the source of ``earlier`` was run again and has given ``later``.
+    """Whether the source of ``earlier`` was run again and has defined ``later``.
 
-    So it is after ``importlib.reload``, in a notebook cell that is run again, and in a
-    module that was imported under two names. Two functions of one name in one source are
-    two functions.
+    This happens with ``importlib.reload``, a notebook cell that is run again, and a module
+    that was imported under two names. Two functions with one name in the same source are
+    different functions.
     """
     old, new = code_of(earlier), code_of(later)
     if not isinstance(old, CodeType) or not isinstance(new, CodeType):
@@ -69,7 +69,7 @@ def is_defined_again(earlier: Function, later: Function) -> bool:
 
 
 def is_same_source(earlier: Function, later: Function) -> bool:
-    """Whether two functions come from one place of one file, which was run twice."""
+    """Whether two functions come from the same place in a file that was run twice."""
     old, new = code_of(earlier), code_of(later)
     return (
         isinstance(old, CodeType)
@@ -86,8 +86,8 @@ def hold_the_same(earlier: Function, later: Function, *, alike: bool = False) ->
     They hold defaults, variables of the function around them, the object of a method and
     the arguments of a partial.
 
-    :param alike: take two objects of one class that has no ``==`` for equal: an app factory
-        that is called twice makes two of each.
+    :param alike: treat two objects of a class without ``==`` as equal: an app factory that
+        is called twice makes two of each.
     """
     old, new = list(_held(earlier)), list(_held(later))
     return len(old) == len(new) and all(
@@ -96,7 +96,7 @@ def hold_the_same(earlier: Function, later: Function, *, alike: bool = False) ->
 
 
 def _module_of(func: Function) -> str:
-    """The name by which others import its module, also where it is the main program."""
+    """The name under which others import its module, also of the main program."""
     name = func.__module__
     main = sys.modules.get(name) if name in _MAIN else None
     spec = getattr(main, "__spec__", None)
@@ -114,12 +114,12 @@ def _imported_as(file: str) -> str:
 
 
 def _is_interactive(func: Function) -> bool:
-    """Whether it was typed in: each input of a notebook is a file of its own."""
+    """Whether it was typed in, where each input of a notebook is a file of its own."""
     return _module_of(func) in _MAIN
 
 
 def _layers(func: Any) -> Iterator[Any]:
-    """The function, and what is inside of it: below decorators, partials and methods."""
+    """The function, and those inside it: below decorators, partials and methods."""
     seen: set[int] = set()
     while func is not None and id(func) not in seen:
         seen.add(id(func))
@@ -135,7 +135,7 @@ def _inside(func: Any) -> Any:
         return func.func
     if inspect.isroutine(func) or inspect.isclass(func):
         return None
-    return getattr(type(func), "__call__", None)  # noqa: B004  (what it is, not whether)
+    return getattr(type(func), "__call__", None)  # noqa: B004  (the function, not whether it exists)
 
 
 def _held(func: Any) -> Iterator[Any]:
@@ -170,7 +170,7 @@ def _are_equal(old: Any, new: Any, *, alike: bool) -> bool:
         return alike
     try:
         return bool(old == new)
-    except Exception:  # an array, say
+    except Exception:  # such as of arrays
         return alike
 
 
@@ -180,11 +180,11 @@ def _qualname(func: Function) -> str | None:
 
 
 def _runs_again(old: CodeType, new: CodeType, later: Function) -> bool:
-    """Whether what defines ``new`` right now does not define ``old`` as well."""
+    """Whether the source that defines ``new`` now does not define ``old`` as well."""
     sources = [ids for ids in map(_ids_of_codes_in, _stack()) if id(new) in ids]
     if sources:
         return not any(id(old) in ids for ids in sources)
-    return _is_found_in_its_module(later)  # it was defined before, and is subscribed now
+    return _is_found_in_its_module(later)  # it was defined earlier, and is subscribed now
 
 
 def _stack() -> Iterator[CodeType]:

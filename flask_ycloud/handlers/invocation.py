@@ -1,4 +1,4 @@
-"""Calling one handler, and how it ended."""
+"""Run one handler, and return how it ended."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-#: Seconds that the tasks which an ``async def`` handler leaves behind may run on.
+#: Seconds that tasks may go on running after their ``async def`` handler has ended.
 TASKS_SECONDS = 10.0
 
 Receiver = Callable[..., Any]
@@ -36,8 +36,8 @@ class Handler:
     """A subscribed function in the shape of a blinker receiver.
 
     :param timeout: seconds after which a coroutine is cancelled; ``None`` for never.
-    :param retry_delays: its own, in place of ``YCLOUD_RETRY_DELAYS``.
-    :param types: what it was subscribed to when it was registered.
+    :param retry_delays: seconds, in place of ``YCLOUD_RETRY_DELAYS``.
+    :param types: the types and patterns that it was registered for.
     :param named: whether its author chose the name.
     :param apps: how many apps there were when it was registered.
     """
@@ -59,8 +59,8 @@ class Outcome:
     """How one run of a handler ended.
 
     :param state: ``"succeeded"``, ``"failed"`` or ``"discarded"``.
-    :param error: the error's type and place or the reason; never its values.
-    :param retry_after: seconds, where the handler asked for some.
+    :param error: the error's type and place, or the reason; no values.
+    :param retry_after: seconds, if the handler raised ``Retry``.
     :param exception: what it raised.
     """
 
@@ -71,7 +71,7 @@ class Outcome:
 
 
 class NothingRan(Exception):
-    """A handler gave a generator: calling it ran none of its code."""
+    """A handler returned a generator: the call ran none of its code."""
 
 
 def run(
@@ -81,9 +81,9 @@ def run(
     *,
     commit: Callable[[], None] = lambda: None,
 ) -> Outcome:
-    """Run one handler in an app context of its own, and tell how it ended.
+    """Run one handler in an app context of its own, and return how it ended.
 
-    :param commit: what belongs to its success, and is called after it.
+    :param commit: called after the handler has returned. If it raises, the handler failed.
     """
     timeout = receiver.timeout if isinstance(receiver, Handler) else None
     try:
@@ -102,7 +102,7 @@ def run(
         if isinstance(error, KeyboardInterrupt) and in_main_thread():
             raise  # somebody has pressed Ctrl-C
         after = error.after if isinstance(error, Retry) else None
-        return Outcome("failed", type_and_place(error, receiver), after, error)
+        return Outcome("failed", type_and_place(error, function_of(receiver)), after, error)
     return Outcome("succeeded")
 
 
@@ -133,15 +133,15 @@ async def _awaited(awaitable: Awaitable[Any]) -> Any:
 
 
 _CAME_BACK = (
-    "The child process %d of a handler came back out of the handler. It ends here, and its"
-    " parent goes on. End a child with os._exit(), or use multiprocessing."
+    "The child process %d, which a handler forked, has left the handler. It ends here, and"
+    " its parent goes on. End a child with os._exit(), or use multiprocessing."
 )
 
 
 def _end_child_of(pid: int) -> None:
-    """End this process if a handler forked it, and it comes back out of the handler.
+    """End this process if a handler forked it, and it has left the handler.
 
-    It must not live on as a second worker that has the parent's event and connections.
+    Otherwise it would be a second worker with the parent's event and connections.
     """
     if os.getpid() != pid:
         log(_logger, logging.ERROR, _CAME_BACK, os.getpid())
@@ -158,7 +158,7 @@ def _exit_status(error: BaseException | None) -> int:
 
 
 def _look_at(result: Any, receiver: Receiver) -> None:
-    """What a handler returns means nothing. Tell who thinks that it does.
+    """Warn if a handler returns an answer, since its result has no effect.
 
     :raises NothingRan: if it is a generator.
     """
@@ -170,8 +170,8 @@ def _look_at(result: Any, receiver: Receiver) -> None:
         log(
             _logger,
             logging.WARNING,
-            "Handler %s returned an answer, as a view does. What a handler returns means"
-            " nothing: this run succeeded. To fail, raise an error; to run again later,"
+            "Handler %s returned an answer, as a view does. The result of a handler has no"
+            " effect: this run succeeded. To fail, raise an error; to run again later,"
             " raise Retry.",
             name,
         )
@@ -184,36 +184,36 @@ def _is_an_answer(result: Any) -> bool:
     return hasattr(type(result), "status_code")
 
 
-# The handlers that were told of, once in each process.
+# The handlers that were warned of, once in each process.
 _told: set[str] = set()
 _MOST_TOLD = 1_000
 
 
 def name_of_receiver(receiver: Receiver) -> str:
-    """A handler's name, or the one that a plain receiver is given."""
+    """The name of a handler or of a plain receiver."""
     if isinstance(receiver, Handler):
         return receiver.name
     return spoken_name_of(receiver)
 
 
-def type_and_place(error: BaseException, receiver: Receiver) -> str:
-    """For example ``KeyError at app.py:12 in track``: the last line in the function's file.
+def type_and_place(error: BaseException, function: Callable[..., Any]) -> str:
+    """For example ``KeyError at app.py:12 in track``.
 
-    :param receiver: the function that raised: a handler, or another one of the app.
+    :param function: what raised the error. The place is the last one in its file.
     """
     kind = type(error)
     name = kind.__qualname__
     if kind.__module__ != "builtins":
         name = f"{kind.__module__}.{name}"
     frames = traceback.extract_tb(error.__traceback__)
-    own = getattr(code_of(function_of(receiver)), "co_filename", None)
+    own = getattr(code_of(function), "co_filename", None)
     place = next((each for each in reversed(frames) if each.filename == own), frames[-1])
     file = place.filename
-    with suppress(OSError):  # a deployment may have removed the working folder
+    with suppress(OSError):  # a deployment may have removed the current folder
         file = file.removeprefix(os.getcwd() + os.sep)
     return f"{name} at {file}:{place.lineno} in {place.name}"
 
 
 def function_of(receiver: Receiver) -> Receiver:
-    """The function that a receiver stands for."""
+    """The function of a handler, or the receiver itself."""
     return receiver.func if isinstance(receiver, Handler) else receiver

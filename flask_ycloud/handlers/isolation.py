@@ -1,4 +1,4 @@
-"""Handlers for a while: what a test registers is removed at its end."""
+"""Handlers of a test: they are removed at its end."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .registry import Handlers, every_scope
 
 @contextmanager
 def isolated_handlers() -> Iterator[None]:
-    """Put the handlers back, at the end of a ``with`` block, as they were at its start.
+    """At the end of a ``with`` block, restore the handlers that were there at its start.
 
     It removes what ``on_event``, ``event_signal`` and the ``on_event`` of a blueprint have
     subscribed in the block. It restores what was replaced or disconnected there. Handlers
     of a module that is first imported in the block stay: Python does not run the module
     again, so later tests would miss them.
 
-    It is a decorator, too::
+    It is also a decorator::
 
         @isolated_handlers()
         def test_something(): ...
@@ -43,7 +43,7 @@ class _Connection(NamedTuple):
     """A receiver of a signal.
 
     :param held: the receiver, or a weak reference to it.
-    :param senders: weak references to them, by blinker's ids of them.
+    :param senders: weak references to the senders, by blinker's ids.
     """
 
     held: Any
@@ -51,11 +51,11 @@ class _Connection(NamedTuple):
 
     @property
     def receiver(self) -> Any:
-        """The receiver; ``None`` if it is gone."""
+        """The receiver; ``None`` if it no longer exists."""
         return self.held() if isinstance(self.held, weakref.ref) else self.held
 
     def is_like(self, other: _Connection) -> bool:
-        """Whether nothing has changed."""
+        """Whether it is the same connection."""
         return self.held is other.held and self.senders.keys() == other.senders.keys()
 
 
@@ -68,9 +68,9 @@ class _Found:
         self._connections = {each: _connections(each) for each in _signals(scope)}
 
     def put_back(self, imported: Set[str]) -> None:
-        """Restore them.
+        """Restore the subscriptions.
 
-        :param imported: the modules whose subscriptions since then stay.
+        :param imported: the modules whose later subscriptions stay.
         """
         for signal in _signals(self._scope):
             found = self._connections.get(signal, [])
@@ -93,7 +93,7 @@ def _signals(scope: Handlers) -> list[NamedSignal]:
 
 
 def _connections(signal: NamedSignal) -> list[_Connection]:
-    """The connections in their order. Blinker itself tells only who receives."""
+    """The connections in their order. Blinker's API only has the receivers."""
     known: dict[Any, Any] = {ANY_ID: lambda: ANY, **signal._weak_senders}
     return [
         _Connection(
@@ -107,7 +107,7 @@ def _connections(signal: NamedSignal) -> list[_Connection]:
 def _later(
     now: list[_Connection], found: list[_Connection], imported: Set[str]
 ) -> list[_Connection]:
-    """What these modules have connected since."""
+    """What these modules have connected later."""
     known = {id(each.held) for each in found}
     return [
         each

@@ -1,7 +1,7 @@
-"""The event loop of a thread: what an ``async def`` handler runs in.
+"""The event loop of a thread, in which its ``async def`` handlers run.
 
-Each thread has one, from its first coroutine to its end. So a client that was made for one
-event serves the next one of that thread, too.
+Each thread has one loop, from its first coroutine to its end. So a client that was made for
+one event also works for the next event of that thread.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ def wait_for(
     """Run a coroutine to its end, whether this thread runs a loop or not.
 
     :param timeout: seconds after which it is cancelled.
-    :param linger: seconds that the tasks which it left behind may run on. Then they are
-        cancelled.
+    :param linger: seconds that tasks may go on running after it. Then they are cancelled.
     :raises HandlerTimeout: if it was cancelled.
     """
     try:
@@ -49,12 +48,12 @@ def wait_for(
 async def _to_its_end(
     awaitable: Awaitable[Any], timeout: float | None, linger: float
 ) -> Any:
-    # asyncio.wait_for would not tell its own timeout from one that the handler raises.
+    # asyncio.wait_for cannot distinguish its own timeout from one that the handler raises.
     task = asyncio.ensure_future(_kept(awaitable))
     done, _ = await asyncio.wait({task}, timeout=timeout)
     if not done:
         task.cancel()
-        await asyncio.wait({task})  # it may tidy up
+        await asyncio.wait({task})  # it may clean up
         await _end_tasks(0.0)
         raise HandlerTimeout
     result, error = task.result()
@@ -65,7 +64,7 @@ async def _to_its_end(
 
 
 async def _kept(awaitable: Awaitable[Any]) -> tuple[Any, BaseException | None]:
-    """What came of it. A ``SystemExit`` that a task raises would break its loop."""
+    """The result, or the error: a ``SystemExit`` of a task would break the loop."""
     try:
         return await awaitable, None
     except BaseException as error:
@@ -73,7 +72,7 @@ async def _kept(awaitable: Awaitable[Any]) -> tuple[Any, BaseException | None]:
 
 
 async def _end_tasks(seconds: float) -> None:
-    """Wait for the tasks that were left behind, and cancel those that take too long."""
+    """Wait for the tasks that still run, and cancel those that take too long."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     while left := asyncio.all_tasks() - {asyncio.current_task()}:
@@ -111,14 +110,14 @@ def _run(awaitable: Awaitable[Any], timeout: float | None, linger: float) -> Any
         return loop.run_until_complete(_to_its_end(awaitable, timeout, linger))
     finally:
         left = asyncio.all_tasks(loop)
-        if left:  # Ctrl-C, or a sys.exit() in a task that was left behind
+        if left:  # Ctrl-C, or a sys.exit() in a task that still ran
             for each in left:
                 each.cancel()
             loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
 
 class _Mine:
-    """The loop of one thread of one process, and a thread for when that one runs another.
+    """The loop of one thread in one process, and a helper thread for nested loops.
 
     Both end with the thread.
     """
@@ -141,8 +140,8 @@ def _mine() -> _Mine:
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
-    # By poll, where there is one: a forked process shares an epoll with its parent, and
-    # takes the parent's files off it when it closes its own copy of the loop.
+    # With poll, if available: a forked process shares an epoll with its parent. Closing its
+    # copy of the loop would remove the parent's files from the epoll.
     poll = getattr(selectors, "PollSelector", None)
     loop = asyncio.SelectorEventLoop(poll()) if poll else asyncio.new_event_loop()
     loop.set_exception_handler(_tell_trouble)
@@ -150,7 +149,7 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 
 def _tell_trouble(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """As asyncio does, without the values that a message may quote."""
+    """Log as asyncio does, without the values that a message may quote."""
     error = context.get("exception")
     text = context["message"] if error is None else type_and_stack(error)
     log(_logger, logging.ERROR, "In the event loop of handlers: %s", text)

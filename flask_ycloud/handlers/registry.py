@@ -1,7 +1,7 @@
-"""Handlers: who is subscribed, and which of them an event has.
+"""Handlers: which are subscribed, and which of them an event has.
 
-A handler is a blinker receiver with a name. The name is what the inbox keeps outcomes
-by, so it must stay the same from one start of the app to the next.
+A handler is a blinker receiver with a name. The inbox stores outcomes under this name, so
+the name must stay the same when the app restarts.
 """
 
 from __future__ import annotations
@@ -46,20 +46,21 @@ class Handlers:
         name: str | None = None,
         timeout: float | None = None,
         retry_delays: Sequence[float] | None = None,
-    ) -> Any:  # a decorator; OnEvent says of which handlers
+    ) -> Any:  # a decorator; OnEvent has the types of its handlers
         """Subscribe the decorated function, ``def`` or ``async def``, to events.
 
-        It is called with an :class:`Event`, inside an app context, after the delivery
-        was answered. It is held strongly and returned unchanged. If it raises, only
-        this handler runs again later.
+        It is called with an :class:`Event`, in an app context, after the delivery was
+        answered. It is held strongly and returned unchanged. If it raises, only this
+        handler runs again later.
 
-        The same function registered again replaces the earlier one: by an app factory that
-        is called twice, a reload, or a notebook cell. If a function of the same name is
-        another one, as in a loop or with other types, it is refused: give it a ``name``.
+        If the same function is registered again, it replaces the earlier one. This happens
+        if an app factory is called twice, a module is reloaded, or a notebook cell is run
+        again. A different function with the same name, as in a loop or with other types, is
+        refused: give it a ``name``.
 
         :param types: event types such as ``"sms.message.updated"``, or patterns:
             ``"whatsapp.*"``, ``"whatsapp.message.*"``, ``"*"``.
-        :param name: what the inbox calls this handler; ``module:qualname`` if left out.
+        :param name: the handler's name in the inbox; ``module:qualname`` if left out.
         :param timeout: seconds after which an ``async def`` handler is cancelled, which
             counts as a failure. A plain function cannot have one.
         :param retry_delays: seconds before each retry of this handler, in place of
@@ -88,7 +89,7 @@ class Handlers:
             earlier = self._by_name.get(handler.name) or self._twin_of(handler)
             if earlier is not None:
                 if earlier.func == handler.func:
-                    return earlier  # stacked decorators: it has more types
+                    return earlier  # stacked decorators add types
                 if not _replaces(earlier, handler):
                     raise ConfigurationError(_refusal(earlier, handler))
                 self.signals.disconnect(earlier)
@@ -104,8 +105,8 @@ class Handlers:
             log(
                 _logger,
                 logging.WARNING,
-                "Handlers %s and %s are one: their module was imported twice. It runs once"
-                " for each event. Import the module by one name.",
+                "Handlers %s and %s are the same: their module was imported twice. It runs"
+                " once for each event. Import the module under one name only.",
                 each.name,
                 handler.name,
             )
@@ -119,7 +120,7 @@ _apps = 0
 
 
 def note_app() -> None:
-    """An app has got its endpoints: handlers from now on may be those of another app."""
+    """Note a new app with endpoints: later handlers may belong to another app."""
     global _apps
     _apps += 1
 
@@ -127,16 +128,16 @@ def note_app() -> None:
 #: The subscriptions to every endpoint.
 everywhere = Handlers()
 
-# To a type checker it knows the data of each event type, too.
+# For type checkers it also has the data of each event type.
 on_event: OnEvent = everywhere.on_event
 
 
 def event_signal(subscription: str) -> Any:
     """The blinker signal of an event type or pattern.
 
-    A receiver is called as ``receiver(app, event=event)``, and treated as a handler:
-    alone, with retries, its outcome kept by its name. Blinker holds it weakly unless it
-    is connected with ``weak=False``.
+    A receiver is called as ``receiver(app, event=event)``. It is treated as a handler: it
+    has its own retries, and its outcome is stored under its name. Blinker holds it weakly
+    unless it is connected with ``weak=False``.
 
     :param subscription: for example ``"sms.message.updated"``, ``"whatsapp.*"``, ``"*"``.
     """
@@ -177,14 +178,14 @@ def all_handlers(app: object, *scopes: Handlers) -> list[Subscribed]:
 
 
 def subscriptions(*scopes: Handlers) -> set[str]:
-    """The types and patterns that somebody in these scopes is subscribed to."""
+    """The types and patterns that have a subscription in these scopes."""
     return {name for scope in scopes for name in scope.signals.subscriptions()}
 
 
 def types_handled(*scopes: Handlers) -> list[str]:
-    """The event types that somebody in these scopes is subscribed to.
+    """The event types that have a subscription in these scopes.
 
-    A pattern stands for the documented types that it reaches.
+    A pattern counts for all documented types that match it.
     """
     handled = subscriptions(*scopes)
     known = [name for name in EVENT_TYPES if not handled.isdisjoint(patterns(name))]
@@ -211,6 +212,6 @@ def _refusal(earlier: Handler, later: Handler) -> str:
         difference = "by the same code with other values, as in a loop"
     return (
         f"A handler named {later.name!r} is registered already, {difference}. The inbox"
-        " keeps outcomes by that name, so give each handler its own: @on_event(…,"
+        " stores outcomes under that name, so give each handler its own: @on_event(…,"
         " name='…')."
     )

@@ -1,7 +1,7 @@
 """Blinker signals: one per event type and pattern, and those of an event's life.
 
-The sender is always the app itself, never ``current_app``: blinker tells senders apart
-by identity, and a proxy is another object.
+The sender is always the app itself, never ``current_app``: blinker compares senders by
+identity, and a proxy is another object.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _life = Namespace()
 #: and ``seconds`` (what verifying and storing took), before the 2xx.
 event_accepted = _life.signal("event-accepted")
 
-#: A delivery was verified, and its event id is known already. Sent as above.
+#: A delivery was verified, and its event id is already known. Sent as above.
 event_duplicated = _life.signal("event-duplicated")
 
 #: A delivery was verified, and its event id is known with another body. Sent as above, with
@@ -42,7 +42,7 @@ handler_succeeded = _life.signal("handler-succeeded")
 #: (seconds; ``None`` if that handler will not run again).
 handler_failed = _life.signal("handler-failed")
 
-#: Every handler of an event is through. Sent with ``event_id``, ``event_type``,
+#: Every handler of an event has ended. Sent with ``event_id``, ``event_type``,
 #: ``endpoint`` and ``tenant``; and with ``unhandled=True`` if no handler was subscribed to
 #: it.
 event_done = _life.signal("event-done")
@@ -53,9 +53,9 @@ event_dead = _life.signal("event-dead")
 
 
 def announce(signal: NamedSignal, app: object, **details: Any) -> None:
-    """Send a signal of an event's life; a receiver that raises hides no other.
+    """Send a signal of an event's life to all receivers, even if one of them raises.
 
-    Nor does it change what becomes of the event: it is logged, by its type only.
+    Its error is logged, by type only. It does not change the outcome of the event.
     """
     if not signal.receivers or signal.is_muted:
         return
@@ -81,14 +81,14 @@ class EventSignals:
         self._namespace = Namespace()
 
     def signal(self, subscription: str) -> NamedSignal:
-        """The signal of an event type or pattern, made if need be."""
+        """The signal of an event type or pattern; created at its first use."""
         return self._namespace.signal(subscription)
 
     def receivers(self, app: object, event_type: str) -> Iterator[Callable[..., Any]]:
-        """Who is subscribed to this type, from narrow patterns to wide.
+        """The receivers of this type, from narrow patterns to wide.
 
-        It makes no signals, so a flood of unknown types grows nothing. Who is subscribed
-        by two patterns comes twice.
+        It creates no signals, so a flood of unknown types needs no memory. A receiver that
+        is subscribed by two patterns occurs twice.
         """
         for subscription in patterns(event_type):
             signal = self._namespace.get(subscription)
@@ -96,21 +96,21 @@ class EventSignals:
                 yield from _in_order(signal, app)
 
     def receivers_of(self, app: object, subscription: str) -> list[Callable[..., Any]]:
-        """Who is subscribed to exactly this type or pattern, in order of connection."""
+        """The receivers of exactly this type or pattern, in order of connection."""
         return list(_in_order(self.signal(subscription), app))
 
     def subscriptions(self) -> set[str]:
-        """The types and patterns that somebody is subscribed to."""
+        """The types and patterns that have a receiver."""
         return {name for name, signal in self._namespace.items() if signal.receivers}
 
     def disconnect(self, receiver: Callable[..., Any]) -> None:
-        """Take a receiver off every signal."""
+        """Disconnect a receiver from every signal."""
         for signal in self._namespace.values():
             signal.disconnect(receiver)
 
 
 def _in_order(signal: NamedSignal, app: object) -> Iterator[Callable[..., Any]]:
-    """The receivers in order of connection; blinker's own order is none."""
+    """The receivers in order of connection, which blinker itself does not keep."""
     subscribed = list(signal.receivers_for(app))
     for held in list(signal.receivers.values()):
         receiver: Any = held() if isinstance(held, weakref.ref) else held

@@ -1,4 +1,4 @@
-"""What does YCloud say? Bytes in, values out: signatures, events, the catalogue of types.
+"""YCloud's protocol: signatures, events and the catalogue of event types.
 
 Nothing here needs Flask or a database.
 """

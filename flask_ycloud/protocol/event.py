@@ -1,4 +1,4 @@
-"""The event: bytes in, :class:`Event` out."""
+"""Read an :class:`Event` from bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
     from sqlalchemy.orm import Session, scoped_session
 
-    # For type checkers alone, which bring it: a bare ``Event`` means ``Event[Any]``.
+    # Type checkers bring this package. A bare ``Event`` means ``Event[Any]``.
     from typing_extensions import TypeVar
 
     DataT_co = TypeVar("DataT_co", covariant=True, default=Any)
@@ -41,38 +41,38 @@ OUTSIDE_A_HANDLER = (
 
 
 class HandlerTransaction(Protocol):
-    """The inbox's transaction of one run of a handler."""
+    """The transaction of one run of a handler, in the inbox's database."""
 
     def open(self) -> Connection:
         """The connection, in its transaction."""
         ...
 
     def join(self, session: Session | scoped_session[Any]) -> None:
-        """Have a session write on the connection."""
+        """Let a session write on the connection."""
         ...
 
 
 @dataclass(frozen=True)
 class Event(Generic[DataT_co]):
-    """One YCloud event, as a handler gets it.
+    """One YCloud event, as a handler receives it.
 
-    Its ``repr`` shows no payload, so that it can be logged.
+    Its ``repr`` shows no payload, so it can be logged.
 
     :param id: YCloud's id of the event; the same in every redelivery.
     :param type: for example ``"sms.message.updated"``.
     :param api_version: for example ``"v2"``.
-    :param create_time: when YCloud made it; aware, in UTC.
+    :param create_time: when YCloud created it; aware, in UTC.
     :param data: the type's own object, such as ``whatsappMessage``.
     :param raw: the whole object as it arrived.
-    :param endpoint: the name of the :class:`WebhookBlueprint` it arrived at.
-    :param tenant: whose it is, where the endpoint serves many; ``None`` where it does not.
-    :param endpoint_id: YCloud's id of the webhook endpoint that it was sent to; ``None`` if
-        the delivery did not say.
-    :param attempt: which try of this handler this is; 1 at first.
+    :param endpoint: the name of the :class:`WebhookBlueprint` at which it arrived.
+    :param tenant: its tenant; ``None`` if the endpoint has no tenants.
+    :param endpoint_id: YCloud's id of the webhook endpoint to which it was sent; ``None``
+        if the delivery had no such header.
+    :param attempt: the number of this attempt of this handler, from 1.
     :param received_at: when it was accepted; aware, in UTC.
-    :param body: the raw bytes as they arrived; what was signed.
-    :param transaction: what :attr:`connection` and :meth:`join` use; ``None`` where no
-        handler runs.
+    :param body: the raw bytes as they arrived, which YCloud has signed.
+    :param transaction: what :attr:`connection` and :meth:`join` use; ``None`` outside a
+        handler.
     """
 
     id: str
@@ -87,7 +87,7 @@ class Event(Generic[DataT_co]):
     tenant: str | None = None
     endpoint_id: str | None = None
     body: bytes = field(default=b"", repr=False, compare=False)
-    transaction: InitVar[HandlerTransaction | None] = None  # none of its values
+    transaction: InitVar[HandlerTransaction | None] = None  # not a field of the event
 
     def __post_init__(self, transaction: HandlerTransaction | None) -> None:
         object.__setattr__(self, "transaction", transaction)
@@ -96,21 +96,22 @@ class Event(Generic[DataT_co]):
         return hash((self.id, self.endpoint, self.tenant))  # data cannot be hashed
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is pickled and copied: the event, outside of any handler."""
+        """Pickle and copy the event without its transaction."""
         return {**self.__dict__, "transaction": None}
 
     @property
     def connection(self) -> Connection:
         """A connection to the inbox's database, in a transaction of this handler's own.
 
-        What the handler writes on it and the handler's success are committed together,
-        or not at all. So with the app's tables in the same database the handler acts
-        exactly once. It is rolled back if the handler raises. The inbox commits and closes
-        it: leave out ``commit()``, ``close()`` and ``with``.
+        What the handler writes on it and the handler's success are committed together, or
+        not at all. So if the app's tables are in the same database, the handler takes
+        effect exactly once. If the handler raises, the transaction is rolled back. The
+        inbox commits and closes the connection: do not call ``commit()`` or ``close()``,
+        and do not use ``with``.
 
-        It is there in the handler's own thread, while the handler runs. On SQLite it keeps
-        every other writer out until the handler returns, deliveries included: ask for it
-        last, and be quick.
+        It is available only in the handler's own thread, while the handler runs. On SQLite
+        it blocks every other writer until the handler returns, deliveries included: use it
+        last, and only for a short time.
 
         :raises InboxUnavailable: if the database cannot be reached, no handler runs, or
             this is another thread than the handler's.
@@ -119,15 +120,15 @@ class Event(Generic[DataT_co]):
         return self._own_transaction().open()
 
     def join(self, session: Session | scoped_session[Any]) -> None:
-        """Have a SQLAlchemy session write on :attr:`connection`, until the handler ends.
+        """Let a SQLAlchemy session write on :attr:`connection`, until the handler ends.
 
-        What the session writes and the handler's success are committed together, or not
-        at all. You may call its ``commit()``, ``flush()``, ``rollback()`` and
-        ``begin_nested()``, or none of them: what it has at the handler's end, or when it is
-        closed, is written. Then it is closed and given back.
+        What the session writes and the handler's success are committed together, or not at
+        all. You may call its ``commit()``, ``flush()``, ``rollback()`` and
+        ``begin_nested()``, or none of them: its changes are written when the handler ends
+        or the session is closed. Then the session is closed, and works as before.
 
-        It takes the connection at its first use. Call this before: a session that is in a
-        transaction already is refused.
+        The session takes the connection at its first use. Call ``join()`` before that: a
+        session that is already in a transaction is refused.
 
         :param session: a ``Session`` or a ``scoped_session`` of SQLAlchemy, such as
             ``db.session`` of Flask-SQLAlchemy. Its database must be the inbox's.
@@ -158,7 +159,7 @@ def parse_event(
 
     :param body: the raw bytes, already verified.
     :param endpoint: where it arrived.
-    :param tenant: whose it is.
+    :param tenant: its tenant.
     :param endpoint_id: YCloud's id of the endpoint.
     :param received_at: when it was accepted; now if left out.
     :raises EventNotUnderstood: if it is not a JSON object with the four common
@@ -187,13 +188,13 @@ def parse_event(
 
 
 def read_again(event: Event[Any]) -> dict[str, Any]:
-    """Another ``data`` and ``raw`` of the same event, for somebody else to change."""
-    raw = json.loads(event.body)  # which was read strictly before
+    """Another ``data`` and ``raw`` of the same event, which may be changed."""
+    raw = json.loads(event.body)  # it was checked before
     return {"data": _data(event.type, raw), "raw": raw}
 
 
 def body_id(body: bytes) -> str:
-    """The id under which a body that is not an event is kept: ``sha256:`` and its hex."""
+    """The id under which a body that is not an event is stored: ``sha256:`` and hex."""
     return _HASH + hashlib.sha256(body).hexdigest()
 
 
@@ -201,23 +202,23 @@ def conversation_names(event: Event[Any]) -> tuple[str, ...]:
     """The names of the conversation that this event belongs to, the best first.
 
     Two events with a name in common are handled in order of arrival. An event has several
-    if its customer has: a user id and a telephone number. It has none if the catalogue
-    does not order its type.
+    names if its customer has several: a user id and a telephone number. It has none if the
+    catalogue has no keys for its type.
 
-    Each endpoint and each tenant has names of its own: no event waits for one of an app
-    that is not there. They are hashed, since they are made of telephone numbers.
+    Names differ by endpoint and tenant, so an event never waits for an event of another
+    app. They are hashed, since they contain telephone numbers.
     """
     place = (event.endpoint, event.tenant or "")
     return tuple(dict.fromkeys(_hash(*place, *each) for each in _alike(event)))
 
 
 def conversation_values(event: Event[Any]) -> tuple[str, ...]:
-    """What the names are made of, such as the telephone numbers of both sides."""
+    """The values in the names, such as the telephone numbers of both sides."""
     return tuple(value for _, *values in _alike(event) for value in values)
 
 
 def _alike(event: Event[Any]) -> list[tuple[str, ...]]:
-    """The names before they are hashed: of the best kind that the event has."""
+    """The names before they are hashed, of the best kind that the event has."""
     known = EVENT_TYPES.get(event.type)
     if known is None or not isinstance(event.data, dict):
         return []
@@ -230,7 +231,7 @@ def _alike(event: Event[Any]) -> list[tuple[str, ...]]:
 
 
 def _text_at(data: Any, path: str) -> str:
-    """The text at a dotted path, or an empty one. Numbers come with a plus and without."""
+    """The text at a dotted path, without a plus; empty if there is none."""
     for step in path.split("."):
         data = data.get(step) if isinstance(data, dict) else None
     return data.removeprefix("+") if isinstance(data, str) else ""
@@ -262,17 +263,17 @@ def _load(body: bytes) -> dict[str, Any]:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        # RFC 8259, section 4: what such an object means is anyone's guess.
+        # RFC 8259, section 4: the meaning of such an object is not defined.
         raise EventNotUnderstood("the JSON has an object with the same key twice")
     return made
 
 
 def _no_constant(_: str) -> NoReturn:
-    raise EventNotUnderstood("the JSON has NaN or Infinity, which JSON has not")
+    raise EventNotUnderstood("the JSON has NaN or Infinity, which are not JSON")
 
 
 def _name(raw: dict[str, Any], *properties: str) -> str:
-    """A short printable string: no NUL or lone surrogate, which no database takes."""
+    """A short printable string: databases reject NUL and lone surrogates."""
     value = next((raw[each] for each in properties if each in raw), None)
     if not isinstance(value, str) or not value:
         raise EventNotUnderstood(f"the event has no {properties[0]}")
@@ -287,7 +288,7 @@ def _name(raw: dict[str, Any], *properties: str) -> str:
 def read_time(value: object) -> datetime:
     """A time in RFC 3339, aware and in UTC.
 
-    :raises EventNotUnderstood: if it is none.
+    :raises EventNotUnderstood: if it is not such a time.
     """
     match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
     if match is None:
@@ -303,7 +304,7 @@ def read_time(value: object) -> datetime:
 
 
 def _data(event_type: str, raw: dict[str, Any]) -> Any:
-    """The type's own object, whichever property it came by."""
+    """The type's own object, whichever property has it."""
     known = EVENT_TYPES.get(event_type)
     found = known.property_in(raw) if known else None
     if found is not None:

@@ -3,7 +3,7 @@
 Sources: the enum ``EventType`` of YCloud's OpenAPI document (YCloud-Developers/
 ycloud-sdk-go, ``api/openapi.yaml``), and the pages below
 https://docs.ycloud.com/en/api-reference/webhook-reference/overview. Event types are
-plain strings, never an enum: YCloud adds some, and a new one needs no release of ours.
+plain strings, not an enum: a new type of YCloud's needs no new release of this package.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _SAMPLES = files("flask_ycloud.protocol") / "samples"
 
 
 class Key(NamedTuple):
-    """What names a conversation: the values of some fields of an event's data.
+    """What identifies a conversation: the values of some fields of an event's data.
 
-    :param kind: what is named. Keys of one kind are comparable across event types, and two
-        of one kind in one event are two names of the same conversation.
+    :param kind: what is identified. Keys of the same kind are comparable across event
+        types. Two keys of the same kind in an event are two names of the same conversation.
     :param fields: the fields, by dotted path. All must be there.
     """
 
@@ -37,15 +37,16 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class EventType:
-    """What is known of one event type.
+    """What is known about an event type.
 
     :param name: for example ``"sms.message.updated"``.
     :param meaning: when YCloud sends it.
-    :param properties: the event's property that holds its data. The first that is
-        there counts: some types carry one of two, or are seen under an older name.
+    :param properties: the event's property that holds its data. The first that exists is
+        used: some types have one of two, or occur with an older name.
     :param keys: the names that its conversation may have, the best first. Events of one
-        conversation are handled one at a time, in order of arrival. Empty: in any order.
-    :param documented_at: the page that has it, if it has none of its own.
+        conversation are handled one at a time, in order of arrival. If it is empty, they
+        are handled in any order.
+    :param documented_at: the page that documents it, if it has none of its own.
     """
 
     name: str
@@ -56,7 +57,7 @@ class EventType:
 
     @property
     def page(self) -> str:
-        """Where YCloud documents it."""
+        """The page on which YCloud documents it."""
         if self.documented_at is not None:
             return self.documented_at
         return f"{_PAGES}/{self.name.replace('.', '-').replace('_', '-')}"
@@ -76,16 +77,16 @@ def _key(kind: str, *fields: str) -> tuple[Key]:
 
 _GROUP = _key("group", "groupId")
 #: A customer of WhatsApp has a user id, a telephone number, or both. The user id comes
-#: first: where there are both, it is the one that stays. A member's message belongs to the
-#: group. https://docs.ycloud.com/reference/use-business-scoped-user-ids
+#: first, since it does not change. A member's message belongs to the group.
+#: https://docs.ycloud.com/reference/use-business-scoped-user-ids
 _CUSTOMER = (
     *_GROUP,
     Key("customer", ("fromUserId", "to")),
     Key("customer", ("from", "to")),
-    # The note that a customer's user id has changed has no other name of the customer.
+    # The message that a customer's user id has changed has no other name of the customer.
     Key("customer", ("system.previous_user_id", "to")),
 )
-#: What a human answers in the WhatsApp Business app belongs to the same conversation.
+#: An answer from the WhatsApp Business app belongs to the same conversation.
 _ANSWER = (
     *_GROUP,
     Key("customer", ("toUserId", "from")),
@@ -162,8 +163,8 @@ _DOCUMENTED = (
     ),
     EventType(
         "whatsapp.message.updated",
-        "A WhatsApp message of yours was sent, delivered, read, or has failed.",
-        # The second in place of the first, for a message to a group.
+        "Your WhatsApp message was sent, delivered, read, or has failed.",
+        # A message to a group has the second instead of the first.
         ("whatsappMessage", "whatsappGroup"),
         (*_MESSAGE, *_GROUP),
     ),
@@ -212,7 +213,7 @@ _DOCUMENTED = (
     EventType(
         "whatsapp.smb.history",
         "The WhatsApp Business app shares a message of its history, or how far it is.",
-        # The event has phase and progress beside it, and at times nothing else.
+        # The event also has phase and progress, and sometimes nothing else.
         ("whatsappInboundMessage", "whatsappMessage"),
     ),
     EventType(
@@ -291,7 +292,7 @@ _DOCUMENTED = (
     ),
     EventType(
         "whatsapp.call.status.updated",
-        "A WhatsApp call of yours rings, was accepted, or was rejected.",
+        "Your WhatsApp call rings, was accepted, or was rejected.",
         ("callingStatusUpdated",),
         _CALL,
     ),
@@ -339,7 +340,7 @@ _DOCUMENTED = (
     ),
     EventType(
         "messenger.message.updated",
-        "A Messenger message of yours was sent, delivered, read, or has failed.",
+        "Your Messenger message was sent, delivered, read, or has failed.",
         ("messengerMessage",),
         _key("messenger message", "id"),
     ),
@@ -419,7 +420,7 @@ def variants(name: str) -> list[str]:
 
 
 def sample_event(name: str, *, variant: str | None = None) -> dict[str, Any]:
-    """A whole event as YCloud documents it, with a new id, made now.
+    """A whole event as YCloud documents it, with a new id and the current time.
 
     :param name: the event type.
     :param variant: one of :func:`variants`.
@@ -436,10 +437,10 @@ def find(name: str, event: dict[str, Any], path: str) -> tuple[Any, str | int]:
     """Where a dotted path leads in an event: an object or list, and the key in it.
 
     It begins in the event's data, or in the event itself if its first step is ``event``.
-    Objects on the way that are not there are made.
+    Missing objects on the way are created.
 
     :param name: the event's type.
-    :raises LookupError: if the path leads through what is no object and no list.
+    :raises LookupError: if the path leads through a value that is not an object or list.
     """
     into: Any = event
     steps = path.split(".")
@@ -463,7 +464,7 @@ def _step(into: Any, step: str, path: str) -> Any:
 
 
 def patterns(name: str) -> Iterator[str]:
-    """The subscriptions that an event of this type reaches, from narrow to wide.
+    """The subscriptions that match an event of this type, from narrow to wide.
 
     ``a.b.c`` gives ``a.b.c``, ``a.b.*``, ``a.*`` and ``*``.
     """
@@ -474,7 +475,7 @@ def patterns(name: str) -> Iterator[str]:
     yield "*"
 
 
-#: Every documented type, and every pattern that reaches one.
+#: Every documented type, and every pattern that matches one.
 KNOWN_SUBSCRIPTIONS = frozenset(each for name in EVENT_TYPES for each in patterns(name))
 
 

@@ -1,4 +1,4 @@
-"""What people search an event by: telephone numbers, user ids, addresses, message ids."""
+"""What events are searched by: telephone numbers, user ids, addresses, message ids."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from .event import Event
 
-#: The properties that have such names, in the objects of all types: a new type is found by
-#: those that it shares with the others.
+#: The properties with such names, of all types. Events of a new type are found by the
+#: properties that it shares with others.
 _NAMES = frozenset({
     # telephone numbers
     "from", "to", "phoneNumber", "recipientPhone", "contactPhoneNumber",
@@ -25,7 +25,7 @@ _NAMES = frozenset({
     "id", "wamid", "wacid", "metaMessageId", "emailId", "externalId", "message_id",
     "contactId",
 })  # fmt: skip
-#: What has such properties inside: the message that is answered, or members of a group.
+#: Objects with such properties: the message that is answered, or members of a group.
 _INSIDE = frozenset(
     {"context", "reaction", "system", "statuses", "contacts", "stateSync", "contact"}
 )
@@ -33,20 +33,20 @@ _DEEPEST = 3
 _MOST = 16
 _LONGEST = 512
 
-# With what copied numbers have around them: marks of the writing direction, and dashes.
+# Also what copied numbers contain: marks of the writing direction, and dashes.
 _IN_NUMBERS = re.compile(
     r"[\s+()./\-\u2010-\u2015\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+"
 )
-#: The zero that is only dialled inside of a country: +44 (0) 7901.
+#: The zero that is only dialled within a country: +44 (0) 7901.
 _TRUNK_ZERO = re.compile(r"(?<=[0-9])(\s*)\(0\)")
 
 
 def names_in(event: Event[Any]) -> tuple[str, ...]:
-    """The names in an event by which it can be found, each as :func:`plain_name` has it.
+    """The names by which an event can be found, each as :func:`plain_name` returns it.
 
-    Those of the sender and of the recipient, of the message and of the one that it answers.
-    Not more than 16: a list of many people in one event is cut. What a customer wrote is no
-    name.
+    They are those of the sender, the recipient, the message, and the message that it
+    answers. There are at most 16 of them: a long list of people in one event is cut. The
+    text of a message is not searched.
     """
     found: dict[str, None] = {}
     for value in _values(event.data, _DEEPEST):
@@ -58,14 +58,14 @@ def names_in(event: Event[Any]) -> tuple[str, ...]:
 
 
 def plain_name(text: str) -> str:
-    """A name as it is compared: of a number its digits, of anything else in lower case.
+    """A name for comparison: the digits of a number, anything else in lower case.
 
-    A number is the same with a plus, with two zeros or with neither, and whatever spaces,
-    dashes, dots and brackets are in it.
+    A number is the same with a plus, with two zeros or with neither. Spaces, dashes, dots
+    and brackets in it are ignored.
 
-    :returns: empty, if there is nothing in it.
+    :returns: an empty text, if nothing is left.
     """
-    if text[:1].isalpha():  # as most ids begin: no number does
+    if text[:1].isalpha():  # most ids begin with a letter, and no number does
         return text.rstrip().casefold()
     digits = _IN_NUMBERS.sub("", text)
     if digits.isascii() and digits.isdigit():
@@ -74,7 +74,7 @@ def plain_name(text: str) -> str:
 
 
 def searched_name(text: str) -> str:
-    """The same of what a person types, such as ``+44 (0) 7901 614024``."""
+    """The same for a text that a person types, such as ``+44 (0) 7901 614024``."""
     if text.lstrip().startswith(("+", "00")):
         text = _TRUNK_ZERO.sub(r"\1", text, count=1)
     return plain_name(text)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from .signature import ENDPOINT_ID_HEADER, HEADER, sign
 
-#: An endpoint's id as YCloud gives one: the example of WebhookEndpoint in its OpenAPI.
+#: An endpoint's id: the example of WebhookEndpoint in YCloud's OpenAPI document.
 SAMPLE_ENDPOINT_ID = "wh627c8640675de8fc689ab9d9"
 
 _AT_ONCE = 8
@@ -28,8 +28,8 @@ class Answer:
     """What a receiver answered.
 
     :param status: the HTTP status; 0 if there was no answer in time.
-    :param text: the body of the answer, 64 KiB of it at most.
-    :param seconds: how long it took.
+    :param text: the body of the answer, at most 64 KiB of it.
+    :param seconds: how long the answer took.
     :param location: where a redirect leads. It is not followed.
     """
 
@@ -40,7 +40,7 @@ class Answer:
 
     @property
     def acknowledged(self) -> bool:
-        """Whether it was a 2xx. Anything else YCloud sends again."""
+        """Whether it was a 2xx. Otherwise YCloud sends the event again."""
         return 200 <= self.status < 300
 
 
@@ -72,17 +72,17 @@ def signed_headers(
 
 
 def post(target: Target, body: bytes, *, timeout: float = 10) -> Answer:
-    """Sign a body, send it, and give the answer, whatever its status.
+    """Sign a body, send it, and return the answer, whatever its status.
 
-    A redirect is not followed: the signature goes nowhere else. To this machine no proxy is
-    used.
+    A redirect is not followed, so the signature is sent nowhere else. No proxy is used for
+    this machine.
 
     :param timeout: seconds to wait for the answer. How long YCloud waits is not documented.
     :raises ValueError: if the URL is not one of http or https.
     :raises OSError: if there is no answer.
     """
     if not target.url.startswith(("http://", "https://")):
-        raise ValueError(f"{target.url!r} is no http:// or https:// URL.")
+        raise ValueError(f"{target.url!r} is not an http:// or https:// URL.")
     headers = signed_headers(body, target.secret, target.endpoint_id)
     request = urllib.request.Request(target.url, body, headers)  # noqa: S310
     started = time.perf_counter()
@@ -90,15 +90,15 @@ def post(target: Target, body: bytes, *, timeout: float = 10) -> Answer:
         with _opener(target.url).open(request, timeout=timeout) as response:
             text = _beginning(response, started + timeout).decode("utf-8", "replace")
     except http.client.InvalidURL as error:
-        raise ValueError(f"{target.url!r} is no URL: {error}.") from None
+        raise ValueError(f"{target.url!r} is not a URL: {error}.") from None
     except http.client.HTTPException as error:
-        raise OSError(f"what came is no HTTP answer ({type(error).__name__})") from None
+        raise OSError(f"the answer is not HTTP ({type(error).__name__})") from None
     location = response.headers.get("Location") if 300 <= response.status < 400 else None
     return Answer(response.status, text, time.perf_counter() - started, location)
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL leads to this machine.
+    """Whether a URL points to this machine.
 
     :raises ValueError: if it is not a URL.
     """
@@ -112,9 +112,9 @@ def is_loopback(url: str) -> bool:
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:
-    """What opens a URL, and gives each answer as it is: no redirect, no cookie."""
+    """Opens URLs without redirects and cookies."""
     opener = urllib.request.OpenerDirector()
-    # None stands for the proxies of the environment.
+    # None means the proxies of the environment.
     proxies: dict[str, str] | None = {} if is_loopback(url) else None
     opener.add_handler(urllib.request.ProxyHandler(proxies))
     opener.add_handler(urllib.request.HTTPHandler())
@@ -123,9 +123,9 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
 
 
 def _beginning(response: Any, deadline: float) -> bytes:
-    """The beginning of an answer: a receiver may send without end, slowly, or break off."""
+    """The beginning of an answer: it may be endless, slow, or break off."""
     body = b""
-    with suppress(ConnectionError):  # its status has arrived, and that counts
+    with suppress(ConnectionError):  # its status has arrived, which is enough
         while len(body) < _LONGEST_ANSWER and time.perf_counter() < deadline:
             part: bytes = response.read1(_LONGEST_ANSWER - len(body))
             if not part:
@@ -135,7 +135,7 @@ def _beginning(response: Any, deadline: float) -> bytes:
 
 
 def attempt(target: Target, body: bytes, *, timeout: float = 10) -> Answer:
-    """Like :func:`post`, but no answer is one too: its status is 0."""
+    """Like :func:`post`, but if there is no answer, return one with status 0."""
     started = time.perf_counter()
     try:
         return post(target, body, timeout=timeout)
@@ -146,9 +146,9 @@ def attempt(target: Target, body: bytes, *, timeout: float = 10) -> Answer:
 def post_all(
     target: Target, bodies: Iterable[bytes], *, rate: float | None = None
 ) -> Iterator[Answer]:
-    """Send many, a few at a time, and give the answers in the order of the bodies.
+    """Send many bodies, a few at a time, and return the answers in their order.
 
-    :param rate: how many a second at most; as many as are answered if left out.
+    :param rate: how many a second at most; without a limit if left out.
     """
     started = time.perf_counter()
     with ThreadPoolExecutor(_AT_ONCE) as pool:

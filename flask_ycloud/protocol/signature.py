@@ -1,4 +1,4 @@
-"""Sign and verify: bytes in, verdict out.
+"""Sign and verify deliveries.
 
 YCloud sends ``YCloud-Signature: t=<unix seconds>,s=<hex>``, where ``s`` is the
 HMAC-SHA256 of ``t + "." + raw body`` under the endpoint's signing secret.
@@ -26,17 +26,17 @@ from ..errors import (
 #: The header that carries the signature.
 HEADER = "YCloud-Signature"
 
-#: The header that carries the id of the webhook endpoint at YCloud. It is not signed, so
-#: it is a hint; where it chooses the secret, the signature proves it.
+#: The header that carries the id of the webhook endpoint at YCloud. It is not signed, so it
+#: is only a hint. If the secret is chosen by it, the signature proves it.
 #: Source: docs.ycloud.com/en/api-reference/implement-a-webhook-receiver
 ENDPOINT_ID_HEADER = "X-Webhook-Endpoint-ID"
 
-#: Seconds, both ways, that :func:`verify` allows when it is told nothing else.
-#: A caller of bare ``verify`` has no memory of what came before, so it is short;
-#: the blueprint, which has one, uses ``YCLOUD_SIGNATURE_TOLERANCE``.
+#: Seconds, both ways, that :func:`verify` allows by default. It is short, since ``verify``
+#: does not know earlier deliveries. The blueprint knows them, and uses
+#: ``YCLOUD_SIGNATURE_TOLERANCE``.
 DEFAULT_TOLERANCE = 300.0
 
-# ``\d`` would also match the digits of other scripts, which int() takes too.
+# ``\d`` would also match the digits of other scripts, and int() would take them.
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _USUAL_LENGTH = len("t=1700000000,s=") + 64
@@ -46,7 +46,7 @@ class Signature(NamedTuple):
     """What a ``YCloud-Signature`` header says. Its ``repr`` shows no signature.
 
     :param timestamp: when it was signed, in unix seconds.
-    :param digests: its signatures, of which any may match.
+    :param digests: its signatures, any of which may match.
     """
 
     timestamp: int
@@ -95,11 +95,11 @@ def verify(
 
     The time is checked last, so a delivery with ``StaleSignature`` is always authentic.
 
-    :param body: the raw bytes as they arrived, never JSON that was written again.
+    :param body: the raw bytes as they arrived, not re-serialised JSON.
     :param header: the value of ``YCloud-Signature``, or ``None`` if it was not sent.
     :param secrets: the signing secret, or several while rotating; any may match.
-    :param tolerance: seconds that the signing may lie before or after now.
-    :param now: unix seconds; the clock's if left out.
+    :param tolerance: seconds that the signature may be older or newer than now.
+    :param now: unix seconds; the current time if left out.
     :returns: the parsed header.
     :raises MissingSignature: if there is no header.
     :raises MalformedSignature: if the header cannot be read.
@@ -109,19 +109,19 @@ def verify(
     """
     keys: tuple[bytes, ...]
     if type(secrets) is str and secrets.isascii() and secrets:
-        keys = (secrets.encode(),)  # nothing about it is to be checked
+        keys = (secrets.encode(),)  # nothing else needs a check
     else:
         keys = _as_keys(secrets)
     if header is None:
         raise MissingSignature(f"The delivery has no {HEADER} header.")
-    # What YCloud sends, read at its places; whatever is odd about it fits no body.
+    # The usual form, read by position. If anything in it is odd, it fits no body.
     usual = len(header) == _USUAL_LENGTH and header[12:15] == ",s=" and header.isascii()
     digests: tuple[str, ...]
     if usual and header[:2] == "t=" and (timestamp := header[2:12]).isdigit():
         digests = (header[15:],)
     else:
         timestamp, digests = _parse(header)
-    # Every key with every digest, and so it takes as long whichever fits.
+    # Every key with every digest, so that it takes equally long whichever fits.
     found = False
     for key in keys:
         mac = _keyed(key).copy()
@@ -131,7 +131,7 @@ def verify(
         for digest in digests:
             found |= compare_digest(expected, digest)
     if not found:
-        _parse(header)  # which tells of what is odd about it
+        _parse(header)  # raises a better error if the header is odd
         raise SignatureMismatch("The signature does not fit the body.")
     seconds = int(timestamp)
     age = (time.time() if now is None else now) - seconds
@@ -143,7 +143,7 @@ def verify(
 
 @lru_cache(maxsize=128)
 def _keyed(key: bytes) -> hmac.HMAC:
-    """An HMAC that has taken in the key, which costs as much as a small body."""
+    """An HMAC with the key, which costs as much to make as that of a small body."""
     return hmac.new(key, digestmod="sha256")
 
 

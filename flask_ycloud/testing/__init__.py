@@ -1,4 +1,4 @@
-"""For tests of apps that receive: sample events, a YCloud that sends them, and its API."""
+"""For tests of apps: sample events, a fake YCloud that sends them, and a fake API."""
 
 from ..handlers.isolation import isolated_handlers
 from ..protocol import Answer, sample, variants

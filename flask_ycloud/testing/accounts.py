@@ -37,7 +37,7 @@ class Account:
     """One account, and the operations on its endpoints. Each may raise :exc:`Refused`."""
 
     def __init__(self) -> None:
-        #: Every endpoint by its id, as the API gives it. Changes of it count.
+        #: Every endpoint by its id, as the API returns it. Changes take effect.
         self.endpoints: dict[str, dict[str, Any]] = {}
 
     def page(self, query: Mapping[str, str]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Account:
         return endpoint
 
     def delete(self, endpoint_id: str) -> dict[str, Any]:
-        """Delete an endpoint, and give it a last time."""
+        """Delete an endpoint, and return it."""
         endpoint = self.retrieve(endpoint_id)
         del self.endpoints[endpoint_id]
         return endpoint
@@ -98,7 +98,7 @@ class Account:
 
 
 def new_secret() -> str:
-    """A signing secret of the form that YCloud gives."""
+    """A signing secret in YCloud's form."""
     return f"whsec_{secrets.token_hex(16)}"
 
 
@@ -114,7 +114,7 @@ def _number(query: Mapping[str, str], name: str, default: int) -> int:
 
 
 def _checked(body: Any) -> dict[str, Any]:
-    """The fields of a body, if each is documented and is as documented."""
+    """The fields of a body, if each is as documented."""
     if not isinstance(body, dict):
         raise _invalid("The body is not a JSON object.")
     for name, value in body.items():

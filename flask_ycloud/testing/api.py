@@ -43,16 +43,15 @@ class FakeYCloudAPI:
             app.config["YCLOUD_API_URL"] = api.url
 
     It has the six operations: list, create, retrieve, update, delete, and rotate the
-    secret. It refuses what YCloud documents as refused: an API key of no account, a URL of
-    more than 500 characters, a description of more than 400, a 21st endpoint of an account,
+    secret. It refuses what YCloud documents as refused: an unknown API key, a URL of more
+    than 500 characters, a description of more than 400, a 21st endpoint of an account,
     ``contact.attributes_changed`` without properties, and fields that are not documented.
-    Errors have the documented form, with a request id. The code of an error is documented
-    for some of them only.
+    Errors have the documented form, with a request id. Not all error codes are documented.
 
-    It differs from YCloud in two ways. It takes URLs of this machine. It takes event types
+    It differs from YCloud in two ways: it accepts URLs of this machine, and event types
     that are not documented.
 
-    It keeps endpoints in memory, and delivers nothing by itself: see :meth:`sender`.
+    It keeps endpoints in memory. It does not deliver events: see :meth:`sender`.
 
     :param api_keys: one for each account.
     """
@@ -88,11 +87,11 @@ class FakeYCloudAPI:
     def url(self) -> str:
         """The value for ``YCLOUD_API_URL``, such as ``http://127.0.0.1:49152/v2``.
 
-        :raises RuntimeError: if it does not run.
+        :raises RuntimeError: if the API is not running.
         """
         if self._server is None:
             raise RuntimeError(
-                "FakeYCloudAPI does not run, so it has no URL. Start it: with"
+                "FakeYCloudAPI is not running, so it has no URL. Start it: with"
                 " FakeYCloudAPI(…) as api."
             )
         return f"http://127.0.0.1:{self._server.server_port}/v2"
@@ -100,14 +99,14 @@ class FakeYCloudAPI:
     def add_account(self, api_key: str) -> None:
         """Add an account without endpoints.
 
-        :param api_key: what its calls have as ``X-API-Key``.
+        :param api_key: the ``X-API-Key`` of its calls.
         """
         self.accounts[api_key] = Account()
 
     def endpoints(self, api_key: str) -> dict[str, dict[str, Any]]:
-        """The endpoints of an account by their ids, each as the API gives it.
+        """The endpoints of an account by their ids, each as the API returns it.
 
-        What a test changes in them counts, such as ``["status"] = "pending"``.
+        A test may change them, such as ``["status"] = "pending"``.
 
         :param api_key: the account's.
         :raises KeyError: if no account has that API key.
@@ -119,7 +118,7 @@ class FakeYCloudAPI:
     ) -> FakeYCloud:
         """A :class:`FakeYCloud` that sends to an endpoint, signed with its secret.
 
-        It has the URL, secret and status that the endpoint has now.
+        It has the current URL, secret and status of the endpoint.
 
         :param endpoint_id: such as ``wh627c8640675de8fc689ab9d9``.
         :param app: the app to send to, by its test client; the endpoint's URL if left out.

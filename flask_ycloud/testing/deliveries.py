@@ -1,4 +1,4 @@
-"""Deliveries of the fake YCloud: what is sent, and what was answered."""
+"""Deliveries of the fake YCloud: what is sent, and the answers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .samples import changed
 
 @dataclass(frozen=True)
 class Address:
-    """Where in which inbox the events of a sender are kept.
+    """The inbox, endpoint and tenant of a sender's events.
 
-    :param tenant: empty where the endpoint serves one account.
+    :param tenant: empty if the endpoint has no tenants.
     """
 
     inbox: AppInbox
@@ -30,11 +30,11 @@ class Address:
 
 @dataclass
 class Delivery:
-    """An event on its way, and what was answered to each attempt.
+    """An event that is delivered, and the answer to each attempt.
 
     :param body: the bytes that are sent.
     :param answers: one per attempt, in order; none if it was never sent.
-    :param errors: what handlers raised while it was sent, ``Discard`` and ``Retry`` aside.
+    :param errors: what handlers raised while it was sent, except ``Discard`` and ``Retry``.
         It is empty if the app under test handles events later.
     """
 
@@ -58,7 +58,7 @@ class Delivery:
 
     @property
     def sent(self) -> bool:
-        """Whether it was sent at all. A suspended or pending endpoint is sent nothing."""
+        """Whether it was sent. Nothing is sent to a suspended or pending endpoint."""
         return bool(self.answers)
 
     @property
@@ -80,14 +80,14 @@ class Delivery:
     def stored(self) -> StoredEvent | None:
         """The event in the app's inbox, as it is now; ``None`` if it is not there.
 
-        Of a conflict it is the dead letter with the other body.
+        For a conflict it is the dead letter with the other body.
 
         :raises RuntimeError: if it was sent by HTTP, to another process.
         """
         if self.address is None:
             raise RuntimeError(
                 "This delivery was sent by HTTP, so the inbox is in another process. Use"
-                " FakeYCloud(app) to see what became of it, or current_inbox there."
+                " FakeYCloud(app) to see the event, or current_inbox in that process."
             )
         identity = Identity(self._id, self.address.endpoint, self.address.tenant)
         return self.address.inbox.get(identity)
@@ -139,7 +139,7 @@ class Agenda:
         return bool(self._due)
 
     def add(self, at: float, delivery: Delivery) -> None:
-        """Note when a delivery is due. Those due at one time keep their order."""
+        """Note when a delivery is due. Deliveries due at the same time keep their order."""
         heapq.heappush(self._due, (at, next(self._count), delivery))
 
     def take(self) -> tuple[float, Delivery]:

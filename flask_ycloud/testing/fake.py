@@ -18,35 +18,36 @@ from .suspensions import Suspensions
 
 
 class FakeYCloud(Sender):
-    """Sends signed events to an app, and keeps what was answered.
+    """Sends signed events to an app, and keeps the answers.
 
-    :meth:`send` sends once. :meth:`deliver` does what YCloud documents: it sends again
-    what was not acknowledged, on the documented schedule, and suspends a URL that fails
-    too often. Where YCloud documents nothing, a parameter decides.
+    :meth:`send` sends once. :meth:`deliver` does what YCloud documents: it sends events
+    again that were not acknowledged, on the documented schedule, and suspends a URL that
+    fails too often. Where YCloud documents nothing, there is a parameter.
 
-    :param app: the app to send to, by its test client. Set ``TESTING`` before: events then
+    :param app: the app to send to, by its test client. Set ``TESTING`` first. Then events
         go to a scratch store, and with the default dispatch they are handled while they
         are sent.
     :param url: instead of an app, where to send by HTTP.
     :param secret: the signing secret; that of the app's endpoint if left out.
     :param endpoint: the name of the app's endpoint; the first one if left out.
-    :param tenant: whose account it is, at an endpoint that serves many: its path and its
-        secret are used.
+    :param tenant: the tenant, at an endpoint that has tenants: its path and its secret are
+        used.
     :param endpoint_id: the id of the endpoint at YCloud, sent as
         ``X-Webhook-Endpoint-ID``. ``None`` sends no such header.
     :param raises: whether an error of a handler is raised in the test, after its outcome
-        was kept. ``Discard`` and ``Retry`` are never raised. With ``False`` errors are in
+        was stored. ``Discard`` and ``Retry`` are never raised. With ``False`` errors are in
         ``delivery.errors``.
     :param real_inbox: send to an app that is not in testing mode, whose inbox is the real
-        one. Handlers' errors are then not raised.
-    :param time_scale: how many seconds pass here for one of YCloud's. 0 lets none pass:
-        retries come at once, in the order of their times.
+        one. Errors of handlers are then not raised.
+    :param time_scale: how many seconds pass here for one of YCloud's. With 0 no time
+        passes: retries are sent at once, in the order of their times.
     :param timeout: seconds to wait for an answer by HTTP, and in :meth:`run_due` for the
         app's worker threads. YCloud documents no limit.
     :param backfill: whether an event that is created while the URL is suspended is sent
         afterwards. YCloud does not promise it, so by default it is never sent.
-    :param pending_after_suspensions: how many suspensions turn the endpoint pending.
-        YCloud says that frequent failures do, but not how many. By default none does.
+    :param pending_after_suspensions: after how many suspensions the endpoint becomes
+        pending. YCloud does so after frequent failures, but does not say how many. By
+        default the endpoint never becomes pending.
     :raises ConfigurationError: if the app is not in testing mode, or has no such endpoint.
     :raises UnknownTenant: if the app does not know the tenant.
     """
@@ -96,15 +97,15 @@ class FakeYCloud(Sender):
 
         Nothing is sent while the URL is suspended: for 3 minutes after 200 failures
         within a minute, or after failed attempts within a minute that took 10 minutes in
-        sum. A retry that falls due then is made afterwards; a first attempt only with
-        ``backfill``. Nothing is sent while ``status`` is not ``"active"``, neither
-        then nor later: see :attr:`unsent`.
+        total. A retry that becomes due then is made afterwards, and a first attempt only
+        with ``backfill``. What is due while ``status`` is not ``"active"`` is never sent:
+        see :attr:`unsent`.
 
         :param every: YCloud's seconds between the creation of two events.
-        :param duplicates: the share of events, 0 to 1, that are sent again though they
-            were acknowledged; YCloud says to expect some.
-        :param shuffled: send in another order; YCloud promises none.
-        :param seed: of what is random.
+        :param duplicates: the share of events, 0 to 1, that are sent again although they
+            were acknowledged. YCloud says to expect some.
+        :param shuffled: send in a random order. YCloud promises no order.
+        :param seed: of the random choices.
         :returns: the deliveries, in the order of the events.
         """
         rng = random.Random(seed)  # noqa: S311  (nothing secret)
@@ -122,7 +123,7 @@ class FakeYCloud(Sender):
     def activate(self) -> None:
         """Set the endpoint active again, as ``endpoints update --status active`` does.
 
-        A suspension ends by itself, and not by this.
+        This does not end a suspension, which ends after its time.
         """
         self.status = "active"
         self._suspensions.count = 0
@@ -136,7 +137,7 @@ class FakeYCloud(Sender):
                 agenda.add(later, delivery)
 
     def _attempt(self, delivery: Delivery, again: set[int]) -> float | None:
-        """Send it, if anything is sent now, and say when it is due next, if it is.
+        """Send it if the endpoint receives now. Return when it is due next, if it is.
 
         :param again: the ids of objects: deliveries to be sent again once acknowledged.
         """

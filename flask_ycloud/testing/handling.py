@@ -1,7 +1,8 @@
-"""The inbox of an app under test: its time, and what is handled in it."""
+"""The inbox of an app under test: its clock, and handling its events."""
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,11 +15,14 @@ from ..dispatch.inline import real_errors
 from ..dispatch.processing import process
 from ..errors import ConfigurationError
 from ..inbox import Identity, Inbox, StoredEvent
+from ..logs import log
 from ..runtime import Runtime
 
+_logger = logging.getLogger(__name__)
+
 _LOOK_SECONDS = 0.01
-_MOST = 10_000  # events that are looked at
-_SLACK = 0.001  # seconds that sums of delays may be off
+_MOST = 10_000  # events that are read
+_SLACK = 0.001  # seconds: sums of delays are not exact
 _ROUNDED = 1e-5  # seconds: a datetime has no more than microseconds
 
 _REMEDY = """\
@@ -26,8 +30,8 @@ Set app.config["TESTING"] = True before the app's first request, and before \
 FakeYCloud(app). If you want the real inbox: FakeYCloud(app, real_inbox=True)."""
 
 _NO_TESTING = f"""\
-The app is not in testing mode. FakeYCloud would fill its real inbox, and a thread would \
-handle the events later. {_REMEDY}"""
+The app is not in testing mode. FakeYCloud would write to its real inbox, and a thread \
+would handle the events later. {_REMEDY}"""
 
 _TESTING_TOO_LATE = f"""\
 The app's inbox was opened before app.testing was set. So it is the real one, and not a \
@@ -36,14 +40,20 @@ scratch store. {_REMEDY}"""
 _FROM_THE_ENVIRONMENT = """\
 The app's inbox is the one of FLASK_YCLOUD_INBOX_URL in the environment. It may be the \
 real one, and the test would handle its events. Unset the variable for a scratch store, \
-or set another YCLOUD_INBOX_URL in app.config. If the tests are to use that one: \
+or set another YCLOUD_INBOX_URL in app.config. To use that inbox in the test: \
 FakeYCloud(app, real_inbox=True)."""
+
+_DISPATCH = "FLASK_YCLOUD_DISPATCH"
+_NOT_INLINE = f"""\
+{_DISPATCH}=%s is in the environment, so events are not handled while FakeYCloud sends \
+them. Unset the variable, or set app.config["YCLOUD_DISPATCH"] = "inline". Or call \
+run_due() after each send."""
 
 
 class Clock:
-    """Unix seconds. A test can stop it, move it forward, and let it go on.
+    """A clock in unix seconds that a test can stop and move forward.
 
-    :param real: the clock that it follows.
+    :param real: the clock on which it is based.
     """
 
     def __init__(self, real: Callable[[], float]) -> None:
@@ -57,7 +67,7 @@ class Clock:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Stop it for a ``with`` block: the time that a handler takes does not count."""
+        """Stop it during a ``with`` block, so that the time of handlers does not count."""
         self._stopped_at = self()
         try:
             yield
@@ -75,17 +85,20 @@ class AppInbox:
 
     :param runtime: the app's.
     :param timeout: seconds to wait for the app's worker threads.
-    :param real: whether it may be another one than the scratch store of a test.
-    :raises ConfigurationError: if it may not, and is.
+    :param real: whether it may be an inbox other than the scratch store of a test.
+    :raises ConfigurationError: if it may not, but is.
     """
 
     def __init__(self, runtime: Runtime, timeout: float, *, real: bool) -> None:
         if not real:
             _check_testing(runtime)
+        self._dispatch_hint = _dispatch_hint(runtime)
+        if self._dispatch_hint:
+            log(_logger, logging.WARNING, "%s", self._dispatch_hint)
         self._runtime = runtime
         self._timeout = timeout
         runtime.exact_delays = True
-        # With threads: what was looked at before, to tell what they have handled since.
+        # With threads: the state before, to find out what they have handled since then.
         self._looks = self._look() if runtime.dispatch == "worker" else {}
 
     @property
@@ -103,7 +116,7 @@ class AppInbox:
 
         :param errors: gets what handlers raise in this thread, under ``app.testing``.
         :returns: what was handled, as it is now.
-        :raises TimeoutError: if the app's threads do not get done with it.
+        :raises TimeoutError: if the app's threads do not finish in time.
         """
         self.inbox.release_all_orphans()
         dispatcher = self._runtime.dispatcher
@@ -112,13 +125,13 @@ class AppInbox:
         return self._handle(errors)
 
     def advance(self, seconds: float, errors: list[BaseException]) -> list[StoredEvent]:
-        """Let time pass for the inbox, and have everything handled that falls due in it.
+        """Let time pass for the inbox, and handle all events that become due.
 
-        What falls due in between is handled at its time, so that its retries fall due, too.
+        Each event is handled at its time, so that its retries also become due.
 
         :param errors: gets what handlers raise in this thread, under ``app.testing``.
         :returns: what was handled, in the order of time.
-        :raises TimeoutError: if the app's threads do not get done with it.
+        :raises TimeoutError: if the app's threads do not finish in time.
         """
         if not isinstance(self.inbox.clock, Clock):
             self.inbox.clock = Clock(self.inbox.clock)
@@ -133,7 +146,7 @@ class AppInbox:
         return handled
 
     def _next_due_at(self) -> float:
-        """When the next event falls due, rounded up; infinity if none does."""
+        """When the next event becomes due, rounded up; infinity if there is none."""
         now = self.inbox.clock()
         pending = self.inbox.list(state="pending", limit=_MOST)
         times = [each.due_at.timestamp() for each in pending if each.due_at is not None]
@@ -148,7 +161,7 @@ class AppInbox:
         return [each for each in handled if each is not None]
 
     def _wait_for(self, dispatcher: WorkerDispatcher) -> list[StoredEvent]:
-        """Wait until the threads have nothing to do; give what they have handled."""
+        """Wait until the threads have nothing to do, and return what they have handled."""
         dispatcher.start()
         until = time.monotonic() + self._timeout
         while busy := self._busy():
@@ -157,6 +170,7 @@ class AppInbox:
                 raise TimeoutError(
                     f"After {self._timeout:g} s the app's worker threads have not handled"
                     f" {ids}. Does a handler hang? FakeYCloud(app, timeout=…) waits longer."
+                    f" {self._dispatch_hint}".rstrip()
                 )
             dispatcher.wake(busy[0].identity)
             time.sleep(_LOOK_SECONDS)
@@ -165,7 +179,7 @@ class AppInbox:
         return [each for each in map(self.get, handled) if each is not None]
 
     def _busy(self) -> Sequence[StoredEvent]:
-        """What the threads have to do, in one query, so that nothing slips through."""
+        """What the threads have to do, in one query, so that no event is missed."""
         now, endpoints = self.inbox.clock(), self._runtime.endpoints
         return [
             each
@@ -176,7 +190,7 @@ class AppInbox:
         ]
 
     def _look(self) -> dict[Identity, tuple[object, ...]]:
-        """What was ever handled, oldest first: each event, with what handling changes."""
+        """All events that were handled, oldest first, with the fields that this changes."""
         return {
             each.identity: (each.state, each.due_at, each.settled_at)
             for each in reversed(self.inbox.list(limit=_MOST))
@@ -196,3 +210,10 @@ def _check_testing(runtime: Runtime) -> None:
     url = os.environ.get("FLASK_YCLOUD_INBOX_URL")
     if url is not None and runtime.settings.inbox_url == url:
         raise ConfigurationError(_FROM_THE_ENVIRONMENT)
+
+
+def _dispatch_hint(runtime: Runtime) -> str:
+    """What to do about a dispatch from the environment that is not inline, or nothing."""
+    dispatch = runtime.settings.dispatch
+    found = os.environ.get(_DISPATCH, "").strip('"')
+    return _NOT_INLINE % found if found == dispatch != "inline" else ""

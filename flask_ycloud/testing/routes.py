@@ -1,4 +1,4 @@
-"""How a body reaches the app: by its test client, or by HTTP."""
+"""Send a body to the app: by its test client, or by HTTP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Route(Protocol):
     def post(
         self, body: bytes, secret: str | bytes, endpoint_id: str | None
     ) -> tuple[Answer, Errors]:
-        """Sign a body and send it; give the answer, and what handlers raised meanwhile."""
+        """Sign a body and send it. Return the answer, and the errors of handlers."""
         ...
 
 
@@ -29,7 +29,7 @@ class Route(Protocol):
 class ByClient:
     """By the test client of an app.
 
-    :param path: that of the endpoint.
+    :param path: the path of the endpoint.
     """
 
     app: Flask
@@ -72,5 +72,5 @@ def secret_of(
 
     :raises UnknownTenant: if the app does not know the tenant.
     """
-    with runtime.app.app_context():  # in which the app looks its secrets up
+    with runtime.app.app_context():  # the app looks up its secrets in it
         return runtime.endpoints[endpoint].secrets.of(tenant, endpoint_id)[0]

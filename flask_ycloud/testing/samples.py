@@ -1,4 +1,4 @@
-"""Sample events with changes that are checked."""
+"""Sample events with checked changes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def sample_event(
         sample_event("contact.created", **{"event.id": "evt_123456"})
 
     A change is refused if neither YCloud's types nor the sample have such a field. A ``+``
-    before a name adds a field all the same: ``**{"text.+language": "en"}``.
+    before a name adds such a field: ``**{"text.+language": "en"}``.
 
     :param name: the event type.
     :param variant: one of :func:`variants`.

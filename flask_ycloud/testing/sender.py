@@ -1,4 +1,4 @@
-"""Who sends signed events to an app, one at a time, and looks at what became of them."""
+"""Send signed events to an app one at a time, and handle them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .handling import AppInbox
 from .routes import ByClient, ByHTTP, Route, secret_of
 from .samples import sample_event
 
-#: Seconds that :class:`FakeYCloud` waits for an answer. It is this fake's own choice. How
-#: long YCloud waits at most is not documented: it recommends an answer within 6 s, and
-#: one that takes more than 10 s lowers the endpoint's priority.
-#: Source: helpdocs.ycloud.com/help-center/integrations/webhook
+#: Seconds that :class:`FakeYCloud` waits for an answer. This is its own limit, since YCloud
+#: documents none. YCloud recommends an answer within 6 s, and an answer that takes more
+#: than 10 s lowers the endpoint's priority. Source:
+#: helpdocs.ycloud.com/help-center/integrations/webhook
 TIMEOUT_SECONDS = 10.0
 
 
 class Sender:
-    """Sends signed events to an app, each once. :class:`FakeYCloud` has its parameters."""
+    """Sends signed events to an app, each once. Its parameters: :class:`FakeYCloud`."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Sender:
         timeout: float = TIMEOUT_SECONDS,
     ) -> None:
         if (app is None) == (url is None):
-            raise ValueError("FakeYCloud takes an app, or the url of a running one.")
+            raise ValueError("FakeYCloud takes an app, or the url of a running app.")
         self._address: Address | None = None
         if app is None:
             self._route: Route = ByHTTP(str(url), timeout)
@@ -55,11 +55,11 @@ class Sender:
         if secret is None:
             raise ValueError("FakeYCloud(url=…) takes the secret to sign with.")
         self.secret: str | bytes = secret
-        #: What it sends as ``X-Webhook-Endpoint-ID``.
+        #: The ``X-Webhook-Endpoint-ID`` that it sends.
         self.endpoint_id = endpoint_id
         #: Every delivery, in the order of the events, sent or not.
         self.deliveries: list[Delivery] = []
-        #: YCloud's time, in seconds since it was made.
+        #: YCloud's time, in seconds since this object was created.
         self.now = 0.0
         #: The endpoint's status at YCloud. Nothing is sent unless it is ``"active"``.
         self.status: Literal["active", "pending", "disabled"] = "active"
@@ -81,13 +81,14 @@ class Sender:
     ) -> Delivery:
         """Send an event once, if the endpoint is active.
 
-        No time passes. A failure is not sent again, and counts for no suspension.
+        No time passes. If it fails, it is not sent again, and does not lead to a
+        suspension.
 
         :param event: an event type, of which a sample is sent with ``changes`` as in
             :func:`sample_event`; a whole event; or the raw bytes of a body.
         :param variant: another sample of that type, such as ``"image"``.
-        :param raises: whether an error of a handler is raised; as ``FakeYCloud(raises=…)``
-            says if left out.
+        :param raises: whether an error of a handler is raised; if left out, the value of
+            ``FakeYCloud(raises=…)``.
         :returns: the delivery, with the answer.
         :raises LookupError: if there is no such type, variant or field, or a path leads
             nowhere.
@@ -107,12 +108,12 @@ class Sender:
         return delivery
 
     def send_conflict(self, delivery: Delivery, /, **changes: Any) -> Delivery:
-        """Send the event of an earlier delivery once more: the same id, another body.
+        """Send the event of an earlier delivery again, with the same id and another body.
 
         YCloud's Developer Kit tells receivers to keep such a *conflict*, to raise an
         alarm, and to answer with a 2xx.
 
-        :param delivery: the earlier one.
+        :param delivery: the earlier delivery.
         :param changes: what is different, as in :func:`sample_event`.
         :returns: the new delivery.
         :raises ValueError: if nothing is different.
@@ -125,28 +126,29 @@ class Sender:
         return self.send(event)
 
     def run_due(self, *, raises: bool | None = None) -> list[StoredEvent]:
-        """Handle everything that is due now in the app's inbox.
+        """Handle all events that are due now in the app's inbox.
 
         With ``YCLOUD_DISPATCH = "worker"`` it waits for the app's threads, and returns what
         they have handled since the last call. Errors of handlers are then not raised.
 
-        :param raises: as in :meth:`send`. All are handled before the first error is raised.
+        :param raises: as in :meth:`send`. All events are handled before the first error is
+            raised.
         :returns: the events that were handled, each as the inbox has it now.
-        :raises TimeoutError: if the app's threads do not get done within ``timeout``.
+        :raises TimeoutError: if the app's threads do not finish within ``timeout``.
         """
         return self._handle(AppInbox.run_due, raises)
 
     def advance(self, seconds: float, *, raises: bool | None = None) -> list[StoredEvent]:
-        """Let time pass for the app's inbox, and have everything handled that falls due.
+        """Let time pass for the app's inbox, and handle all events that become due.
 
-        It does not sleep. What falls due in between is handled at its time: ``advance(60)``
-        makes the retry after 10 s and the one 30 s after that. Retries come exactly after
-        their delays; without a ``FakeYCloud`` a random part is added.
+        It does not sleep. Each event is handled at its time: ``advance(60)`` makes the
+        retry after 10 s and the retry 30 s after that. Retries are made exactly after their
+        delays; without a ``FakeYCloud`` a random part is added.
 
-        :param seconds: how many.
+        :param seconds: how many seconds pass.
         :param raises: as in :meth:`run_due`.
         :returns: the events that were handled, in the order of time. An event that was
-            handled twice is there twice, but with ``"worker"`` each is there once.
+            handled twice is listed twice; with ``"worker"`` each event is listed once.
         :raises TimeoutError: as in :meth:`run_due`.
         """
         self.now += seconds
@@ -155,8 +157,8 @@ class Sender:
     def rotate_secret(self, new: str | None = None) -> str:
         """Sign with a new secret from now on.
 
-        :param new: the new one; made up if left out.
-        :returns: the new one, to be configured beside the old.
+        :param new: the new secret; a random one if left out.
+        :returns: the new secret, to be configured beside the old one.
         """
         self.secret = new or new_secret()
         return self.secret

@@ -9,7 +9,7 @@ from collections import deque
 
 #: Failed attempts within a minute after which YCloud suspends a URL.
 SUSPENDED_AFTER_FAILURES = 200
-#: Seconds that the failed attempts of a minute took, added up, after which it does so too.
+#: It also does so if the failed attempts within a minute took this many seconds in total.
 SUSPENDED_AFTER_FAILING_SECONDS = 600.0
 #: Seconds for which nothing is sent to a suspended URL.
 SUSPENDED_SECONDS = 180.0
@@ -21,14 +21,14 @@ class Suspensions:
     """The suspensions of one URL. All times are in YCloud's seconds."""
 
     def __init__(self) -> None:
-        #: When the last one ends or ended.
+        #: When the last suspension ends or ended.
         self.until = 0.0
-        #: How many there were.
+        #: How many suspensions there were.
         self.count = 0
         self._failures: deque[tuple[float, float]] = deque()
 
     def note_failure(self, now: float, took: float) -> None:
-        """Count a failed attempt, and suspend the URL if it was one too many.
+        """Count a failed attempt, and suspend the URL if there were too many.
 
         :param took: seconds until the attempt had failed.
         """

@@ -58,7 +58,7 @@ def test_an_answer_without_a_body(ycloud: YCloud) -> None:
      "/a\n", "/é", "/%zz"],
 )  # fmt: skip
 def test_what_is_no_path(account: YCloudAPI, ycloud: YCloud, path: str) -> None:
-    with pytest.raises(ValueError, match="is no path of YCloud's API"):
+    with pytest.raises(ValueError, match="is not a path of YCloud's API"):
         ycloud.call("GET", path)
     assert account.calls == []
 

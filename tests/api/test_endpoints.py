@@ -192,7 +192,7 @@ def test_a_wrong_key_is_refused(base_url: str) -> None:
 
 @pytest.mark.parametrize("endpoint_id", ["", "..", "a/b", "wh?", "whé"])
 def test_what_is_no_id(endpoints: WebhookEndpoints, endpoint_id: str) -> None:
-    with pytest.raises(APIError, match="is no id of a webhook endpoint"):
+    with pytest.raises(APIError, match="is not the id of a webhook endpoint"):
         endpoints.retrieve(endpoint_id)
 
 
@@ -315,7 +315,8 @@ def test_the_last_secret_stays_while_the_api_is_away(
     account.endpoints.clear()
     monkeypatch.setattr(secret, "_fetch_at", 0.0)
     assert secret() == (made.secret,)
-    eventually(lambda: f"The secret of {made.id} stays: YCloud's API: 404" in caplog.text)
+    failed = f"The secret of {made.id} was not fetched again, so the last one is used:"
+    eventually(lambda: f"{failed} YCloud's API: 404" in caplog.text)
     assert secret() == (made.secret,)
     assert str(made.secret) not in caplog.text
 

@@ -249,7 +249,7 @@ def test_where_no_key_can_be_had(keyed: Flask) -> None:
 def test_a_wrong_id_is_a_line(keyed: Flask) -> None:
     result = run(keyed, "show", "a/b")
     assert result.exit_code == 1
-    assert "'a/b' is no id of a webhook endpoint" in result.output
+    assert "'a/b' is not the id of a webhook endpoint" in result.output
 
 
 def test_without_a_key(app: Flask) -> None:

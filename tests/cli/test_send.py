@@ -132,7 +132,7 @@ def test_sending_finds_the_path_by_itself(
     [
         (["sms.mesage.updated"], "did you mean 'sms.message.updated'"),
         ([TYPE, "--variant", "x"], "has these variants: none"),
-        ([TYPE, "--url", "file:///etc/passwd"], "is no http:// or https:// URL"),
+        ([TYPE, "--url", "file:///etc/passwd"], "is not an http:// or https:// URL"),
     ],
 )
 def test_what_cannot_be_sent(app: Flask, args: list[str], message: str) -> None:

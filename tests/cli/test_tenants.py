@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -191,7 +192,8 @@ def test_a_tenant_that_the_path_cannot_have(make_app: MakeApp) -> None:
     numbers = WebhookBlueprint("n", url_prefix="/n/<int:tenant>", secrets=by_id)
     result = call(make_app(numbers), "send", TYPE, "--tenant", "acme")
     assert result.exit_code == 1
-    assert "The path '/n/<int:tenant>/webhook' can have no tenant 'acme'." in result.output
+    expected = "The path '/n/<int:tenant>/webhook' cannot have the tenant 'acme'."
+    assert expected in result.output
 
 
 def test_the_path_of_a_tenant_is_found(make_app: MakeApp) -> None:
@@ -251,7 +253,8 @@ def test_some_tenants_are_looked_at(make_app: MakeApp) -> None:
     app = make_app(hooks(lookup), ycloud_bp)
     options = [part for each in (*secrets, "gamma") for part in ("--tenant", each)]
     found = findings(app, *options)["secret"]
-    assert [(level, text.partition(", such as")[0]) for level, text, _ in found] == [
+    shown = [(level, re.split(", such as| at ", text)[0]) for level, text, _ in found]
+    assert shown == [
         ("ok", "hooks of acme has one secret."),
         (
             "error",
@@ -266,7 +269,7 @@ def test_some_tenants_are_looked_at(make_app: MakeApp) -> None:
         ),
         (
             "error",
-            "hooks of broken: The function secrets= of endpoint 'hooks' raised OSError.",
+            "hooks of broken: The function secrets= of endpoint 'hooks' raised OSError",
         ),
         ("error", "hooks of gamma: there is no such tenant."),
         ("ok", "ycloud has one secret."),

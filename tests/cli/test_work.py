@@ -101,7 +101,7 @@ def test_a_signal_lets_the_running_handler_finish(
 ) -> None:
     worker.process.send_signal(number)
     if "--once" not in worker.process.args:  # type: ignore[operator]
-        worker.wait_for("it claims no more events. 1 run; they get 25 s")
+        worker.wait_for("it fetches no more events. 1 handler is running and has 25 s")
     worker.hang.unlink()
     said = worker.finish()
     assert worker.process.returncode == 0
@@ -112,11 +112,11 @@ def test_a_signal_lets_the_running_handler_finish(
 
 def test_a_second_ctrl_c_gives_back_what_runs(worker: Working) -> None:
     worker.process.send_signal(signal.SIGINT)
-    worker.wait_for("it claims no more events. 1 run; they get 25 s")
+    worker.wait_for("it fetches no more events. 1 handler is running and has 25 s")
     worker.process.send_signal(signal.SIGINT)
     said = worker.finish()
     assert worker.process.returncode == 0
-    assert "It gave back 1 events that still ran." in said
+    assert "It released 1 event that still ran." in said
     assert "Traceback" not in said
     assert states(worker.app) == ["pending", "pending"]
 
@@ -226,7 +226,7 @@ def test_a_second_signal_in_this_process(make_app: MakeApp) -> None:
 
     class Told(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if "claims no more" in record.getMessage():
+            if "fetches no more" in record.getMessage():
                 told.set()
 
     logger = logging.getLogger("flask_ycloud.dispatch.worker")

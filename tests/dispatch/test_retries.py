@@ -117,7 +117,7 @@ def test_asking_for_a_retry_counts_as_an_attempt(
             pass
     assert bench.look(event_id).state == "dead"
     assert bench.look(event_id).handlers[0].attempts == 3
-    assert caplog.text.count("asked for event") == 2
+    assert caplog.text.count("asked for a retry of event") == 2
 
 
 def test_crashes_count_as_attempts(bench: Bench) -> None:

@@ -136,7 +136,7 @@ def test_what_cannot_be_saved_is_let_go(
         first = claimed(bench, shared)
         shared.saver.save(Progress(first), None)  # a handler that is not the last
         eventually(partial(shared.keeper.is_lost, first))
-        with pytest.raises(InboxUnavailable, match="no longer this process"):
+        with pytest.raises(InboxUnavailable, match="no longer holds"):
             shared.saver.flush(first)
         shared.keeper.drop(first)
         ended = claimed(bench, shared)
@@ -146,8 +146,8 @@ def test_what_cannot_be_saved_is_let_go(
             failures.append(error)
         shared.saver.save(Progress(ended, (), DONE), None)
         eventually(lambda: not shared.keeper._held)
-    assert "outcomes were not kept: away" in caplog.text
-    assert "outcomes were not kept: RuntimeError" in caplog.text
+    assert "outcomes were not saved: away" in caplog.text
+    assert "outcomes were not saved: RuntimeError" in caplog.text
     assert "taken over" not in caplog.text
     last = claimed(bench, shared)
     shared.saver.save(Progress(last, (), DONE), lambda: None)
@@ -326,7 +326,7 @@ def test_at_the_end_nothing_is_held_that_could_not_be_given_back(
     with monkeypatch.context() as patch:
         patch.setattr(Inbox, "save_all", _refuse)
         dispatcher._give_back([claim])
-    assert "were not given back" in caplog.text
+    assert "were not released" in caplog.text
     assert not dispatcher._keeper._held
 
 

@@ -1,4 +1,4 @@
-"""The worker's end: what runs is finished or given back."""
+"""The worker's end: what runs is finished or released."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_stopping_lets_running_handlers_finish(worker_app: Flask) -> None:
     dispatcher.stop()
     runtime_of(worker_app).inbox.accept("evt_1", b"{}", endpoint="e", event_type=None)
     dispatcher.wake(Identity("evt_1", "ycloud"))
-    assert state_of(worker_app, "evt_1") == "pending", "it claims no more"
+    assert state_of(worker_app, "evt_1") == "pending", "it fetches no more"
 
 
 def test_stopping_gives_back_what_does_not_finish(
@@ -89,7 +89,7 @@ def test_stopping_without_a_database_leaves_it_to_the_lease(
         patch.setattr(Inbox, "save_all", broken)
         runtime_of(app).dispatcher.stop()
     release.set()
-    assert "1 events were not given back" in caplog.text
+    assert "1 events were not released" in caplog.text
 
 
 def test_stopping_without_a_database_and_without_events_says_nothing_of_leases(
@@ -105,7 +105,7 @@ def test_stopping_without_a_database_and_without_events_says_nothing_of_leases(
         patch.setattr(Inbox, "save_all", broken)
         patch.setattr(heartbeats, "sign_off", broken)
         dispatcher.stop()
-    assert "given back" not in caplog.text
+    assert "not released" not in caplog.text
 
 
 def test_begin_and_end_of_a_drain_are_logged(
@@ -114,8 +114,47 @@ def test_begin_and_end_of_a_drain_are_logged(
     caplog.set_level("INFO", "flask_ycloud")
     start(worker_app)
     stop(worker_app)
-    assert "claims no more events. 0 run; they get 25 s" in caplog.text
+    assert "fetches no more events. No handler is running." in caplog.text
     assert "no event is left over" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("threads", "running", "released"),
+    [
+        (1, "1 handler is running and has 7 s.", "It released 1 event that still ran."),
+        (2, "2 handlers are running and have 7 s.", "released 2 events that still ran."),
+    ],
+)
+def test_the_log_says_how_many_handlers_run_and_how_many_are_cut_off(
+    make_app: MakeApp,
+    caplog: pytest.LogCaptureFixture,
+    threads: int,
+    running: str,
+    released: str,
+) -> None:
+    caplog.set_level("INFO", "flask_ycloud")
+    app = make_app(
+        YCLOUD_DISPATCH="worker", YCLOUD_WORKER_THREADS=threads, YCLOUD_DRAIN_SECONDS=7
+    )
+    started, release = threading.Semaphore(0), threading.Event()
+
+    @on_event(TYPE, name="one")
+    def stuck(event: Event[Any]) -> None:
+        started.release()
+        assert release.wait(10)
+
+    for number in range(threads):
+        deliver(app, body_of(sms={"id": f"conversation {number}"}))
+    for _ in range(threads):
+        assert started.acquire(timeout=10)
+    dispatcher = runtime_of(app).dispatcher
+    assert isinstance(dispatcher, WorkerDispatcher)
+    dispatcher.begin_stop()
+    dispatcher.hurry()
+    dispatcher.stop()
+    release.set()
+    assert f"it fetches no more events. {running}" in caplog.text
+    assert released in caplog.text
 
 
 def test_a_hurry_ends_the_wait(make_app: MakeApp) -> None:

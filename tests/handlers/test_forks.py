@@ -71,7 +71,7 @@ def test_it_does_not_live_on_as_a_second_worker(dispatch: str) -> None:
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout == "child return child exit child raise child exit "
-    assert ran.stderr.count("came back out of the handler. It ends here") == 4
+    assert ran.stderr.count("has left the handler. It ends here") == 4
 
 
 class Ended(BaseException):

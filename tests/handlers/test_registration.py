@@ -73,7 +73,7 @@ class Empty: ...
     ],
 )
 def test_what_cannot_be_called_with_an_event(func: Callable[..., Any], takes: str) -> None:
-    remedy = r"A handler takes the event, and nothing else.*def handler\(event\)"
+    remedy = r"A handler takes the event; any other parameter.*def handler\(event\)"
     with pytest.raises(ConfigurationError, match=f"{takes}.*{remedy}"):
         on_event(TYPE, name="one")(func)
     assert names() == []

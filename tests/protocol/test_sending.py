@@ -128,7 +128,7 @@ def test_a_slow_answer_is_cut() -> None:
 def test_what_is_not_http_is_no_answer() -> None:
     with (
         receiving(b"SSH-2.0-OpenSSH_9.2\r\n") as receiver,
-        pytest.raises(OSError, match="no HTTP answer \\(BadStatusLine\\)"),
+        pytest.raises(OSError, match="not HTTP \\(BadStatusLine\\)"),
     ):
         post(Target(receiver.url, "secret"), b"{}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -160,7 +161,8 @@ def test_a_lookup_that_raises_is_a_503_that_is_counted(
     response = send(hooks, "acme", "whsec_acme")
     assert response.status_code == 503
     assert "Retry-After" in response.headers
-    assert "The function secrets= of endpoint 'hooks' raised LookupError" in caplog.text
+    raised = "The function secrets= of endpoint 'hooks' raised LookupError at"
+    assert re.search(rf"{raised} \S+\.py:\d+ in \w+\.", caplog.text)
     assert "whsec_acme" not in caplog.text
     accounts.secrets["acme"] = 7
     assert send(hooks, "acme", "whsec_acme").status_code == 503

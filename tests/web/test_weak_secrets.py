@@ -52,8 +52,8 @@ def test_white_space_is_refused_at_start(make_app: MakeApp, secret: Any) -> None
         make_app(YCLOUD_WEBHOOK_SECRET=secret)
     assert str(caught.value) == (
         "YCLOUD_WEBHOOK_SECRET: the secret is blank or has white space around it, such as"
-        " the line break at the end of a file. That would count as part of the secret. Take"
-        " it away, for example with .strip()."
+        " the line break at the end of a file. It would be part of the secret. Remove it,"
+        " for example with .strip()."
     )
 
 
@@ -106,7 +106,7 @@ def test_the_real_one_may_be_in_the_environment(
     assert asked(app, "whsec_...").status_code == 503
     assert (
         "FLASK_YCLOUD_WEBHOOK_SECRET is in the environment, and app.config has another"
-        " value. If that of the environment is right: Call app.config.from_prefixed_env()"
+        " value. To use the value in the environment: Call app.config.from_prefixed_env()"
     ) in caplog.text
     assert SECRET not in caplog.text
 
