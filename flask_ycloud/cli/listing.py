@@ -263,7 +263,9 @@ def _error(run: HandlerState | Attempt, message: bool) -> str:
 def dead(selection: Selection, json_too: bool, only_ids: bool) -> None:
     """Dead letters by their cause: the handler, the error and its place.
 
-    'replay' and 'discard' take a cause with --cause.
+    'replay' and 'discard' take a cause with --cause. If several handlers failed an event, it
+    is counted once, and the other handlers are named below the table. A replay runs all of
+    its failed handlers again. A discard ends the event for all of them.
 
     \b
     Example:
@@ -283,9 +285,22 @@ def dead(selection: Selection, json_too: bool, only_ids: bool) -> None:
     else:
         head = ("CAUSE", "COUNT", "NEWEST", "OLDEST", "HANDLER", "ERROR", "EXAMPLE")
         table(head, [_cause_row(each) for each in found])
+        _print_also_failed(found)
 
 
 def _cause_row(cause: DeadCause) -> tuple[str, ...]:
     handler = cause.handler or f"({cause.kind})"
     times = ago(cause.newest), ago(cause.oldest)
     return cause.id, str(cause.count), *times, handler, cause.error, cause.example.id
+
+
+def _print_also_failed(causes: Sequence[DeadCause]) -> None:
+    """Name the handlers that failed an event which is counted under another handler."""
+    found = [each for each in causes if each.also_failed]
+    if found:
+        echo()
+    for each in found:
+        also = ", ".join(f"{name} ({count:,})" for name, count in each.also_failed.items())
+        echo(f"Events of {each.id} that other handlers failed too: {also}.")
+    if found:
+        echo("A replay runs all of their failed handlers; a discard ends the whole event.")

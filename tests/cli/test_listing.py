@@ -195,6 +195,25 @@ def test_dead_letters_by_cause(app: Flask) -> None:
     assert call(app, "dead", "--state", "dead").exit_code == 0
 
 
+def test_dead_letters_that_two_handlers_failed(app: Flask) -> None:
+    @on_event(TYPE, name="app:mail")
+    def fail(event: Event[Any]) -> None:
+        raise KeyError
+
+    for body in (body_of(), body_of()):
+        deliver(app, body)
+    lines = call(app, "dead", "--handler", "app:mail").output.splitlines()
+    assert (lines[1].split()[1], "  app:crm  ValueError at " in lines[1]) == ("2", True)
+    cause = lines[1].split()[0]
+    assert lines[2:] == [
+        "",
+        f"Events of {cause} that other handlers failed too: app:mail (2).",
+        "A replay runs all of their failed handlers; a discard ends the whole event.",
+    ]
+    (found,) = json.loads(call(app, "dead", "--json").output)
+    assert found["also_failed"] == {"app:mail": 2}
+
+
 @pytest.mark.parametrize("how", [[], ["--json"], ["--ids"]])
 def test_following(app: Flask, monkeypatch: pytest.MonkeyPatch, how: list[str]) -> None:
     bodies = [body_of("contact.created") for _ in range(6)]
