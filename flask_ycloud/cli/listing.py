@@ -18,7 +18,7 @@ from ..waiting import waits_for
 from . import completion
 from .event_output import as_json, cause_as_json, reason_of, state_of, text_of
 from .group import ycloud_cli
-from .output import echo, echo_body, fields, table
+from .output import echo, echo_body, fields, in_line, table
 from .places import telling_how, where_options
 from .selecting import selection_options
 
@@ -297,10 +297,10 @@ def _cause_row(cause: DeadCause) -> tuple[str, ...]:
 def _print_also_failed(causes: Sequence[DeadCause]) -> None:
     """Name the handlers that failed an event which is counted under another handler."""
     found = [each for each in causes if each.also_failed]
-    if found:
-        echo()
+    if not found:
+        return
+    echo()
     for each in found:
         also = ", ".join(f"{name} ({count:,})" for name, count in each.also_failed.items())
-        echo(f"Events of {each.id} that other handlers failed too: {also}.")
-    if found:
-        echo("A replay runs all of their failed handlers; a discard ends the whole event.")
+        echo(f"Events of {each.id} that other handlers failed too: {in_line(also)}.")
+    echo("A replay runs all of their failed handlers; a discard ends the whole event.")

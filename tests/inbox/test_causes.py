@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -58,15 +59,16 @@ def test_other_handlers_that_failed_the_same_events(inbox: Inbox) -> None:
     reason = "shop:crm: KeyError at app.py:7"
     for number, others in enumerate([(), ("app:mail",), ("app:mail", "app:log")]):
         accept(inbox, f"evt_{number}")
-        states = [HandlerState(each, "failed", 8) for each in ("shop:crm", *others)]
-        states.append(HandlerState("app:good", "succeeded", 1))
+        names = ("shop:crm", *others)
+        states = tuple(HandlerState(each, "failed", 8) for each in names)
+        states += (HandlerState("app:good", "succeeded", 1),)
         inbox.save_all([Progress(claim(inbox), states, Verdict("dead", reason=reason))])
     (cause,) = inbox.dead_by_cause()
     assert (cause.handler, cause.count) == ("shop:crm", 3)
     assert cause.also_failed == {"app:log": 1, "app:mail": 2}
     (cause,) = inbox.dead_by_cause(handler="app:log")
     assert (cause.count, cause.also_failed) == (1, {"app:log": 1, "app:mail": 1})
-    assert {cause: 1}, "it can be a key, as before"
+    assert hash(cause) == hash(replace(cause)), "it can be a key of a dict"
 
 
 def test_a_cause_selects_its_dead_letters(buried: Inbox) -> None:
