@@ -263,9 +263,9 @@ def _error(run: HandlerState | Attempt, message: bool) -> str:
 def dead(selection: Selection, json_too: bool, only_ids: bool) -> None:
     """Dead letters by their cause: the handler, the error and its place.
 
-    'replay' and 'discard' take a cause with --cause. If several handlers failed an event, it
-    is counted once, and the other handlers are named below the table. A replay runs all of
-    its failed handlers again. A discard ends the event for all of them.
+    'replay' and 'discard' take a cause with --cause. An event that several handlers failed
+    is counted once, and the other handlers are named below the table. A replay runs all its
+    failed handlers again. A discard ends the event for all of them.
 
     \b
     Example:

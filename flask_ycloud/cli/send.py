@@ -39,7 +39,9 @@ _LONGEST_TEXT = 300  # characters of an answer that are shown
     "--print", "only_print", is_flag=True, help="Print the request, and send nothing."
 )
 @click.option(
-    "--wait", is_flag=True, help="Wait until it is handled, and show how it ended."
+    "--wait",
+    is_flag=True,
+    help="Wait until the event is handled, and show how it ended. A pause ends the wait.",
 )
 @click.option(
     "--wait-seconds",
@@ -113,7 +115,7 @@ def _send_one(to: To, what: Sendable, wait_seconds: float | None) -> None:
     if wait_seconds is not None:
         started = time.monotonic()
         event = wait_for(to, what.id, started + wait_seconds)
-        if not show_end(event, time.monotonic() - started):
+        if not show_end(to, event, time.monotonic() - started):
             raise click.exceptions.Exit(1)
 
 
