@@ -11,7 +11,8 @@ from flask import current_app
 
 from ..actions import log_action, os_user
 from ..formats import ago
-from ..runtime import runtime_of
+from ..protocol import KNOWN_SUBSCRIPTIONS, closest_hint
+from ..runtime import Runtime, runtime_of
 from . import completion
 from .group import ycloud_cli
 from .output import echo
@@ -59,10 +60,7 @@ def pause(json_too: bool, **what: str | None) -> None:
     began = _call(runtime.inbox.pause, what)
     said = "Paused" if began else "It was paused already"
     _finish(runtime.inbox, said, what, json_too)
-    known = sorted(set(completion.names_of_handlers(runtime)))
-    if what["handler"] is not None and what["handler"] not in known:
-        names = ", ".join(known) or "none"
-        echo(f"This app has no handler of that name. It has: {names}.", err=True)
+    _warn_about(runtime, what)
 
 
 @ycloud_cli.command()
@@ -79,6 +77,20 @@ def resume(json_too: bool, **what: str | None) -> None:
     _finish(inbox, "Resumed" if ended else "It was not paused", what, json_too)
     if not ended:
         click.get_current_context().exit(1)
+
+
+def _warn_about(runtime: Runtime, what: dict[str, str | None]) -> None:
+    """Warn of a name that nothing has, since it may be misspelt."""
+    known = sorted(set(completion.names_of_handlers(runtime)))
+    if what["handler"] is not None and what["handler"] not in known:
+        names = ", ".join(known) or "none"
+        echo(f"This app has no handler of that name. It has: {names}.", err=True)
+    subscription = what["type"]
+    if subscription is not None and subscription not in KNOWN_SUBSCRIPTIONS:
+        hint = closest_hint(subscription)
+        echo(
+            f"{subscription!r} is not a documented event type or pattern: {hint}", err=True
+        )
 
 
 def _call(do: Callable[..., bool], what: dict[str, str | None]) -> bool:

@@ -85,3 +85,13 @@ def test_a_handler_that_the_app_does_not_have_is_told(app: Flask) -> None:
     assert "Paused: handler shop:cmr." in told.output
     assert "no handler of that name. It has: shop:crm." in told.output
     assert "no handler" not in call(app, "pause", "--handler", "shop:crm").output
+
+
+def test_a_type_that_is_not_documented_is_told(app: Flask) -> None:
+    told = call(app, "pause", "--type", "smss.*")
+    assert (told.exit_code, told.stdout[:21]) == (0, "Paused: type smss.*.\n")
+    assert told.stderr == (
+        "'smss.*' is not a documented event type or pattern: did you mean 'sms.*'?\n"
+    )
+    for known in ("sms.*", "*", TYPE):
+        assert call(app, "pause", "--type", known).stderr == ""
