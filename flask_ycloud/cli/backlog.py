@@ -10,6 +10,7 @@ from ..handlers import handlers_for
 from ..runtime import Runtime
 from .finding import Finding, Subject, counted, error, ok, warning
 from .output import event_of
+from .pausing import resume_command
 from .processes import live_workers
 
 _OVERDUE = 60.0  # seconds
@@ -70,8 +71,7 @@ def paused(subject: Subject) -> Iterator[Finding]:
     for each in stats.pauses:
         age = short(inbox.clock() - each.since.timestamp())
         text = f"Paused for {age}: {each}. Because of pauses, {waiting}."
-        what = f" --{each.kind} {shlex.quote(each.name)}" if each.name else ""
-        yield warning("paused", text, f"flask ycloud resume{what}")
+        yield warning("paused", text, resume_command(each))
     if not stats.pauses:
         yield ok("paused", "Nothing is paused.")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -66,7 +67,9 @@ def pause(json_too: bool, **what: str | None) -> None:
 @ycloud_cli.command()
 @_what_options
 def resume(json_too: bool, **what: str | None) -> None:
-    """End a pause. The events that waited are handled, in their order.
+    """End a pause. The events that it held are handled, in order of arrival.
+
+    Without an option it ends the pause of everything, and no other pause.
 
     \b
     Example:
@@ -74,7 +77,10 @@ def resume(json_too: bool, **what: str | None) -> None:
     """
     inbox = runtime_of(current_app).inbox
     ended = _call(inbox.resume, what)
-    _finish(inbox, "Resumed" if ended else "It was not paused", what, json_too)
+    if ended or json_too or any(what.values()):
+        _finish(inbox, "Resumed" if ended else "It was not paused", what, json_too)
+    else:
+        _print_how_to_resume(inbox.pauses())
     if not ended:
         click.get_current_context().exit(1)
 
@@ -112,6 +118,22 @@ def _finish(inbox: Inbox, said: str, what: dict[str, str | None], json_too: bool
     echo(f"{said}: {name}.")
     for each in pauses:
         echo(paused_line(each))
+
+
+def _print_how_to_resume(pauses: Sequence[Pause]) -> None:
+    """Say what is paused where not everything is, and how to end each pause."""
+    if not pauses:
+        echo("Nothing is paused.")
+        return
+    echo(f"Not everything is paused. Paused: {', '.join(map(str, pauses))}.")
+    for each in pauses:
+        echo(resume_command(each))
+
+
+def resume_command(each: Pause) -> str:
+    """The command that ends a pause."""
+    what = f" --{each.kind} {shlex.quote(each.name)}" if each.name else ""
+    return f"flask ycloud resume{what}"
 
 
 def paused_line(each: Pause) -> str:
