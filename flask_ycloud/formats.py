@@ -52,6 +52,11 @@ def in_one_line(error: str) -> str:
     return f"{place}: {' '.join(message.split())}" if message else place
 
 
+def rejection(reason: str) -> str:
+    """Why a delivery was rejected, for people. Metrics, logs and JSON have the reason."""
+    return "no signature header" if reason == "missing" else reason
+
+
 #: Signs that are no letters, and change nothing but the text around them: the joiners of
 #: emojis and of some scripts.
 _HARMLESS = frozenset("\u200c\u200d")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..formats import clock_time, short
+from ..formats import clock_time, rejection, short
 from ..inbox import OUR_FAULTS
 from ..runtime import Runtime
 from .finding import Finding, Subject, counted, error, ok, skipped, warning
@@ -65,7 +65,7 @@ def _rejected(count: int, reason: str) -> str:
     deliveries = counted(count, "delivery", "deliveries")
     was = "was" if count == 1 else "were"
     how = "answered 503" if reason in OUR_FAULTS else "rejected"
-    return f"{deliveries} {was} {how} ({reason})"
+    return f"{deliveries} {was} {how} ({rejection(reason)})"
 
 
 def _accepts_nothing(runtime: Runtime, endpoint: str) -> bool:

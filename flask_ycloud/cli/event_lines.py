@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..errors import EventNotUnderstood
+from ..formats import rejection
 from ..handlers import (
     delivery_rejected,
     event_accepted,
@@ -71,7 +72,8 @@ class _Printer:
         return receiver
 
     def rejected(self, app: object, *, reason: str, status: int, **about: Any) -> None:
-        self._print("rejected", {"status": status, "reason": reason})
+        why = reason if self._as_json else rejection(reason)
+        self._print("rejected", {"status": status, "reason": why})
         if reason in _HINTS and self._runtime.once(f"listen {reason}"):
             echo(_HINTS[reason], err=True)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from flask import current_app
 
-from ..formats import clock_time, short
+from ..formats import clock_time, rejection, short
 from ..runtime import runtime_of
 from .event_output import plain
 from .group import ycloud_cli
@@ -58,7 +58,8 @@ def stats(as_json: bool) -> None:
         echo(f"{endpoint}: the newest delivery arrived {short(age)} ago.")
     for (endpoint, reason), count in rejected.items():
         since = clock_time(recently(inbox))
-        echo(f"{endpoint}: {count:,} rejected or answered 503 since {since} ({reason}).")
+        why = rejection(reason)
+        echo(f"{endpoint}: {count:,} rejected or answered 503 since {since} ({why}).")
     rows = [
         (name or "(not understood)", *(str(counts[each]) for each in counts))
         for name, counts in sorted(found.by_type.items(), key=lambda item: item[0] or "")

@@ -73,7 +73,7 @@ def test_what_strangers_send_is_no_error(timed: Flask) -> None:
     (first, second) = only(timed, "rejected")
     assert first[0] == second[0] == "warning"
     assert first[2] == "The log has a line for each reason."
-    assert "1 delivery was rejected (missing) since 11:00 UTC" in second[1]
+    assert "1 delivery was rejected (no signature header) since 11:00 UTC" in second[1]
 
 
 def test_what_was_answered_503(timed: Flask) -> None:

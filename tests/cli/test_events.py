@@ -138,12 +138,15 @@ def test_stats(make_app: MakeApp) -> None:
 
 def test_stats_of_what_was_rejected(make_app: MakeApp) -> None:
     app = make_app(YCLOUD_DISPATCH="manual")
-    count_rejections(runtime_of(app).inbox, {("ycloud", "mismatch"): 1_200})
-    line = call(app, "stats").output.splitlines()[-1]
+    counts = {("ycloud", "mismatch"): 1_200, ("ycloud", "missing"): 1}
+    count_rejections(runtime_of(app).inbox, counts)
+    line, other = call(app, "stats").output.splitlines()[-2:]
     assert line.startswith("ycloud: 1,200 rejected or answered 503 since ")
     assert line.endswith(":00 UTC (mismatch).")
-    (shown,) = json.loads(call(app, "stats", "--json").output)["rejected"]
+    assert other.endswith(":00 UTC (no signature header).")
+    (shown, other) = json.loads(call(app, "stats", "--json").output)["rejected"]
     assert shown == {"endpoint": "ycloud", "reason": "mismatch", "count": 1_200}
+    assert other["reason"] == "missing"
 
 
 def test_making_the_tables(app: Flask) -> None:
