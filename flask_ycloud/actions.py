@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from .formats import visible
+from .formats import counted, visible
 from .logs import log
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def log_action(
     )
     others = [f"{count - len(named):,} more"] if named and count > len(named) else []
     which = ", ".join(named + others)
-    events = f"{count:,} event{'' if count == 1 else 's'}"
+    events = counted(count, "event")
     about = {"actor": who, "action": what, "count": count, "events": named}
     text = f"{what} of {events}{how}{which and f': {which}'}"
     log(_logger, logging.INFO, "%s: %s", who, text, **about)

@@ -31,6 +31,11 @@ def short(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f} s"
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun, such as ``1 event`` or ``1,200 deliveries``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def exact(then: datetime) -> str:
     """A time to the millisecond, in UTC."""
     return then.strftime("%Y-%m-%d %H:%M:%S.") + f"{then.microsecond // 1000:03} UTC"

@@ -14,6 +14,7 @@ from flask import current_app
 
 from ..actions import log_action, os_user
 from ..errors import EventNotFound, EventRunning, EventSettled, YCloudError
+from ..formats import counted
 from ..runtime import runtime_of
 from . import completion
 from .group import ycloud_cli
@@ -254,7 +255,7 @@ def _narrowed(selection: Selection) -> Selection:
 
 
 def _events(count: int) -> str:
-    return f"{count:,} event{'s' if count != 1 else ''}"
+    return counted(count, "event")
 
 
 @contextmanager

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..formats import clock_time, rejection, short
+from ..formats import clock_time, counted, rejection, short
 from ..inbox import OUR_FAULTS
 from ..runtime import Runtime
-from .finding import Finding, Subject, counted, error, ok, skipped, warning
+from .finding import Finding, Subject, error, ok, skipped, warning
 
 if TYPE_CHECKING:
     from ..inbox import Inbox

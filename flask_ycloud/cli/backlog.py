@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from ..formats import short
+from ..formats import counted, short
 from ..handlers import handlers_for
 from ..runtime import Runtime
-from .finding import Finding, Subject, counted, error, ok, warning
+from .finding import Finding, Subject, error, ok, warning
 from .output import event_of
 from .pausing import resume_command
 from .processes import live_workers
+
+if TYPE_CHECKING:
+    from ..inbox import DeadCause
 
 _OVERDUE = 60.0  # seconds
 _HUNG = 3_600.0
@@ -104,6 +108,16 @@ def _has_handler(runtime: Runtime, endpoint: str, event_type: str) -> bool:
     return bool(handlers_for(runtime.app, event_type, *scopes))
 
 
+def _remedy(cause: DeadCause) -> str:
+    replay = f"flask ycloud replay --cause {cause.id}"
+    if cause.kind != "not understood":
+        return f"See: flask ycloud dead; then: {replay}"
+    return (
+        f"Replay them after an upgrade: {replay}; or discard them: flask ycloud discard"
+        f" --cause {cause.id} --reason TEXT"
+    )
+
+
 def dead(subject: Subject) -> Iterator[Finding]:
     """Dead letters, with their most frequent causes.
 
@@ -113,8 +127,7 @@ def dead(subject: Subject) -> Iterator[Finding]:
     for each in causes[:_MOST_CAUSES]:
         why = f"{each.handler}: {each.error}" if each.handler else each.error
         text = f"{counted(each.count, 'dead letter')}: {why} ({each.kind})."
-        remedy = f"See: flask ycloud dead; then: flask ycloud replay --cause {each.id}"
-        yield warning("dead", text, remedy)
+        yield warning("dead", text, _remedy(each))
     if not causes:
         yield ok("dead", "There is no dead letter.")
     if more := causes[_MOST_CAUSES:]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..errors import ConfigurationError, UnknownTenant
+from ..formats import counted
 from ..handlers import types_handled
 from ..protocol import KNOWN_SUBSCRIPTIONS
 from ..secret_checks import REMEDY, weakness_of
-from .finding import Finding, Subject, counted, error, ok, skipped, warning
+from .finding import Finding, Subject, error, ok, skipped, warning
 from .places import Place, places
 
 _LONG_ENOUGH = 15  # characters of a password
@@ -43,7 +44,7 @@ def password(subject: Subject) -> Iterator[Finding]:
     """A password of the inspector that can be guessed."""
     length = len(subject.runtime.settings.inspector_password or "")
     if 0 < length < _LONG_ENOUGH:
-        text = f"YCLOUD_INSPECTOR_PASSWORD has {length} characters."
+        text = f"YCLOUD_INSPECTOR_PASSWORD has {counted(length, 'character')}."
         remedy = f"{_LONG_ENOUGH} or more are recommended; make them at random."
         yield warning("password", text, remedy)
 
@@ -72,7 +73,7 @@ def _secrets(subject: Subject, place: Place) -> Finding:
         app = subject.runtime.app
         level = warning if app.testing or app.debug else error
         return level("secret", f"{place}: its secret {weakness}.", REMEDY)
-    count = "one secret" if len(secrets) == 1 else f"{len(secrets)} secrets"
+    count = "one secret" if len(secrets) == 1 else counted(len(secrets), "secret")
     return ok("secret", f"{place} has {count}.")
 
 

@@ -9,6 +9,7 @@ import click
 from flask import current_app
 
 from ..actions import log_action, os_user
+from ..formats import counted
 from ..runtime import runtime_of
 from .finding import Finding, Subject, error, ok, warning
 from .group import ycloud_cli
@@ -41,13 +42,12 @@ def encrypt(decrypt: bool) -> None:
         done = encrypt_all(runtime.inbox, decrypt=decrypt, on_progress=on_progress)
     log_action(os_user(), "decrypt" if decrypt else "encrypt", count=done.bodies)
     how = "Decrypted" if decrypt else f"Encrypted with the key {key_id}:"
-    echo(f"{how} {done.bodies} bodies and {done.texts} messages.")
+    bodies, texts = counted(done.bodies, "body", "bodies"), counted(done.texts, "message")
+    echo(f"{how} {bodies} and {texts}.")
     if done.unreadable:
-        echo(
-            f"{done.unreadable} bodies stay as they are: their keys are not in"
-            " YCLOUD_BODY_KEYS.",
-            err=True,
-        )
+        stay = "body stays" if done.unreadable == 1 else "bodies stay"
+        text = f"{done.unreadable:,} {stay} unchanged: a key is not in YCLOUD_BODY_KEYS."
+        echo(text, err=True)
         raise click.exceptions.Exit(1)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _WAITING = {
     "worker": "for a worker",
-    "conversation": "behind another event of their conversation",
+    "conversation": "behind another event of the same conversation",
     "retry": "for a retry",
     "pause": "paused",
 }

@@ -63,8 +63,3 @@ def warning(about: str, text: str, remedy: str) -> Finding:
 def error(about: str, text: str, remedy: str) -> Finding:
     """It is broken."""
     return Finding(about, "error", text, remedy)
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number with its noun, such as ``1 event`` or ``1,200 deliveries``."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

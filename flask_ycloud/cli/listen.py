@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import click
 from flask import current_app
 
+from ..formats import counted
 from ..handlers import types_handled
 from ..protocol import EVENT_TYPES, closest_hint, is_loopback, patterns
 from ..runtime import Runtime, runtime_of
@@ -121,8 +122,9 @@ def _receive(
         made = temporary_endpoint(api, folder, **fields)
         use_secret(runtime, place, _secret_of(stack.enter_context(made)))
         answer()
+        types = counted(len(fields["events"]), "event type")
         echo(
-            f"Listening: YCloud sends {_count(fields['events'])} to {fields['url']}\n"
+            f"Listening: YCloud sends {types} to {fields['url']}\n"
             f"The tunnel must lead to http://127.0.0.1:{server.server_port}. Ctrl-C ends.",
             err=True,
         )
@@ -149,10 +151,6 @@ def _types(
         raise click.UsageError(f"{_ATTRIBUTES} needs attributes: --attribute NAME.")
     echo(f"Without {_ATTRIBUTES}: it needs --attribute NAME.", err=True)
     return [each for each in found if each != _ATTRIBUTES]
-
-
-def _count(types: list[str]) -> str:
-    return "1 event type" if len(types) == 1 else f"{len(types)} event types"
 
 
 def _reached(name: str, handled: list[str]) -> list[str]:

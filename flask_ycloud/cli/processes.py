@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..formats import short
+from ..formats import counted, short
 from ..runtime import Runtime
-from .finding import Finding, Subject, counted, error, ok, warning
+from .finding import Finding, Subject, error, ok, warning
 
 _NONE = "No process handles events: none has started, or the last has stopped."
 _TAKEN_OVER = (

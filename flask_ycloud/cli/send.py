@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import click
 
 from ..actions import log_action, os_user
+from ..formats import counted
 from ..protocol import Answer, post, post_all, signed_headers
 from .bodies import Sendable, body_options, id_of
 from .group import ycloud_cli
@@ -126,7 +127,7 @@ def _told(answer: Answer) -> str:
         return f"It redirects to {where}. A webhook is not redirected: send to that URL."
     if answer.text.lstrip().startswith("<"):
         hint = " Is the path right?" if answer.status == 404 else ""
-        return f"An HTML page of {len(answer.text)} characters.{hint}"
+        return f"An HTML page of {counted(len(answer.text), 'character')}.{hint}"
     return _in_a_line(answer.text)
 
 

@@ -15,6 +15,7 @@ from flask import current_app
 
 from ..errors import YCloudError
 from ..forks import tell_child
+from ..formats import counted
 from ..handlers import types_handled
 from ..runtime import runtime_of
 from .group import ycloud_cli
@@ -71,7 +72,7 @@ def worker(threads: int | None, once: bool, heartbeat: Path | None, log_level: s
     asked = _Asked()
     try:
         if once:
-            echo(f"Handled {working.handle_due(asked.is_set)} events.")
+            echo(f"Handled {counted(working.handle_due(asked.is_set), 'event')}.")
         else:
             _work(working, asked, heartbeat)
     finally:
@@ -142,7 +143,7 @@ def sweep() -> None:
     from ..dispatch import tasks
 
     try:
-        echo(f"Sent {tasks.sweep()} tasks.")
+        echo(f"Sent {counted(tasks.sweep(), 'task')}.")
     except YCloudError:
         raise
     except Exception as error:  # each task queue has errors of its own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,9 @@ def test_every_command_is_documented() -> None:
         assert f"``{name}" in page
         assert command is not None, name
         assert command.help, name
+    for name in re.findall(r"^``([a-z-]+) [A-Z]+ …``", page, re.M):
+        (argument, *_) = ycloud_cli.commands[name].params
+        assert argument.nargs == -1, f"{name} takes several"
 
 
 def test_an_app_without_an_endpoint_is_told_so(app: Flask) -> None:

@@ -138,7 +138,7 @@ def test_a_worker_for_once(make_app: MakeApp) -> None:
     app = make_app(YCLOUD_DISPATCH="manual")
     on_event(TYPE, name="one")(lambda event: None)
     deliver(app, body_of())
-    assert call(app, "worker", "--once").output == "Handled 1 events.\n"
+    assert call(app, "worker", "--once").output == "Handled 1 event.\n"
 
 
 @pytest.mark.parametrize("option", [[], ["--once"]])
