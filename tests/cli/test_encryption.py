@@ -63,7 +63,7 @@ def test_from_plain_to_a_key_to_another_and_back(with_keys: WithKeys) -> None:
 
     ending = with_keys("", SECOND)
     assert says(ending)[0][2] == "Before you remove a key: flask ycloud encrypt --decrypt"
-    assert "Decrypted 1 bodies" in call(ending, "encrypt", "--decrypt").output
+    assert "Decrypted 1 body" in call(ending, "encrypt", "--decrypt").output
     assert body.decode() in call(with_keys(), "show", id_of(body), "--payload").output
 
 
