@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from ..errors import AmbiguousEvent
+from ..errors import AmbiguousEvent, ConfigurationError, UnknownTenant
 from ..runtime import Runtime
 from . import completion
 
@@ -36,7 +36,20 @@ class Place(NamedTuple):
         :raises UnknownTenant: if there is no such tenant.
         :raises ConfigurationError: if they cannot be fetched.
         """
-        return runtime.endpoints[self.endpoint].secrets.of(self.tenant, endpoint_id)
+        try:
+            return runtime.endpoints[self.endpoint].secrets.of(self.tenant, endpoint_id)
+        except UnknownTenant as error:
+            raise UnknownTenant(self._why(error, endpoint_id)) from None
+
+    def _why(self, error: UnknownTenant, endpoint_id: str | None) -> str:
+        if self.tenant is not None:
+            return f"{str(error).rstrip('.')}: {self.tenant!r}."
+        if endpoint_id is not None:
+            return f"{self.endpoint!r} has no secret for the endpoint id {endpoint_id!r}."
+        return (
+            f"{self.endpoint!r} has a secret for each endpoint id. Give the id at YCloud:"
+            " --endpoint-id ID"
+        )
 
 
 def place_named(runtime: Runtime, endpoint: str | None, tenant: str | None) -> Place:
@@ -47,6 +60,11 @@ def place_named(runtime: Runtime, endpoint: str | None, tenant: str | None) -> P
         and no tenant is given, or the other way round.
     """
     place = Place(runtime.endpoint_named(endpoint), tenant)
+    if tenant is None and runtime.serves_many(place.endpoint):
+        raise ConfigurationError(
+            f"The endpoint {place.endpoint!r} serves many accounts. Name the tenant:"
+            " --tenant NAME"
+        )
     place.path(runtime)
     return place
 
@@ -81,4 +99,7 @@ def telling_how() -> Iterator[None]:
     try:
         yield
     except AmbiguousEvent as error:
-        raise click.ClickException(f"{error} Use --endpoint and --tenant.") from None
+        which = str(error).partition(" Say which")[0]
+        raise click.ClickException(
+            f"{which} Choose one with --endpoint and --tenant."
+        ) from None

@@ -82,8 +82,8 @@ def test_an_id_that_is_not_enough(app: Flask, body: bytes, command: str) -> None
     assert result.exit_code == 1
     assert result.output == (
         f"Error: The inbox has several events '{id_of(body)}': endpoint 'hooks', tenant"
-        " 'acme'; endpoint 'hooks', tenant 'beta'; endpoint 'ycloud'. Say which one by its"
-        " endpoint and its tenant. Use --endpoint and --tenant.\n"
+        " 'acme'; endpoint 'hooks', tenant 'beta'; endpoint 'ycloud'. Choose one with"
+        " --endpoint and --tenant.\n"
     )
     assert call(app, command, id_of(body), "--endpoint", "hooks").exit_code == 1
     assert call(app, command, id_of(body), "--tenant", "beta").exit_code == 0
@@ -170,8 +170,9 @@ def test_sending_to_a_tenant(app: Flask, url: str) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], "'/hooks/<tenant>/webhook': say which tenant, with tenant= or --tenant."),
-        (["--tenant", "gamma"], "There is no such tenant."),
+        ([], "The endpoint 'hooks' serves many accounts. Name the tenant: --tenant NAME"),
+        (["--tenant", "gamma"], "There is no such tenant: 'gamma'."),
+        (["--tenant", 256 * "x"], "name is too long, or not printable: 'xxx"),
         (["--endpoint", "ycloud", "--tenant", "acme"], "takes no tenant"),
     ],
 )
@@ -185,6 +186,18 @@ def test_a_tenant_that_cannot_be(
     result = call(app, command, *([TYPE] if command == "send" else verify), *options)
     assert result.exit_code == 1
     assert said in result.output
+
+
+def test_a_secret_that_there_is_not(make_app: MakeApp, tmp_path: Path) -> None:
+    app = make_app(WebhookBlueprint("one_url", secrets=by_id))
+    (tmp_path / "body").write_bytes(b"{}")
+    verify = ("verify", "--header", "t=1", "--body-file", str(tmp_path / "body"))
+    result = call(app, *verify)
+    assert result.exit_code == 1
+    assert "'one_url' has a secret for each endpoint id." in result.output
+    result = call(app, *verify, "--endpoint-id", "wh2")
+    assert result.exit_code == 1
+    assert "'one_url' has no secret for the endpoint id 'wh2'." in result.output
 
 
 def test_a_tenant_that_the_path_cannot_have(make_app: MakeApp) -> None:
@@ -393,4 +406,4 @@ def test_the_endpoint_of_whom(make_app: MakeApp, account: YCloudAPI) -> None:
     app = make_app(hooks(), YCLOUD_API_KEY=API_KEY)
     args = ("--base-url", "https://example.org", "--event", TYPE)
     result = call(app, "endpoints", "create", *args)
-    assert (result.exit_code, "say which tenant" in result.output) == (1, True)
+    assert (result.exit_code, "Name the tenant" in result.output) == (1, True)
