@@ -73,6 +73,23 @@ def test_a_body_that_was_written_anew(
     )
 
 
+@pytest.mark.parametrize("end", ["", "\n"])
+@pytest.mark.parametrize("sent_indent", [1, 2, 3, 4, 8, "\t", None])
+@pytest.mark.parametrize(
+    "kept",
+    [{"indent": 2}, {"indent": 4}, {"separators": (",", ":")}, {"sort_keys": False}],
+)
+def test_a_body_that_was_laid_out_in_another_way(
+    verified: Any, sent_indent: Any, kept: dict[str, Any], end: str
+) -> None:
+    event = json.loads(body_of())
+    sent = json.dumps(event, indent=sent_indent) + end
+    now = json.dumps(event, **kept)
+    if now != sent:
+        found = verified(now.encode(), sign(sent.encode(), SECRET))
+        assert "The body was changed after it was signed: " in found
+
+
 @pytest.mark.parametrize(
     ("sent_body", "kept", "what"),
     [
