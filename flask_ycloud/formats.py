@@ -5,6 +5,9 @@ from __future__ import annotations
 import unicodedata
 from datetime import datetime, timezone
 
+_LONGEST_ID = 36  # characters
+_SHORT_ID = 18
+
 
 def ago(then: datetime) -> str:
     """How long ago a time is, or in how long, in one unit: ``2 h ago``, ``in 10 s``."""
@@ -39,6 +42,11 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 def exact(then: datetime) -> str:
     """A time to the millisecond, in UTC."""
     return then.strftime("%Y-%m-%d %H:%M:%S.") + f"{then.microsecond // 1000:03} UTC"
+
+
+def short_id(event_id: str) -> str:
+    """An event's id for a table. An id that is longer than YCloud's own is shortened."""
+    return event_id if len(event_id) <= _LONGEST_ID else f"{event_id[:_SHORT_ID]}…"
 
 
 def with_message(error: str, message: str) -> str:

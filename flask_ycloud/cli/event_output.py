@@ -46,8 +46,9 @@ def text_of(event: StoredEvent) -> str:
 
 
 def cause_as_json(cause: DeadCause) -> dict[str, Any]:
-    """A cause of dead letters as JSON has it."""
-    found = dataclasses.asdict(cause) | {"example": cause.example._asdict()}
+    """A cause of dead letters as JSON has it. Without a tenant, ``tenant`` is null."""
+    example = cause.example._asdict() | {"tenant": cause.example.tenant or None}
+    found = dataclasses.asdict(cause) | {"example": example}
     return {name: plain(value) for name, value in found.items()}
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 from flask import current_app
 
-from ..formats import ago, ahead, in_one_line, without_message
+from ..formats import ago, ahead, in_one_line, short_id, without_message
 from ..runtime import Runtime, runtime_of
 from ..waiting import waits_for
 from . import completion
@@ -62,7 +62,7 @@ _HEAD = (
 )
 @click.option("--follow", "-f", is_flag=True, help="Print new events until Ctrl-C.")
 @click.option("--json", "json_too", is_flag=True, help="For scripts.")
-@click.option("--ids", "only_ids", is_flag=True, help="Only the ids, for scripts.")
+@click.option("--ids", "only_ids", is_flag=True, help="Only the ids, in full.")
 def list_events(
     selection: Selection,
     limit: int,
@@ -100,10 +100,15 @@ def list_events(
 
 
 def _print_table(runtime: Runtime, events: Sequence[StoredEvent]) -> None:
-    rows = [_row(runtime, each) for each in events]
+    rows = []
+    for each in events:
+        position, event_id, *rest = _row(runtime, each)
+        rows.append((position, short_id(event_id), *rest))
     always = _HEAD.index("ENDPOINT")
     shown = [n for n in range(len(_HEAD)) if n <= always or any(row[n] for row in rows)]
     table(tuple(_HEAD[n] for n in shown), [tuple(row[n] for n in shown) for row in rows])
+    if any(short_id(each.id) != each.id for each in events):
+        echo("An id that ends with … is shortened: --ids prints it in full.", err=True)
 
 
 def _row(runtime: Runtime, event: StoredEvent) -> tuple[str, ...]:
@@ -221,6 +226,9 @@ def show(
 
 def _print_event(runtime: Runtime, event: StoredEvent) -> None:
     other = event.conflict_id
+    due = event.due_at and ahead(event.due_at)
+    next_attempt = due if event.waits_for in ("worker", "retry") else None
+    lease_end = due if event.state == "running" else None
     lines = {
         "id": event.id,
         "type": event.type or "(not understood)",
@@ -234,7 +242,8 @@ def _print_event(runtime: Runtime, event: StoredEvent) -> None:
         "handler": event.running_handler,
         "running": event.running_since and f"since {ago(event.running_since)}",
         "received": event.received_at.isoformat(timespec="milliseconds"),
-        "next look": event.due_at and ahead(event.due_at),
+        "next attempt": next_attempt,
+        "lease ends": lease_end,
         "origin": event.origin,
         "emptied": event.emptied_at and event.emptied_at.isoformat(timespec="milliseconds"),
         "settled": event.settled_at and event.settled_at.isoformat(timespec="milliseconds"),

@@ -34,7 +34,10 @@ def test_listing(app: Flask) -> None:
     lines = call(app, "list").output.splitlines()
     head = ["#", "ID", "TYPE", "STATE", "RECEIVED", "ENDPOINT"]
     assert lines[0].split() == [*head, "REASON"]
-    assert lines[1].split()[1:5] == [body_id(b"hello"), "(not", "understood)", "dead"]
+    short = f"{body_id(b'hello')[:18]}…"
+    assert lines[1].split()[1:5] == [short, "(not", "understood)", "dead"]
+    assert lines[4] == "An id that ends with … is shortened: --ids prints it in full."
+    assert call(app, "list", "--ids").output.splitlines()[0] == body_id(b"hello")
     assert lines[2].split()[1:4] == [id_of(bodies[1]), "contact.created", "done"]
     assert lines[3].split()[:4] == ["1", id_of(bodies[0]), TYPE, "done"]
 
@@ -72,7 +75,7 @@ def test_showing_an_event(make_app: MakeApp) -> None:
     shown = call(app, "show", id_of(body)).output
     assert f"id           {id_of(body)}\n" in shown
     assert "state        pending" in shown
-    assert "next look    in " in shown
+    assert "next attempt in " in shown
     assert "ValueError at" in shown
     assert "not ours" in shown
     assert "+447901614024" not in shown
@@ -89,11 +92,18 @@ def test_showing_a_dead_letter_and_bytes_that_are_no_text(app: Flask) -> None:
     assert shown.endswith("\\xff\\xfe\n")
 
 
-def test_a_due_event_is_looked_at_now(make_app: MakeApp) -> None:
+def test_when_an_event_is_attempted_next(make_app: MakeApp) -> None:
     app = make_app(YCLOUD_DISPATCH="manual")
     body = body_of()
     deliver(app, body)
-    assert "next look    now" in call(app, "show", id_of(body)).output
+    assert "next attempt now" in call(app, "show", id_of(body)).output
+    call(app, "pause")
+    assert "next attempt" not in call(app, "show", id_of(body)).output
+    call(app, "resume")
+    assert runtime_of(app).inbox.claim() is not None
+    shown = call(app, "show", id_of(body)).output
+    assert "lease ends   in " in shown
+    assert "next attempt" not in shown
 
 
 @pytest.mark.parametrize("command", ["show", "replay"])

@@ -188,7 +188,9 @@ def test_dead_letters_by_cause(app: Flask) -> None:
     found = json.loads(call(app, "dead", "--json", "--type", "sms.*").stdout)
     (cause,) = found
     assert (cause["kind"], cause["handler"], cause["count"]) == ("handler", "app:crm", 2)
-    assert cause["example"]["endpoint"] == "ycloud"
+    assert (cause["example"]["endpoint"], cause["example"]["tenant"]) == ("ycloud", None)
+    (newest, *_) = json.loads(call(app, "list", "--json").stdout)
+    assert newest["tenant"] is None, "as it is of a cause"
     listed = call(app, "list", "--cause", cause["id"], "--ids").stdout.split()
     assert len(listed) == 2
     assert call(app, "dead", "--state", "done").exit_code == 2
