@@ -1,4 +1,4 @@
-"""The doctor's check of what was accepted: does it wait, run, or has it failed?"""
+"""The doctor's checks of pending, running, paused, unhandled and dead events."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 _OVERDUE = 60.0  # seconds
 _HUNG = 3_600.0
 _MOST_CAUSES = 3
-_STUCK = "Its thread and its conversation wait: has what it calls a time limit?"
+_STUCK = "Its thread and its conversation wait. Do its calls have a time limit?"
 
 
 def backlog(subject: Subject) -> Iterator[Finding]:
-    """Whether events wait that were due long ago.
+    """Whether events have been due for too long.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -36,14 +36,14 @@ def backlog(subject: Subject) -> Iterator[Finding]:
         return
     text = f"Events have been due for more than {_OVERDUE:g} s; {counts}."
     if live_workers(runtime):
-        remedy = "Raise YCLOUD_WORKER_THREADS, or start another: flask ycloud worker"
+        remedy = "Raise YCLOUD_WORKER_THREADS, or start another worker: flask ycloud worker"
         yield warning("backlog", text, remedy)
     else:
-        yield error("backlog", text, "Does a worker run? One is: flask ycloud worker")
+        yield error("backlog", text, "Is a worker running? Start one: flask ycloud worker")
 
 
 def running(subject: Subject) -> Iterator[Finding]:
-    """Handlers that have run for long.
+    """Handlers that have been running for long.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -64,7 +64,7 @@ def running(subject: Subject) -> Iterator[Finding]:
 
 
 def paused(subject: Subject) -> Iterator[Finding]:
-    """What is not handled for now.
+    """Pauses, and how many events they hold up.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """

@@ -17,11 +17,14 @@ from .output import echo, progress
 
 
 @ycloud_cli.command()
-@click.option("--decrypt", is_flag=True, help="Store all of it as plain instead.")
+@click.option(
+    "--decrypt", is_flag=True, help="Decrypt instead, and store everything as plain."
+)
 def encrypt(decrypt: bool) -> None:
-    """Encrypt with the first of YCLOUD_BODY_KEYS what is plain or under an older key.
+    """Encrypt what is plain or encrypted with an older key.
 
-    It works while deliveries arrive and other processes handle events.
+    The first of YCLOUD_BODY_KEYS is used. The command works while deliveries arrive and
+    other processes handle events.
 
     \b
     Example:
@@ -33,7 +36,7 @@ def encrypt(decrypt: bool) -> None:
     key_id = runtime.inbox.cipher.key_id
     if decrypt and key_id is not None:
         raise click.UsageError(
-            "New deliveries would be encrypted meanwhile. Let the first of YCLOUD_BODY_KEYS"
+            "New deliveries would still be encrypted. Let the first of YCLOUD_BODY_KEYS"
             " be empty, restart the app, and then decrypt."
         )
     if not decrypt and key_id is None:
@@ -74,7 +77,7 @@ def body_keys(subject: Subject) -> Iterator[Finding]:
         text = f"Events are encrypted with keys that are not the first: {_list(older)}."
         yield warning("keys", text, f"Before you remove a key: {how}")
     if plain:
-        text = "What was stored before YCLOUD_BODY_KEYS was set is plain."
+        text = "Events from before YCLOUD_BODY_KEYS was set are not encrypted."
         yield warning("keys", text, "Encrypt them: flask ycloud encrypt")
     if cipher.key_id is not None and not (missing or older or plain):
         yield ok("keys", f"Bodies are encrypted with {cipher.key_id}.")

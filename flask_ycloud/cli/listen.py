@@ -118,7 +118,7 @@ def _receive(
         delete_leftovers(api, folder)
         stack.enter_context(handling_here(runtime))
         stop = stack.enter_context(_told_to_stop())
-        # What is entered last ends first: YCloud stops to send before the server ends.
+        # What is entered last ends first: YCloud stops sending before the server ends.
         made = temporary_endpoint(api, folder, **fields)
         use_secret(runtime, place, _secret_of(stack.enter_context(made)))
         answer()
@@ -130,7 +130,7 @@ def _receive(
         )
         while not stop.wait(_POLL_SECONDS):
             pass
-        echo("Deleting the endpoint. Handlers that run may finish.", err=True)
+        echo("Deleting the endpoint. Running handlers may finish.", err=True)
 
 
 def _types(
@@ -154,7 +154,7 @@ def _types(
 
 
 def _reached(name: str, handled: list[str]) -> list[str]:
-    """The types that a type or pattern stands for."""
+    """The types that a type or pattern matches."""
     found = [each for each in EVENT_TYPES if name in patterns(each)]
     if not found and name in handled:
         return [name]  # YCloud documents no such type yet
@@ -169,7 +169,7 @@ def _reached(name: str, handled: list[str]) -> list[str]:
 def _warn_about(url: str, path: str) -> None:
     """What may be wrong with a URL."""
     if url.startswith("http:") and not is_loopback(url):
-        echo("The URL has no HTTPS: payloads travel in the clear.", err=True)
+        echo("The URL has no HTTPS: payloads are not encrypted.", err=True)
     given = urlsplit(url).path
     if given.rstrip("/") != path.rstrip("/"):
         echo(

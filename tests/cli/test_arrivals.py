@@ -140,7 +140,7 @@ def test_an_example_of_a_conflict(make_app: MakeApp) -> None:
     ]
     runtime_of(app).inbox.discard(example.id, "seen")
     ((_, _, remedy),) = only(app, "conflicts")
-    assert remedy == "They are no dead letters any more."
+    assert remedy == "Their dead letters were replayed, discarded or deleted."
 
 
 def test_wrong_passwords(timed: Flask) -> None:

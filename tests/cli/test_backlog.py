@@ -66,7 +66,7 @@ def test_handlers_that_run_for_long(
         return
     assert found == level
     assert text == f"shop:track has been running for {age} with event evt_1."
-    assert "has what it calls a time limit?" in remedy
+    assert "Do its calls have a time limit?" in remedy
     assert ("It seems to hang." in remedy) == (level == "error")
 
 

@@ -182,7 +182,7 @@ def test_making_the_tables_indexes_older_events(app: Flask) -> None:
     ("arguments", "said"),
     [
         (["evt_1", "--type", TYPE], "Give ids or a selection"),
-        (["--unhandled", "--all"], "--all is for events"),
+        (["--unhandled", "--all"], "--all does not go with"),
     ],
 )
 def test_options_of_a_replay_that_do_not_go_together(

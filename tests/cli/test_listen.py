@@ -451,7 +451,7 @@ def handled(make_app: MakeApp) -> Flask:
             "did you mean 'sms.message.updated'",
         ),
         (["a.example", "--event", "contact.attributes_changed"], "--attribute NAME"),
-        (["a.example", "--tenant", "acme"], "in whose account?"),
+        (["a.example", "--tenant", "acme"], "needs the API key of the tenant's account"),
     ],
 )
 def test_what_cannot_be(handled: Flask, args: list[str], message: str) -> None:

@@ -340,7 +340,7 @@ def test_an_unknown_tenant_is_a_rejection(make_app: MakeApp) -> None:
     assert level == "warning"
     assert text.startswith("hooks: 1 delivery was rejected (unknown tenant) since ")
     assert text.endswith("; none in the day before.")
-    assert "its endpoint at YCloud is still there" in remedy
+    assert "but not its endpoint at YCloud" in remedy
 
 
 def test_the_account_beside_tenants(make_app: MakeApp, account: YCloudAPI) -> None:
@@ -350,7 +350,7 @@ def test_the_account_beside_tenants(make_app: MakeApp, account: YCloudAPI) -> No
     endpoint(account, secret=SECRETS["acme"], url=url)
     options = ("--tenant", "acme", "--tenant", "beta", "--tenant", "gamma")
     assert findings(app, *options)["account"] == [
-        ("ok", "wh1 is active, and hooks of acme's.", ""),
+        ("ok", "wh1 is active and belongs to hooks of acme.", ""),
         (
             "skipped",
             "hooks of beta: the account of YCLOUD_API_KEY has no such endpoint.",
@@ -369,7 +369,10 @@ def test_the_account_where_secrets_go_by_its_ids(
     on_event(TYPE, name="one")(print)
     app = make_app(WebhookBlueprint("one_url", secrets=by_id), YCLOUD_API_KEY=API_KEY)
     endpoint(account, secret="the secret of wh1", url="https://example.org/one_url/webhook")
-    assert findings(app)["account"][0][:2] == ("ok", "wh1 is active, and one_url's.")
+    assert findings(app)["account"][0][:2] == (
+        "ok",
+        "wh1 is active and belongs to one_url.",
+    )
 
 
 def test_a_slow_handler_is_named_with_its_tenant(make_app: MakeApp) -> None:
@@ -393,7 +396,7 @@ def test_the_endpoint_of_a_tenant_is_in_its_own_account(
     where = ("--endpoint", "hooks", "--tenant", "acme", "--base-url", "https://example.org")
     args = ("endpoints", command, *where, "--event", TYPE)
     refused = call(app, *args)
-    assert (refused.exit_code, "in whose account?" in refused.output) == (2, True)
+    assert (refused.exit_code, "of the tenant's account" in refused.output) == (2, True)
     made = call(app, *args, "--api-key-env", "ACME_KEY")
     assert made.exit_code == 0, made.output
     (endpoint,) = account.fake.endpoints("key of acme").values()
