@@ -1,4 +1,4 @@
-"""Times, errors and foreign text as people read them, in a terminal or on a page."""
+"""Times, numbers, errors and text from outside, for a terminal or a page."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def short_id(event_id: str) -> str:
 
 
 def with_message(error: str, message: str) -> str:
-    """An outcome's error as it is kept with its message, which is below the first line."""
+    """An outcome's error with its message, as it is stored: the message is below line 1."""
     return error if not message or message in error else f"{error}\n{message}"
 
 
@@ -70,18 +70,18 @@ def rejection(reason: str) -> str:
     return "no signature header" if reason == "missing" else reason
 
 
-#: Signs that are no letters, and change nothing but the text around them: the joiners of
-#: emojis and of some scripts.
+#: Invisible characters that only join the characters around them, in emojis and in some
+#: scripts.
 _HARMLESS = frozenset("\u200c\u200d")
-#: Controls, formats such as bidirectional overrides, halves of characters, and the line
-#: breaks that only Unicode knows.
+#: The Unicode categories of controls, of formats such as bidirectional overrides, of
+#: surrogates, and of Unicode's own line breaks.
 _ACTIVE = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 
 
 def visible(text: str, keep: str = "\n") -> str:
-    """A text in which nothing acts on a terminal: each such character by its number.
+    """A text whose characters that could control a terminal are replaced by numbers.
 
-    :param keep: control characters that stay: line breaks, if nothing else is said.
+    :param keep: control characters that stay; by default line breaks.
     """
     if text.isprintable():
         return text

@@ -187,7 +187,7 @@ def _set(event_type: str, event: dict[str, Any], path: str, text: str) -> None:
 
 
 def _value(path: str, text: str, old: object) -> Any:
-    """The value of ``--set``. Text in the sample, such as a telephone number, stays text."""
+    """The value of ``--set``. If the sample has a text there, the value stays text."""
     if isinstance(old, str):
         return text
     try:

@@ -33,9 +33,9 @@ _SHOWN_DIGITS = 4
 
 @contextmanager
 def printed(runtime: Runtime, *, as_json: bool) -> Iterator[None]:
-    """Print what the app's signals tell, until the block ends.
+    """Print a line for each signal of the app, until the block ends.
 
-    :param as_json: one JSON object in a line for each.
+    :param as_json: whether the lines are JSON objects.
     """
     printer = _Printer(runtime, as_json)
     connected = {
@@ -132,7 +132,7 @@ class _Printer:
         echo("  ".join(words))
 
     def _counterpart(self, about: dict[str, Any]) -> dict[str, str]:
-        """Whom a message is from or to, as the last digits of a telephone number."""
+        """The customer of a message: the last digits of the telephone number."""
         stored = self._runtime.inbox.get(
             about["event_id"], endpoint=about["endpoint"], tenant=about["tenant"] or ""
         )
@@ -148,7 +148,7 @@ class _Printer:
 
 
 def _word(detail: tuple[str, Any]) -> str:
-    """A detail in a line; its name where its value does not tell."""
+    """A detail for a line, with its name if the value is not clear without it."""
     name, value = detail
     if name == "seconds":
         return f"{value:.3f} s"

@@ -30,7 +30,7 @@ _WAITING = {
 @ycloud_cli.command()
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def stats(as_json: bool) -> None:
-    """Count events that are pending, running or dead letters; and those of the last hour.
+    """Count pending events, running events and dead letters, and those of the last hour.
 
     \b
     Example:
@@ -103,9 +103,9 @@ def _print_counts(found: Stats) -> None:
 def init_db() -> None:
     """Create the inbox's tables, or bring them up to date.
 
-    The app does so by itself at its first use. This command is for a deployment with a
-    database role of its own. After an upgrade from tables of version 2 it also makes the
-    older events known to --about, which workers do otherwise.
+    The app does this automatically when it first uses the inbox. This command is for a
+    deployment where another database role creates the tables. After an upgrade from tables
+    of version 2, it also indexes older events for --about. Otherwise workers do that.
 
     \b
     Example:
@@ -117,4 +117,4 @@ def init_db() -> None:
     version = inbox.database.init()
     while index_some(inbox):
         pass
-    echo(f"The inbox's tables are there, version {version}.")
+    echo(f"The inbox's tables are up to date: version {version}.")

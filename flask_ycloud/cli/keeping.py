@@ -1,4 +1,4 @@
-"""What is not kept any longer: ``prune``."""
+"""Delete what is too old: ``prune``."""
 
 from __future__ import annotations
 

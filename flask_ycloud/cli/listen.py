@@ -34,7 +34,7 @@ _POLL_SECONDS = 0.5  # Windows does not interrupt a wait
 _ATTRIBUTES = "contact.attributes_changed"
 _NO_HANDLERS = """\
 The app has no handlers, so there is nothing to subscribe to. Import the module with your
-@on_event functions where the app is made, or name types: --event sms.message.updated"""
+@on_event functions where the app is created, or name types: --event sms.message.updated"""
 
 
 @ycloud_cli.command()

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 _MOST = 2**63 - 1  # that a database can count to
 
-#: Seconds between two looks of ``list --follow``.
+#: Seconds between two reads of ``list --follow``.
 FOLLOW_SECONDS = 1.0
 
-# So far back it looks again: an event may be committed after one that has a later position.
+# So many positions are read again: an event may be committed after a later one.
 _LOOKED_AT_AGAIN = 200
 
 _HEAD = (
@@ -144,7 +144,7 @@ def _follow(
 
 
 def _arriving(selected: SelectedEvents, limit: int) -> Iterator[StoredEvent]:
-    """The newest events, the oldest first; and then each that arrives."""
+    """The newest events, in order of arrival, and then each event that arrives."""
     known = selected.newest(max(limit, _LOOKED_AT_AGAIN))
     yield from reversed(known[:limit])
     seen = {each.position for each in known}
@@ -259,7 +259,10 @@ def _run(attempt: Attempt, message: bool) -> tuple[str, ...]:
 
 
 def _error(run: HandlerState | Attempt, message: bool) -> str:
-    """Its error; with its message, if that is kept, where the payload is shown, too."""
+    """The error of a run.
+
+    :param message: whether to show the message of the error, if it is stored.
+    """
     if run.error is None or run.state != "failed":
         return run.error or ""
     return in_one_line(run.error if message else without_message(run.error))

@@ -48,10 +48,10 @@ def _what_options(command: _Command) -> _Command:
 @ycloud_cli.command()
 @_what_options
 def pause(json_too: bool, **what: str | None) -> None:
-    """Handle nothing for now: of an endpoint, of a type, with a handler, or at all.
+    """Stop handling: of an endpoint, of a type, with a handler, or of everything.
 
-    Deliveries are still accepted, and their events wait. All processes know of it within a
-    few seconds; handlers that run already finish.
+    Deliveries are still accepted, and their events wait. The pause takes effect in all
+    processes within a few seconds. Running handlers finish.
 
     \b
     Example:
@@ -109,7 +109,7 @@ def _call(do: Callable[..., bool], what: dict[str, str | None]) -> bool:
 
 
 def _finish(inbox: Inbox, said: str, what: dict[str, str | None], json_too: bool) -> None:
-    """Say what is paused now. Each action of these commands ends here, once."""
+    """Report what is paused now. Each action of these commands ends here, once."""
     pauses = inbox.pauses()
     if json_too:
         echo(json.dumps([pause_as_json(each) for each in pauses]))

@@ -1,4 +1,4 @@
-"""What is kept of a person: ``person``."""
+"""What is stored about a person: ``person``."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _NOT_SEARCHED = "not searched, since a key is not in YCLOUD_BODY_KEYS"
 @click.option("--erase", is_flag=True, help="Delete the events for good.")
 @click.option("--yes", is_flag=True, help="With --erase: do not ask.")
 def person(who: str, show: bool, export: str | None, erase: bool, yes: bool) -> None:
-    """Show, export or erase what is kept of a person.
+    """Show, export or erase what is stored about a person.
 
-    WHO is a telephone number, a user id or an e-mail address. Every event that names it
-    anywhere in its body counts. A part of a longer number does not.
+    WHO is a telephone number, a user id or an e-mail address. The command finds every event
+    that has it anywhere in its body, but not as a part of a longer number.
 
     \b
     Examples:

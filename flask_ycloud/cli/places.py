@@ -31,7 +31,7 @@ class Place(NamedTuple):
     def secrets(
         self, runtime: Runtime, endpoint_id: str | None = None
     ) -> tuple[str | bytes, ...]:
-        """Its signing secrets, asked for now.
+        """Fetch its signing secrets.
 
         :raises UnknownTenant: if there is no such tenant.
         :raises ConfigurationError: if they cannot be fetched.
@@ -79,23 +79,23 @@ def places(runtime: Runtime, tenants: Sequence[str]) -> Iterator[Place]:
 
 
 def where_options(command: _Command) -> _Command:
-    """The options that tell an event from others of the same id."""
+    """The options that choose one of several events with the same id."""
     tenant = click.option(
         "--tenant",
         shell_complete=completion.tenants,
-        help="Whose it is, if several have that id.",
+        help="The tenant of the event, if several tenants have its id.",
     )
     endpoint = click.option(
         "--endpoint",
         shell_complete=completion.endpoints,
-        help="Where it arrived, if it did at several.",
+        help="The endpoint of the event, if several endpoints have its id.",
     )
     return endpoint(tenant(command))
 
 
 @contextmanager
 def telling_how() -> Iterator[None]:
-    """Where an id is not enough, say which options are missing."""
+    """If an id is ambiguous, name the options that choose one event."""
     try:
         yield
     except AmbiguousEvent as error:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _NO_HANDLERS = """\
 This process has no handlers, so every event would end unhandled. Import the module with
-your @on_event functions where the app is made, which is {module!r}: for example
+your @on_event functions where the app is created, in {module!r}: for example
 "import shop.handlers". Then check it: flask ycloud doctor"""
 
 _LEVELS = ["debug", "info", "warning", "error"]
@@ -39,7 +39,7 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     type=click.IntRange(1),
     help="How many events are handled at once. Default: YCLOUD_WORKER_THREADS.",
 )
-@click.option("--once", is_flag=True, help="Handle what is due now, then end.")
+@click.option("--once", is_flag=True, help="Handle the events that are due now, then end.")
 @click.option(
     "--heartbeat",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -56,7 +56,7 @@ def worker(threads: int | None, once: bool, heartbeat: Path | None, log_level: s
     """Handle events in this process, until SIGTERM or Ctrl-C.
 
     Running handlers then get YCLOUD_DRAIN_SECONDS to finish. A second Ctrl-C ends the
-    wait. What has not finished is given back, and another process handles it.
+    wait. Unfinished events return to the queue, and another process handles them.
 
     \b
     Example:
@@ -90,7 +90,7 @@ class _Asked(threading.Event):
         tell_child(self)
 
     def after_fork(self) -> None:
-        """A process that a handler forks ends at a signal as any other does."""
+        """A process that a handler forks handles signals as it did before."""
         self.forget()
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
@@ -113,12 +113,12 @@ def _work(working: WorkerDispatcher, asked: _Asked, heartbeat: Path | None) -> N
             working.start()  # threads that ended are replaced
             if heartbeat is not None and working.is_alive:
                 heartbeat.touch()
-        echo("Ending; running handlers may finish.")
+        echo("Stopping. Running handlers may finish.")
         working.stop()
     except KeyboardInterrupt:
         working.hurry()
         working.stop()
-        echo("Ended; events that still ran were given back.")
+        echo("Stopped. Events that were still running are back in the queue.")
     finally:
         if heartbeat is not None:
             with suppress(OSError):

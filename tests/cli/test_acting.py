@@ -137,7 +137,7 @@ def test_ids_go_on_after_an_error(app: Flask) -> None:
     [
         (["replay"], "or select some: for example --state dead"),
         (["replay", "evt_1", "--state", "dead"], "Give ids or a selection"),
-        (["replay", "--unhandled", "--all"], "--all is for events"),
+        (["replay", "--unhandled", "--all"], "--all does not go with"),
         (["replay", "--state", "lost"], "'lost' is not one of"),
         (["replay", "--type", "*.updated"], "is not a pattern"),
         (["replay", "--since", "yesterday"], "is not a time. Give how long ago"),

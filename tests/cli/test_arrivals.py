@@ -164,7 +164,7 @@ def test_a_clock_that_is_wrong(app: Flask, offset: int) -> None:
         deliver(app, body_of(), timestamp=timestamp)
     ((level, text, _),) = only(app, "clock")
     assert level == "warning"
-    assert f"came {offset} s after" in text or f"came {offset + 1} s after" in text
+    assert f" {offset} s after" in text or f" {offset + 1} s after" in text
 
 
 def test_a_signature_is_kept_for_the_clock(app: Flask) -> None:

@@ -161,8 +161,8 @@ def test_stats_of_what_was_rejected(make_app: MakeApp) -> None:
 
 
 def test_making_the_tables(app: Flask) -> None:
-    assert call(app, "init-db").output == "The inbox's tables are there, version 3.\n"
-    assert call(app, "init-db").output == "The inbox's tables are there, version 3.\n"
+    assert call(app, "init-db").output == "The inbox's tables are up to date: version 3.\n"
+    assert call(app, "init-db").output == "The inbox's tables are up to date: version 3.\n"
 
 
 def test_making_the_tables_indexes_older_events(app: Flask) -> None:

@@ -243,7 +243,7 @@ def test_a_second_signal_in_this_process(make_app: MakeApp) -> None:
     first.join()
     second.join()
     assert result.exit_code == 0, result.exception
-    assert "events that still ran were given back" in result.output
+    assert "Events that were still running are back in the queue" in result.output
     assert states(app) == ["pending"]
     release.set()
 
