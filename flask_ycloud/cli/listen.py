@@ -107,7 +107,7 @@ def listen(
 def _receive(
     api: WebhookEndpoints, runtime: Runtime, place: Place, port: int, fields: dict[str, Any]
 ) -> None:
-    """Create the endpoint, serve until told to stop, and delete it.
+    """Create the endpoint, serve until a signal, and delete it.
 
     :param fields: of the endpoint.
     """
@@ -117,7 +117,7 @@ def _receive(
         answer = stack.enter_context(serving(server))
         delete_leftovers(api, folder)
         stack.enter_context(handling_here(runtime))
-        stop = stack.enter_context(_told_to_stop())
+        stop = stack.enter_context(_stop_signal())
         # What is entered last ends first: YCloud stops sending before the server ends.
         made = temporary_endpoint(api, folder, **fields)
         use_secret(runtime, place, _secret_of(stack.enter_context(made)))
@@ -189,7 +189,7 @@ def _secret_of(endpoint: WebhookEndpoint) -> str:
 
 
 @contextmanager
-def _told_to_stop() -> Iterator[threading.Event]:
+def _stop_signal() -> Iterator[threading.Event]:
     """An event that is set by Ctrl-C, SIGTERM, or the end of the terminal."""
     stop = threading.Event()
     numbers = [signal.SIGINT, signal.SIGTERM]

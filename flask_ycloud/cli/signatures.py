@@ -128,7 +128,7 @@ def _fits(body: bytes, header: str, secrets: tuple[str | bytes, ...]) -> bool:
 def _originals(body: bytes) -> Iterator[tuple[str, bytes]]:
     """What a body may have been before somebody changed it."""
     yield "white space was added around it", body.strip()
-    yield "the line break at its end was taken away", body + b"\n"
+    yield "the line break at its end was removed", body + b"\n"
     yield "its line breaks were changed", body.replace(b"\r\n", b"\n")
     try:
         loaded = json.loads(body)

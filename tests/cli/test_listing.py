@@ -44,7 +44,7 @@ def test_dead_letters_show_their_handler_and_reason(app: Flask) -> None:
 
 @pytest.mark.parametrize("about", ["+44 (0) 7901-614024", "00447901614024"])
 def test_lists_of_a_person(app: Flask, about: str) -> None:
-    """Whatever the command is."""
+    """Every command takes the same filter."""
     body, other = body_of(), body_of(sms={"id": "2", "to": "+447901614025"})
     deliver(app, body)
     deliver(app, other)

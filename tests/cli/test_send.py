@@ -158,7 +158,7 @@ def test_nobody_answers(app: Flask) -> None:
 
 @pytest.fixture
 def gunicorn(make_app: MakeApp, site: Site) -> tuple[Flask, str]:
-    """An app that can send, and the URL of a gunicorn that takes it."""
+    """An app that can send, and the URL of a gunicorn that accepts it."""
     server = site.serve("--threads", "8")
     return make_app(), f"http://127.0.0.1:{server.port}{PATH}"
 

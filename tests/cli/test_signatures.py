@@ -62,7 +62,7 @@ def test_a_malformed_header(verified: Any) -> None:
 
 @pytest.mark.parametrize("ascii_only", [True, False])
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
-def test_a_body_that_was_written_anew(
+def test_a_body_that_was_re_serialised(
     verified: Any, separators: tuple[str, str], ascii_only: bool
 ) -> None:
     event = json.loads(body_of()) | {"name": "Zoë"}
@@ -94,7 +94,7 @@ def test_a_body_that_was_laid_out_in_another_way(
     ("sent_body", "kept", "what"),
     [
         (b"{}", b"{}\n", "white space was added around it"),
-        (b"{}\n", b"{}", "the line break at its end was taken away"),
+        (b"{}\n", b"{}", "the line break at its end was removed"),
         (b'{\n"a": 1}', b'{\r\n"a": 1}', "its line breaks were changed"),
         (b"x", b" x", "white space was added"),
     ],

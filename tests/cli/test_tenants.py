@@ -249,7 +249,7 @@ def test_verifying_the_signature_of_a_tenant(verified: Callable[..., str]) -> No
 # The doctor.
 
 
-def test_some_tenants_are_looked_at(make_app: MakeApp) -> None:
+def test_some_tenants_are_checked(make_app: MakeApp) -> None:
     secrets = {
         "acme": SECRETS["acme"], "spaced": f"{SECRET} ", "several": [SECRET, SECRET],
         "short": "a", "broken": OSError("x"),
@@ -360,7 +360,7 @@ def test_the_account_beside_tenants(make_app: MakeApp, account: YCloudAPI) -> No
     endpoint(account, secret=SECRETS["acme"], url=f"https://example.org{PATH}")
     text = findings(app, "--tenant", "acme")["account"][1][1]
     assert text == f"wh1 sends to {PATH}; the app listens at /hooks/acme/webhook."
-    assert "account" not in findings(app), "nothing to look at"
+    assert "account" not in findings(app), "there is nothing to check"
 
 
 def test_the_account_where_secrets_go_by_its_ids(
