@@ -1,4 +1,4 @@
-"""What people do to events, in the log: one record of ``flask_ycloud.actions`` each."""
+"""The log of actions on events: one record of ``flask_ycloud.actions`` for each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from .formats import visible
+from .formats import counted, visible
 from .logs import log
 
 if TYPE_CHECKING:
@@ -32,38 +32,38 @@ def log_action(
 
     The record has ``actor``, ``action``, ``count`` and ``events`` as attributes.
 
-    :param who: a name. What acts on a terminal or begins a line is replaced in it.
+    :param who: a name. Line breaks and characters that control a terminal are replaced.
     :param what: the action, such as ``"replay"``.
-    :param identities: the events; the first 30 are named.
-    :param count: how many there are, if they are not all given.
-    :param more: how it was done. What is ``None``, ``False`` or empty is left out.
+    :param identities: the events. The first 30 are logged by id.
+    :param count: the number of events, if not all of them are given.
+    :param more: the options of the action. ``None``, ``False`` and ``""`` are left out.
     """
     each = iter(identities)
     named = [_text_of(identity) for identity in islice(each, _MOST_NAMED)]
     known = len(named) + sum(1 for _ in each)
     count = known if count is None else count
     who = visible(who, keep="")[:_LONGEST_NAME] or "somebody"
-    told = {name: value for name, value in more.items() if not _says_nothing(value)}
+    given = {name: value for name, value in more.items() if not _is_empty(value)}
     how = "".join(
-        f", {name} {visible(str(value), keep='')}" for name, value in told.items()
+        f", {name} {visible(str(value), keep='')}" for name, value in given.items()
     )
     others = [f"{count - len(named):,} more"] if named and count > len(named) else []
     which = ", ".join(named + others)
-    events = f"{count:,} event{'' if count == 1 else 's'}"
+    events = counted(count, "event")
     about = {"actor": who, "action": what, "count": count, "events": named}
     text = f"{what} of {events}{how}{which and f': {which}'}"
     log(_logger, logging.INFO, "%s: %s", who, text, **about)
 
 
 def os_user() -> str:
-    """The name of the user whose process this is: who runs a command."""
+    """The name of the user who runs this process."""
     try:
         return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # it has a number only, as in a container
+    except (KeyError, OSError, ImportError):  # a container may have only a number
         return "the operating system's user"
 
 
-def _says_nothing(value: object) -> bool:
+def _is_empty(value: object) -> bool:
     return value is None or value is False or value == ""
 
 

@@ -1,9 +1,12 @@
-"""Times, errors and foreign text as people read them, in a terminal or on a page."""
+"""Times, numbers, errors and text from outside, for a terminal or a page."""
 
 from __future__ import annotations
 
 import unicodedata
 from datetime import datetime, timezone
+
+_LONGEST_ID = 36  # characters
+_SHORT_ID = 18
 
 
 def ago(then: datetime) -> str:
@@ -31,13 +34,23 @@ def short(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f} s"
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun, such as ``1 event`` or ``1,200 deliveries``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def exact(then: datetime) -> str:
     """A time to the millisecond, in UTC."""
     return then.strftime("%Y-%m-%d %H:%M:%S.") + f"{then.microsecond // 1000:03} UTC"
 
 
+def short_id(event_id: str) -> str:
+    """An event's id for a table. An id that is longer than YCloud's own is shortened."""
+    return event_id if len(event_id) <= _LONGEST_ID else f"{event_id[:_SHORT_ID]}…"
+
+
 def with_message(error: str, message: str) -> str:
-    """An outcome's error as it is kept with its message, which is below the first line."""
+    """An outcome's error with its message, as it is stored: the message is below line 1."""
     return error if not message or message in error else f"{error}\n{message}"
 
 
@@ -52,18 +65,23 @@ def in_one_line(error: str) -> str:
     return f"{place}: {' '.join(message.split())}" if message else place
 
 
-#: Signs that are no letters, and change nothing but the text around them: the joiners of
-#: emojis and of some scripts.
+def rejection(reason: str) -> str:
+    """Why a delivery was rejected, for people. Metrics, logs and JSON have the reason."""
+    return "no signature header" if reason == "missing" else reason
+
+
+#: Invisible characters that only join the characters around them, in emojis and in some
+#: scripts.
 _HARMLESS = frozenset("\u200c\u200d")
-#: Controls, formats such as bidirectional overrides, halves of characters, and the line
-#: breaks that only Unicode knows.
+#: The Unicode categories of controls, of formats such as bidirectional overrides, of
+#: surrogates, and of Unicode's own line breaks.
 _ACTIVE = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 
 
 def visible(text: str, keep: str = "\n") -> str:
-    """A text in which nothing acts on a terminal: each such character by its number.
+    """A text whose characters that could control a terminal are replaced by numbers.
 
-    :param keep: control characters that stay: line breaks, if nothing else is said.
+    :param keep: control characters that stay; by default line breaks.
     """
     if text.isprintable():
         return text

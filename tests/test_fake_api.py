@@ -238,7 +238,7 @@ def test_commands_and_doctor_go_where_the_setting_says(
     assert made.exit_code == 0, made.output
     ((endpoint_id, endpoint),) = api.endpoints(ACME).items()
     endpoint["secret"] = app.config["YCLOUD_WEBHOOK_SECRET"]
-    assert f"{endpoint_id} is active, and ycloud's." in call(app, "doctor").output
+    assert f"{endpoint_id} is active and belongs to ycloud." in call(app, "doctor").output
 
 
 def test_a_fetched_secret_goes_there_too(

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from flask_ycloud.formats import visible
+from flask_ycloud.formats import counted, rejection, visible
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,16 @@ def test_no_control_and_no_bidirectional_character_is_left() -> None:
     assert left == {"\u200c", "\u200d"}, "emojis are joined by them"
     bidirectional = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
     assert not any(unicodedata.bidirectional(each) in bidirectional for each in text)
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"), [(0, "0 bodies"), (1, "1 body"), (1_200, "1,200 bodies")]
+)
+def test_numbers_with_their_nouns(number: int, shown: str) -> None:
+    assert counted(number, "body", "bodies") == shown
+    assert counted(2, "event") == "2 events"
+
+
+def test_why_a_delivery_was_rejected() -> None:
+    assert rejection("missing") == "no signature header"
+    assert rejection("mismatch") == "mismatch"

@@ -1,4 +1,4 @@
-"""The doctor's check of the account: what YCloud has, beside what the app has."""
+"""The doctor's check of the account: YCloud's endpoints, compared with the app's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def account(subject: Subject) -> Iterator[Finding]:
-    """Whether the account's endpoints are the app's."""
+    """Check whether the account's endpoints match the app's."""
     runtime = subject.runtime
     if runtime.settings.api_key is None:
         text = "YCLOUD_API_KEY is not set, so the account was not checked."
@@ -37,15 +37,15 @@ def account(subject: Subject) -> Iterator[Finding]:
 
 
 def _no_list(runtime: Runtime, wrong: YCloudError) -> Finding:
-    """Why the API gave no list. Nothing is broken if it only does not answer now."""
+    """Why the API returned no list. If it does not answer, that is only a warning."""
     if isinstance(wrong, ConfigurationError):
-        remedy = "Do what it says, or remove YCLOUD_API_KEY: only commands use it."
+        remedy = "Correct the setting, or remove YCLOUD_API_KEY: only commands use it."
         return error("account", str(wrong), remedy)
     if isinstance(wrong, APIError):
         if wrong.status in (401, 403):
             remedy = "Is YCLOUD_API_KEY right, and of this account?"
             return error("account", str(wrong), remedy)
-        remedy = "Try again later. If it stays, ask YCloud's support."
+        remedy = "Try again later. If it persists, ask YCloud's support."
     elif runtime.settings.api_url is not None:
         remedy = "Is YCLOUD_API_URL right, and does something answer there?"
     else:
@@ -56,10 +56,10 @@ def _no_list(runtime: Runtime, wrong: YCloudError) -> Finding:
 def _place(
     runtime: Runtime, place: Place, found: Sequence[WebhookEndpoint]
 ) -> Iterator[Finding]:
-    """What the account has of an endpoint of the app."""
+    """Compare an endpoint of the app with those of the account."""
     secrets = _secrets(runtime, place, found)
     if not secrets:
-        return  # the check of the secrets says so
+        return  # the check of the secrets reports it
     mine = [each for each in found if each.secret in secrets]
     for each in mine:
         yield from _endpoint(runtime, place, each)
@@ -73,7 +73,7 @@ def _place(
 
 
 def _secrets(runtime: Runtime, place: Place, found: Sequence[WebhookEndpoint]) -> set[str]:
-    """The secrets of an endpoint of the app, also those that go by YCloud's ids."""
+    """The secrets of an endpoint of the app, for each of YCloud's endpoint ids."""
     secrets: set[str] = set()
     for endpoint_id in (None, *(each.id for each in found)):
         with suppress(ConfigurationError, UnknownTenant):
@@ -84,10 +84,10 @@ def _secrets(runtime: Runtime, place: Place, found: Sequence[WebhookEndpoint]) -
 def _endpoint(
     runtime: Runtime, place: Place, endpoint: WebhookEndpoint
 ) -> Iterator[Finding]:
-    """What YCloud has of an endpoint, beside what the app has."""
+    """Compare an endpoint at YCloud with the endpoint of the app."""
     update = f"flask ycloud endpoints update {endpoint.id}"
     if endpoint.status == "active":
-        yield ok("account", f"{endpoint.id} is active, and {place}'s.")
+        yield ok("account", f"{endpoint.id} is active and belongs to {place}.")
     else:
         text = f"{endpoint.id} is {endpoint.status}: YCloud sends nothing to it."
         if endpoint.status == "pending":
@@ -103,7 +103,7 @@ def _url(
     url = urlsplit(endpoint.url)
     path = place.path(runtime)
     if url.scheme != "https":
-        text = f"{endpoint.id} has a URL without HTTPS: payloads travel in the clear."
+        text = f"{endpoint.id} has a URL without HTTPS: payloads are not encrypted."
         yield error("account", text, f"{update} --url https://…{path}")
     if not url.path.rstrip("/").endswith(path):
         text = f"{endpoint.id} sends to {url.path or '/'}; the app listens at {path}."
@@ -114,7 +114,7 @@ def _url(
 def _events(
     runtime: Runtime, place: Place, endpoint: WebhookEndpoint, update: str
 ) -> Iterator[Finding]:
-    """What the handlers would receive and YCloud does not send, and the other way round."""
+    """Find types with a handler that YCloud does not send, and the other way round."""
     scopes, subscribed = runtime.scopes(place.endpoint), set(endpoint.enabled_events)
     handled = subscriptions(*scopes)
     reached = {each for event_type in subscribed for each in patterns(event_type)}
@@ -131,7 +131,7 @@ def _events(
 
 
 def _reached_by(pattern: str) -> set[str]:
-    """The documented types that a pattern reaches; ``*`` is for whatever arrives."""
+    """The documented types that a pattern matches. ``*`` requires none of them."""
     if pattern == "*":
         return set()
     return {each for each in EVENT_TYPES if pattern in patterns(each)}

@@ -14,6 +14,7 @@ from flask import current_app
 
 from ..actions import log_action, os_user
 from ..errors import EventNotFound, EventRunning, EventSettled, YCloudError
+from ..formats import counted
 from ..runtime import runtime_of
 from . import completion
 from .group import ycloud_cli
@@ -65,7 +66,9 @@ def replay(
       flask ycloud replay --state dead --handler shop.crm:update --since 2h
     """
     if succeeded_too and selection.unhandled:
-        raise click.UsageError("--all is for events that some handler succeeded with.")
+        raise click.UsageError(
+            "--all does not go with --unhandled: no handler has run for those events."
+        )
     inbox = runtime_of(current_app).inbox
 
     def one(event_id: str, **where: Any) -> None:
@@ -117,7 +120,7 @@ def discard(
 def delete(
     event_ids: tuple[str, ...], selection: Selection, sure: bool, json_too: bool
 ) -> None:
-    """Delete events for good, with their bodies and all that became of them.
+    """Delete events for good, with their bodies and the outcomes of their handlers.
 
     Name the events by their ids, or select them by the options. Only their ids stay for a
     while, so that a copy of a delivery runs no handler.
@@ -141,12 +144,13 @@ def delete(
 
 
 class _Acting:
-    """An action, from the question to the report.
+    """An action: it asks for confirmation, acts, and reports.
 
-    :param verb: what it is called in a question.
-    :param outcome: what an event is after it.
-    :param sure: whether nobody is asked.
-    :param how: it is done, for the log.
+    :param verb: the name of the action, for the question.
+    :param outcome: what the action makes of an event, for the report.
+    :param sure: whether to act without a question.
+    :param json_too: whether to report as JSON.
+    :param how: the options of the action, for the log.
     """
 
     def __init__(
@@ -166,7 +170,7 @@ class _Acting:
         one: _ActOnOne,
         some: _Act,
     ) -> None:
-        """Act on events that are named, or selected; end with 1 if some were skipped."""
+        """Act on named or selected events. Exit with status 1 if some were skipped."""
         from ..inbox import Selection  # here, since it needs SQLAlchemy
 
         where = Selection(endpoint=selection.endpoint, tenant=selection.tenant)
@@ -176,8 +180,8 @@ class _Acting:
             log_action(os_user(), self._verb.lower(), count=report.done, **how)
         elif selection != where:
             raise click.UsageError(
-                "Give ids or a selection. With ids only --endpoint and --tenant say which"
-                " event is meant."
+                "Give ids or a selection, not both. With ids, use only --endpoint and"
+                " --tenant."
             )
         else:
             report = self._on_each(inbox, event_ids, where, one)
@@ -222,11 +226,11 @@ class _Acting:
         return Report(len(done), dict(skipped))
 
     def _finish(self, report: Report, *, named: bool) -> None:
-        """Say what was done. Each action of these commands ends here, once."""
+        """Report what was done. Each action of these commands ends here, once."""
         if self._json:
             skipped = dict(report.skipped)
             echo(json.dumps({"done": report.done, "skipped": skipped}))
-        elif not named:  # what is named is said one by one
+        elif not named:  # named events were reported one by one
             verb = "is" if report.done == 1 else "are"
             echo(f"{_events(report.done)} {verb} {self._outcome}.")
             for reason, count in report.skipped.items():
@@ -239,7 +243,7 @@ _WHY: dict[type[Exception], str] = {
     EventNotFound: "not in the inbox",
     EventRunning: "being handled now",
     EventSettled: "done or discarded already",
-    click.ClickException: "not clear which is meant",
+    click.ClickException: "the id exists more than once",
 }
 
 
@@ -254,12 +258,12 @@ def _narrowed(selection: Selection) -> Selection:
 
 
 def _events(count: int) -> str:
-    return f"{count:,} event{'s' if count != 1 else ''}"
+    return counted(count, "event")
 
 
 @contextmanager
 def _progress(label: str, count: int) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, and nothing elsewhere."""
+    """Show a bar on a terminal, and nothing elsewhere."""
     if not _is_a_terminal():
         yield lambda count: None
         return

@@ -1,4 +1,4 @@
-"""YCloud's API for a command, and whose account the command is about."""
+"""YCloud's API for a command, with the API key of an account."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def with_api(command: Callable[..., None]) -> Callable[..., None]:
         api_key = _api_key(api_key_env, api_key_stdin)
         if api_key is None and others.get("tenant") is not None:
             raise click.UsageError(
-                "--tenant: in whose account? Name the environment variable that has its"
-                " API key, with --api-key-env NAME, or pass the key by --api-key-stdin."
+                "--tenant needs the API key of the tenant's account. Name the environment"
+                " variable that has it, with --api-key-env NAME, or use --api-key-stdin."
             )
         with open_api(runtime_of(current_app), api_key) as api:
             command(api=api, **others)
@@ -68,7 +68,7 @@ def with_api(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _api_key(name: str | None, from_input: bool) -> str | None:
-    """The API key that the options lead to; ``None`` without one of them."""
+    """The API key of the options; ``None`` if none of them is given."""
     if name is not None and from_input:
         raise click.UsageError("Use --api-key-env or --api-key-stdin, not both.")
     if from_input:
@@ -76,16 +76,16 @@ def _api_key(name: str | None, from_input: bool) -> str | None:
     if name is None:
         return None
     if name not in os.environ:
-        # Without the name: it may be a key that was given by mistake.
+        # The name is not shown: it may be a key that was given by mistake.
         raise click.UsageError(
-            "--api-key-env takes the name of an environment variable. There is none of"
-            " the given name."
+            "--api-key-env takes the name of an environment variable. The given variable"
+            " does not exist."
         )
     return os.environ[name]
 
 
 def _read_key() -> str:
-    """The API key from a pipe, or typed unseen in a terminal."""
+    """Read the API key from a pipe, or ask for it in a terminal without showing it."""
     if sys.stdin.isatty():
         typed: str = click.prompt("API key", hide_input=True, err=True)
         return typed

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..formats import clock_time, short
+from ..formats import clock_time, counted, rejection, short
 from ..inbox import OUR_FAULTS
 from ..runtime import Runtime
-from .finding import Finding, Subject, counted, error, ok, skipped, warning
+from .finding import Finding, Subject, error, ok, skipped, warning
 
 if TYPE_CHECKING:
     from ..inbox import Inbox
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 _CLOCK_OFF = 30.0
 _SENT_AGAIN = "YCloud sends them again. The log says what was wrong."
 _REMEDIES = {
-    "missing": "Does YCloud send to this URL? Others may: YCloud signs each delivery.",
+    "missing": "YCloud signs each delivery, so somebody else sends to this URL.",
     "malformed": "Does a proxy change the header YCloud-Signature?",
     "mismatch": "Is the secret that of the endpoint? Check one: flask ycloud verify",
     "stale": "Is this machine's clock right? Is YCLOUD_SIGNATURE_TOLERANCE too short?",
-    "unknown tenant": "Was the tenant removed, and its endpoint at YCloud is still there?",
+    "unknown tenant": "Was the tenant removed, but not its endpoint at YCloud?",
     **dict.fromkeys(OUR_FAULTS, _SENT_AGAIN),
 }
 _SEE_THE_LOG = "The log has a line for each reason."
-_PASSWORDS = "Does somebody guess? The log has one warning a minute, with their number."
+_PASSWORDS = "Does somebody guess passwords? The log has a warning with their number."
 _SILENT = (
     "Is the endpoint at YCloud active, and can its URL be reached? See: flask ycloud"
     " endpoints list"
 )
-# What may be wrong with all deliveries of YCloud's; other reasons are a stranger's.
+# Reasons that may concern every delivery of YCloud. Others are caused by strangers.
 _MAY_BE_ALL = ("mismatch", "stale", *OUR_FAULTS)
 
 
 def rejections(subject: Subject) -> Iterator[Finding]:
-    """What was rejected or answered 503 lately, and in the day before.
+    """Deliveries that were rejected or answered 503 lately, and in the day before.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -65,11 +65,11 @@ def _rejected(count: int, reason: str) -> str:
     deliveries = counted(count, "delivery", "deliveries")
     was = "was" if count == 1 else "were"
     how = "answered 503" if reason in OUR_FAULTS else "rejected"
-    return f"{deliveries} {was} {how} ({reason})"
+    return f"{deliveries} {was} {how} ({rejection(reason)})"
 
 
 def _accepts_nothing(runtime: Runtime, endpoint: str) -> bool:
-    """Whether no event has arrived at an endpoint in the time of the recent counts."""
+    """Whether an endpoint has accepted no event in the time of the recent counts."""
     from ..inbox import newest_arrivals, recently  # here, since it needs SQLAlchemy
 
     inbox = runtime.inbox
@@ -99,7 +99,7 @@ def silent(subject: Subject) -> Iterator[Finding]:
 
 
 def conflicts(subject: Subject) -> Iterator[Finding]:
-    """What came under a known id with another body.
+    """Deliveries that had a known event id and another body.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -114,7 +114,11 @@ def conflicts(subject: Subject) -> Iterator[Finding]:
         text += " had a known event id and another body"
         example = _example(inbox, endpoint)
         if example is None:
-            yield warning("conflicts", f"{text}.", "They are no dead letters any more.")
+            yield warning(
+                "conflicts",
+                f"{text}.",
+                "Their dead letters were replayed, discarded or deleted.",
+            )
         else:
             remedy = "Compare its body with that of the event which it names: flask ycloud"
             remedy += f" show {example} --payload"
@@ -144,7 +148,7 @@ def guesses(subject: Subject) -> Iterator[Finding]:
 
 
 def clock(subject: Subject) -> Iterator[Finding]:
-    """The quickest of recent deliveries tells how far the clocks are apart.
+    """Compare this machine's clock with YCloud's, by the fastest recent delivery.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -158,8 +162,8 @@ def clock(subject: Subject) -> Iterator[Finding]:
         yield skipped("clock", "No delivery has arrived yet.")
         return
     offset = min(delays)
-    quickest = f"The quickest of {counted(len(delays), 'delivery', 'deliveries')}"
-    text = f"{quickest} came {offset:.0f} s after its signing."
+    fastest = f"The fastest of {counted(len(delays), 'delivery', 'deliveries')}"
+    text = f"{fastest} arrived {offset:.0f} s after it was signed."
     if abs(offset) < _CLOCK_OFF:
         yield ok("clock", text)
     else:

@@ -1,25 +1,30 @@
-"""The doctor's check of what was accepted: does it wait, run, or has it failed?"""
+"""The doctor's checks of pending, running, paused, unhandled and dead events."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from ..formats import short
+from ..formats import counted, short
 from ..handlers import handlers_for
 from ..runtime import Runtime
-from .finding import Finding, Subject, counted, error, ok, warning
+from .finding import Finding, Subject, error, ok, warning
 from .output import event_of
+from .pausing import resume_command
 from .processes import live_workers
+
+if TYPE_CHECKING:
+    from ..inbox import DeadCause
 
 _OVERDUE = 60.0  # seconds
 _HUNG = 3_600.0
 _MOST_CAUSES = 3
-_STUCK = "Its thread and its conversation wait: has what it calls a time limit?"
+_STUCK = "Its thread and its conversation wait. Do its calls have a time limit?"
 
 
 def backlog(subject: Subject) -> Iterator[Finding]:
-    """Whether events wait that were due long ago.
+    """Whether events have been due for too long.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -31,14 +36,14 @@ def backlog(subject: Subject) -> Iterator[Finding]:
         return
     text = f"Events have been due for more than {_OVERDUE:g} s; {counts}."
     if live_workers(runtime):
-        remedy = "Raise YCLOUD_WORKER_THREADS, or start another: flask ycloud worker"
+        remedy = "Raise YCLOUD_WORKER_THREADS, or start another worker: flask ycloud worker"
         yield warning("backlog", text, remedy)
     else:
-        yield error("backlog", text, "Does a worker run? One is: flask ycloud worker")
+        yield error("backlog", text, "Is a worker running? Start one: flask ycloud worker")
 
 
 def running(subject: Subject) -> Iterator[Finding]:
-    """Handlers that have run for long.
+    """Handlers that have been running for long.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -59,7 +64,7 @@ def running(subject: Subject) -> Iterator[Finding]:
 
 
 def paused(subject: Subject) -> Iterator[Finding]:
-    """What is not handled for now.
+    """Pauses, and how many events they hold up.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -70,8 +75,7 @@ def paused(subject: Subject) -> Iterator[Finding]:
     for each in stats.pauses:
         age = short(inbox.clock() - each.since.timestamp())
         text = f"Paused for {age}: {each}. Because of pauses, {waiting}."
-        what = f" --{each.kind} {shlex.quote(each.name)}" if each.name else ""
-        yield warning("paused", text, f"flask ycloud resume{what}")
+        yield warning("paused", text, resume_command(each))
     if not stats.pauses:
         yield ok("paused", "Nothing is paused.")
 
@@ -104,6 +108,16 @@ def _has_handler(runtime: Runtime, endpoint: str, event_type: str) -> bool:
     return bool(handlers_for(runtime.app, event_type, *scopes))
 
 
+def _remedy(cause: DeadCause) -> str:
+    replay = f"flask ycloud replay --cause {cause.id}"
+    if cause.kind != "not understood":
+        return f"See: flask ycloud dead; then: {replay}"
+    return (
+        f"Replay them after an upgrade: {replay}; or discard them: flask ycloud discard"
+        f" --cause {cause.id} --reason TEXT"
+    )
+
+
 def dead(subject: Subject) -> Iterator[Finding]:
     """Dead letters, with their most frequent causes.
 
@@ -113,8 +127,7 @@ def dead(subject: Subject) -> Iterator[Finding]:
     for each in causes[:_MOST_CAUSES]:
         why = f"{each.handler}: {each.error}" if each.handler else each.error
         text = f"{counted(each.count, 'dead letter')}: {why} ({each.kind})."
-        remedy = f"See: flask ycloud dead; then: flask ycloud replay --cause {each.id}"
-        yield warning("dead", text, remedy)
+        yield warning("dead", text, _remedy(each))
     if not causes:
         yield ok("dead", "There is no dead letter.")
     if more := causes[_MOST_CAUSES:]:

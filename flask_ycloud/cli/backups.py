@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from flask import current_app
 
+from ..formats import counted
 from ..runtime import runtime_of
 from .group import ycloud_cli
 from .output import echo
@@ -36,4 +37,5 @@ def backup(file: Path, force: bool) -> None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise click.ClickException(f"No backup was made: {file}: {reason}") from None
-    echo(f"Backed up {count} events to {file}. The copy passed the integrity check.")
+    events = counted(count, "event")
+    echo(f"Backed up {events} to {file}. The copy passed the integrity check.")

@@ -30,9 +30,9 @@ class Sendable(NamedTuple):
     """What is sent.
 
     :param body: the bytes.
-    :param event: the event that they say, unless they are those of a file.
+    :param event: the sample, as a value; ``None`` for a file.
     :param changes: what was changed in the sample, as ``PATH=VALUE``.
-    :param file: of a file, its name; ``-`` for standard input.
+    :param file: the name of the file; ``-`` for standard input.
     """
 
     body: bytes
@@ -42,7 +42,7 @@ class Sendable(NamedTuple):
 
     @property
     def id(self) -> str:
-        """The id by which the inbox knows it."""
+        """The id that it gets in the inbox."""
         return id_of(self.body)
 
     @property
@@ -54,7 +54,7 @@ class Sendable(NamedTuple):
             return "(not understood)"
 
     def many(self, order: Sequence[int]) -> Iterator[bytes]:
-        """The sample again and again, each with an id and a conversation of its own.
+        """Bodies of many events: the sample, each with its own id and conversation.
 
         :param order: numbers of events, one for each body.
         """
@@ -70,7 +70,7 @@ class Sendable(NamedTuple):
 
 
 def body_options(command: _Command) -> _Command:
-    """What says what is sent, as ``what``."""
+    """The options that say what is sent. The command gets it as ``what``."""
     options = (
         click.argument("event_type", required=False, shell_complete=completion.event_types),
         click.option(
@@ -122,7 +122,7 @@ def body_options(command: _Command) -> _Command:
 
 
 def id_of(body: bytes) -> str:
-    """The id by which the inbox knows an event."""
+    """The id that an event gets in the inbox."""
     try:
         return parse_event(body).id
     except EventNotUnderstood:
@@ -134,7 +134,7 @@ def _type_of(event: dict[str, Any]) -> EventType:
 
 
 def _names(event: dict[str, Any], changes: tuple[str, ...]) -> dict[str, str]:
-    """The fields that tell whose conversation it is, but for those that were set."""
+    """The fields that identify the conversation, except those that were set."""
     known = _type_of(event)
     into = known.property_in(event)
     data: dict[str, Any] = {} if into is None else event[into]
@@ -166,7 +166,7 @@ def _sample(
 
 
 def _no_type(name: str) -> str:
-    """Why a name is no event type, and what to do."""
+    """Why a name is not an event type, and what to do."""
     if name in KNOWN_SUBSCRIPTIONS:
         return (
             f"{name!r} is a pattern, and an event has one type. Name one of its types:"
@@ -187,7 +187,7 @@ def _set(event_type: str, event: dict[str, Any], path: str, text: str) -> None:
 
 
 def _value(path: str, text: str, old: object) -> Any:
-    """What is text in the sample stays text: a telephone number is not a number."""
+    """The value of ``--set``. If the sample has a text there, the value stays text."""
     if isinstance(old, str):
         return text
     try:

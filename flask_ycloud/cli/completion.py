@@ -16,7 +16,7 @@ from ..runtime import Runtime, runtime_of
 
 #: How many of the newest events are read.
 MOST_EVENTS = 200
-_SECONDS = 1.0  # for the inbox: whoever has pressed TAB waits
+_SECONDS = 1.0  # for reading the inbox: the user has pressed TAB and waits
 
 _Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
@@ -48,31 +48,31 @@ def states(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     return _matching(STATES, incomplete)
 
 
-def _of_app(look: Callable[[Runtime], Iterable[str]]) -> _Complete:
-    """Complete with what ``look`` finds in the app; with nothing if anything fails."""
+def _of_app(find: Callable[[Runtime], Iterable[str]]) -> _Complete:
+    """Complete with what ``find`` returns for the app; with nothing if it fails."""
 
-    @wraps(look)
+    @wraps(find)
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
         with suppress(Exception):  # an error would be printed into the command line
             app = ctx.ensure_object(ScriptInfo).load_app()
             with app.app_context():
-                return _matching(look(runtime_of(app)), incomplete)
+                return _matching(find(runtime_of(app)), incomplete)
         return []
 
     return complete
 
 
-def _of_inbox(look: Callable[[Runtime], Iterable[str]]) -> _Complete:
-    """The same of the inbox, within a second. It creates no inbox."""
+def _of_inbox(find: Callable[[Runtime], Iterable[str]]) -> _Complete:
+    """The same for the inbox, within a second. It creates no inbox."""
 
-    @wraps(look)
+    @wraps(find)
     def soon(runtime: Runtime) -> list[str]:
         found: list[str] = []
 
         def read() -> None:
             with suppress(Exception):
                 if not runtime.inbox.database.is_missing():
-                    found.extend(look(runtime))
+                    found.extend(find(runtime))
 
         thread = threading.Thread(target=read, daemon=True)
         thread.start()

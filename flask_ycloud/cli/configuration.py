@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..errors import ConfigurationError, UnknownTenant
+from ..formats import counted
 from ..handlers import types_handled
 from ..protocol import KNOWN_SUBSCRIPTIONS
 from ..secret_checks import REMEDY, weakness_of
-from .finding import Finding, Subject, counted, error, ok, skipped, warning
+from .finding import Finding, Subject, error, ok, skipped, warning
 from .places import Place, places
 
 _LONG_ENOUGH = 15  # characters of a password
 
-# YCloud's own retries reach that far, perhaps with the signature of the first try.
+# YCloud's last retry comes so long after the first try, perhaps with its signature.
 _LAST_RETRY = 5 * 3600 + 36 * 60
 
 
@@ -43,13 +44,13 @@ def password(subject: Subject) -> Iterator[Finding]:
     """A password of the inspector that can be guessed."""
     length = len(subject.runtime.settings.inspector_password or "")
     if 0 < length < _LONG_ENOUGH:
-        text = f"YCLOUD_INSPECTOR_PASSWORD has {length} characters."
-        remedy = f"{_LONG_ENOUGH} or more are recommended; make them at random."
+        text = f"YCLOUD_INSPECTOR_PASSWORD has {counted(length, 'character')}."
+        remedy = f"{_LONG_ENOUGH} or more are recommended. Generate it at random."
         yield warning("password", text, remedy)
 
 
 def signing_secrets(subject: Subject) -> Iterator[Finding]:
-    """Whether secrets can be fetched; of an endpoint with tenants, those of some."""
+    """Whether secrets can be fetched. For an endpoint with tenants, those of some."""
     runtime, tenants = subject.runtime, subject.tenants
     for place in places(runtime, tenants):
         yield _secrets(subject, place)
@@ -68,11 +69,11 @@ def _secrets(subject: Subject, place: Place) -> Finding:
         remedy = "Correct the setting, or the function that returns the secret."
         return error("secret", f"{place}: {wrong}", remedy)
     if weakness := weakness_of(secrets):
-        # Anybody may know it. That is no harm while the app is only tried or tested.
+        # Anybody may know it. That is harmless while the app is tried or tested.
         app = subject.runtime.app
         level = warning if app.testing or app.debug else error
         return level("secret", f"{place}: its secret {weakness}.", REMEDY)
-    count = "one secret" if len(secrets) == 1 else f"{len(secrets)} secrets"
+    count = "one secret" if len(secrets) == 1 else counted(len(secrets), "secret")
     return ok("secret", f"{place} has {count}.")
 
 
@@ -84,7 +85,7 @@ def _unknown(place: Place, endpoint_id: str | None) -> Finding:
     if endpoint_id is not None:
         text = f"{place}: there is no secret for the endpoint id {endpoint_id}."
         return error("secret", text, "Is the id right? Its secrets= returned None.")
-    text = f"{place}: its secrets= returned None without an id of YCloud's."
+    text = f"{place}: its secrets= returned None without an endpoint id."
     return skipped("secret", text, "Name one: --endpoint-id ID")
 
 
@@ -94,7 +95,7 @@ def handlers(subject: Subject) -> Iterator[Finding]:
         handled = types_handled(*subject.runtime.scopes(name))
         unknown = [each for each in handled if each not in KNOWN_SUBSCRIPTIONS]
         if not handled:
-            text = f"{name}: no handler is subscribed to anything that arrives."
+            text = f"{name}: no handler is subscribed to any event type."
             yield error("handlers", text, "Is the module with @on_event imported?")
         elif unknown:
             text = f"{name}: YCloud does not document {', '.join(unknown)}."

@@ -24,7 +24,7 @@ from .output import echo, in_line
 from .processes import celery, workers
 from .storage import away, inbox, is_readable
 
-#: Every check in its order, by its name, which its findings have, too.
+#: Every check in order, by its name. The findings of a check have the same name.
 CHECKS: dict[str, Check] = {
     "settings": settings,
     "password": password,
@@ -62,9 +62,7 @@ _COLOURS = {"ok": "green", "warning": "yellow", "error": "red", "skipped": "brig
     shell_complete=completion.tenants,
     help="Check this tenant, too.",
 )
-@click.option(
-    "--endpoint-id", help="The id at YCloud that a function secrets= is asked with."
-)
+@click.option("--endpoint-id", help="The endpoint's id at YCloud, for a function secrets=.")
 @click.option(
     "--only",
     multiple=True,
@@ -105,7 +103,7 @@ def doctor(
 def examine(subject: Subject, names: Collection[str]) -> Iterator[Finding]:
     """The findings of some checks, as they are found.
 
-    An inbox that cannot be used is one finding. What can be checked without it still is.
+    If the inbox cannot be used, that is one finding. The checks that need it are skipped.
     """
     readable = True
     for name, check in CHECKS.items():

@@ -9,6 +9,7 @@ import click
 from flask import current_app
 
 from ..actions import log_action, os_user
+from ..formats import counted
 from ..runtime import runtime_of
 from .finding import Finding, Subject, error, ok, warning
 from .group import ycloud_cli
@@ -16,11 +17,14 @@ from .output import echo, progress
 
 
 @ycloud_cli.command()
-@click.option("--decrypt", is_flag=True, help="Store all of it as plain instead.")
+@click.option(
+    "--decrypt", is_flag=True, help="Decrypt instead, and store everything as plain."
+)
 def encrypt(decrypt: bool) -> None:
-    """Encrypt with the first of YCLOUD_BODY_KEYS what is plain or under an older key.
+    """Encrypt what is plain or encrypted with an older key.
 
-    It works while deliveries arrive and other processes handle events.
+    The first of YCLOUD_BODY_KEYS is used. The command works while deliveries arrive and
+    other processes handle events.
 
     \b
     Example:
@@ -32,7 +36,7 @@ def encrypt(decrypt: bool) -> None:
     key_id = runtime.inbox.cipher.key_id
     if decrypt and key_id is not None:
         raise click.UsageError(
-            "New deliveries would be encrypted meanwhile. Let the first of YCLOUD_BODY_KEYS"
+            "New deliveries would still be encrypted. Let the first of YCLOUD_BODY_KEYS"
             " be empty, restart the app, and then decrypt."
         )
     if not decrypt and key_id is None:
@@ -41,13 +45,12 @@ def encrypt(decrypt: bool) -> None:
         done = encrypt_all(runtime.inbox, decrypt=decrypt, on_progress=on_progress)
     log_action(os_user(), "decrypt" if decrypt else "encrypt", count=done.bodies)
     how = "Decrypted" if decrypt else f"Encrypted with the key {key_id}:"
-    echo(f"{how} {done.bodies} bodies and {done.texts} messages.")
+    bodies, texts = counted(done.bodies, "body", "bodies"), counted(done.texts, "message")
+    echo(f"{how} {bodies} and {texts}.")
     if done.unreadable:
-        echo(
-            f"{done.unreadable} bodies stay as they are: their keys are not in"
-            " YCLOUD_BODY_KEYS.",
-            err=True,
-        )
+        stay = "body stays" if done.unreadable == 1 else "bodies stay"
+        text = f"{done.unreadable:,} {stay} unchanged: a key is not in YCLOUD_BODY_KEYS."
+        echo(text, err=True)
         raise click.exceptions.Exit(1)
 
 
@@ -74,7 +77,7 @@ def body_keys(subject: Subject) -> Iterator[Finding]:
         text = f"Events are encrypted with keys that are not the first: {_list(older)}."
         yield warning("keys", text, f"Before you remove a key: {how}")
     if plain:
-        text = "What was stored before YCLOUD_BODY_KEYS was set is plain."
+        text = "Events from before YCLOUD_BODY_KEYS was set are not encrypted."
         yield warning("keys", text, "Encrypt them: flask ycloud encrypt")
     if cipher.key_id is not None and not (missing or older or plain):
         yield ok("keys", f"Bodies are encrypted with {cipher.key_id}.")

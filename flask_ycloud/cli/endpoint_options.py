@@ -23,7 +23,7 @@ _STATUS = click.Choice(["active", "disabled"])
 
 
 def output_options(command: _Command) -> _Command:
-    """The options of what shows endpoints."""
+    """The options of commands that show endpoints."""
     reveal = click.option("--reveal", is_flag=True, help="Show the signing secret, too.")
     as_json = click.option(
         "--json", "as_json", is_flag=True, help="Print JSON, for scripts."
@@ -32,9 +32,9 @@ def output_options(command: _Command) -> _Command:
 
 
 def url_options(command: _Command) -> _Command:
-    """What says where an endpoint sends to, as ``url``.
+    """The options that name the URL of an endpoint. The command gets it as ``url``.
 
-    ``command`` is given ``endpoint``, too.
+    The command also gets ``endpoint``.
     """
     argument = click.argument("url", required=False)
     base_url = click.option(
@@ -63,7 +63,7 @@ def url_options(command: _Command) -> _Command:
 def field_options(
     events: str, status: str = "Default: active."
 ) -> Callable[[_Command], _Command]:
-    """The options of what makes or changes endpoints, as ``fields`` for the API.
+    """The options that describe an endpoint. The command gets them as ``fields``.
 
     :param events: the help of ``--event``.
     :param status: the help of ``--status``.
@@ -125,7 +125,7 @@ def field_options(
 def _url(
     url: str | None, base_url: str | None, endpoint: str | None, tenant: str | None
 ) -> str:
-    """The URL that an endpoint has: as given, or of the app's own route."""
+    """The URL of an endpoint: the given one, or that of the app's route."""
     if (url is None) == (base_url is None):
         raise click.UsageError("Name the URL, or where the app is reached: --base-url URL.")
     if url is not None:
@@ -162,5 +162,5 @@ def _events(events: Iterable[str], from_handlers: bool, endpoint: str | None) ->
 
 
 def _properties(attributes: tuple[str, ...]) -> dict[str, tuple[str, ...]] | None:
-    """The one type whose properties YCloud lets one choose."""
+    """The properties of ``contact.attributes_changed``, the only type that has some."""
     return {"contact.attributes_changed": attributes} if attributes else None

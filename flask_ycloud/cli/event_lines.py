@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..errors import EventNotUnderstood
+from ..formats import rejection
 from ..handlers import (
     delivery_rejected,
     event_accepted,
@@ -32,9 +33,9 @@ _SHOWN_DIGITS = 4
 
 @contextmanager
 def printed(runtime: Runtime, *, as_json: bool) -> Iterator[None]:
-    """Print what the app's signals tell, until the block ends.
+    """Print a line for each signal of the app, until the block ends.
 
-    :param as_json: one JSON object in a line for each.
+    :param as_json: whether the lines are JSON objects.
     """
     printer = _Printer(runtime, as_json)
     connected = {
@@ -71,7 +72,8 @@ class _Printer:
         return receiver
 
     def rejected(self, app: object, *, reason: str, status: int, **about: Any) -> None:
-        self._print("rejected", {"status": status, "reason": reason})
+        why = reason if self._as_json else rejection(reason)
+        self._print("rejected", {"status": status, "reason": why})
         if reason in _HINTS and self._runtime.once(f"listen {reason}"):
             echo(_HINTS[reason], err=True)
 
@@ -130,7 +132,7 @@ class _Printer:
         echo("  ".join(words))
 
     def _counterpart(self, about: dict[str, Any]) -> dict[str, str]:
-        """Whom a message is from or to, as the last digits of a telephone number."""
+        """The customer of a message: the last digits of the telephone number."""
         stored = self._runtime.inbox.get(
             about["event_id"], endpoint=about["endpoint"], tenant=about["tenant"] or ""
         )
@@ -146,7 +148,7 @@ class _Printer:
 
 
 def _word(detail: tuple[str, Any]) -> str:
-    """A detail in a line; its name where its value does not tell."""
+    """A detail for a line, with its name if the value is not clear without it."""
     name, value = detail
     if name == "seconds":
         return f"{value:.3f} s"

@@ -36,7 +36,7 @@ def as_json(
 
 
 def text_of(event: StoredEvent) -> str:
-    """Its body as text; or that it has none.
+    """Its body as text, or a sentence if it has none.
 
     :raises BodyUnreadable: if it is encrypted with a key that is missing.
     """
@@ -46,8 +46,9 @@ def text_of(event: StoredEvent) -> str:
 
 
 def cause_as_json(cause: DeadCause) -> dict[str, Any]:
-    """A cause of dead letters as JSON has it."""
-    found = dataclasses.asdict(cause) | {"example": cause.example._asdict()}
+    """A cause of dead letters as JSON has it. Without a tenant, ``tenant`` is null."""
+    example = cause.example._asdict() | {"tenant": cause.example.tenant or None}
+    found = dataclasses.asdict(cause) | {"example": example}
     return {name: plain(value) for name, value in found.items()}
 
 
@@ -59,14 +60,14 @@ def state_of(event: StoredEvent) -> str:
 def reason_of(runtime: Runtime, event: StoredEvent) -> str:
     """Why it is a dead letter or was discarded, or what it waits for; in a row."""
     if event.reason is None:
-        new = event.waits_for == "worker"  # as most are
+        new = event.waits_for == "worker"  # most events are
         return "" if new else waits_for(runtime, event) or ""
     reason = event.reason.removeprefix(f"{event.failed_handler}: ")
     return " ".join(reason.split())
 
 
 def plain(value: Any) -> Any:
-    """The same with times as JSON has them."""
+    """The same value, with times in ISO 8601."""
     if isinstance(value, dict):
         return {name: plain(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from flask import current_app
 
-from ..formats import clock_time, short
+from ..formats import clock_time, rejection, short
 from ..runtime import runtime_of
 from .event_output import plain
 from .group import ycloud_cli
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _WAITING = {
     "worker": "for a worker",
-    "conversation": "behind another event of their conversation",
+    "conversation": "behind another event of the same conversation",
     "retry": "for a retry",
     "pause": "paused",
 }
@@ -30,7 +30,7 @@ _WAITING = {
 @ycloud_cli.command()
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def stats(as_json: bool) -> None:
-    """Count events that are pending, running or dead letters; and those of the last hour.
+    """Count pending events, running events and dead letters, and those of the last hour.
 
     \b
     Example:
@@ -58,7 +58,8 @@ def stats(as_json: bool) -> None:
         echo(f"{endpoint}: the newest delivery arrived {short(age)} ago.")
     for (endpoint, reason), count in rejected.items():
         since = clock_time(recently(inbox))
-        echo(f"{endpoint}: {count:,} rejected or answered 503 since {since} ({reason}).")
+        why = rejection(reason)
+        echo(f"{endpoint}: {count:,} rejected or answered 503 since {since} ({why}).")
     rows = [
         (name or "(not understood)", *(str(counts[each]) for each in counts))
         for name, counts in sorted(found.by_type.items(), key=lambda item: item[0] or "")
@@ -102,9 +103,9 @@ def _print_counts(found: Stats) -> None:
 def init_db() -> None:
     """Create the inbox's tables, or bring them up to date.
 
-    The app does so by itself at its first use. This command is for a deployment with a
-    database role of its own. After an upgrade from tables of version 2 it also makes the
-    older events known to --about, which workers do otherwise.
+    The app does this automatically when it first uses the inbox. This command is for a
+    deployment where another database role creates the tables. After an upgrade from tables
+    of version 2, it also indexes older events for --about. Otherwise workers do that.
 
     \b
     Example:
@@ -116,4 +117,4 @@ def init_db() -> None:
     version = inbox.database.init()
     while index_some(inbox):
         pass
-    echo(f"The inbox's tables are there, version {version}.")
+    echo(f"The inbox's tables are up to date: version {version}.")

@@ -34,7 +34,7 @@ class Subject:
 
     :param runtime: the app's.
     :param tenants: which tenants, of the endpoints that have some.
-    :param endpoint_id: what a function ``secrets=`` is asked with.
+    :param endpoint_id: the endpoint's id at YCloud, for a function ``secrets=``.
     """
 
     runtime: Runtime
@@ -46,7 +46,7 @@ Check = Callable[[Subject], Iterator[Finding]]
 
 
 def ok(about: str, text: str) -> Finding:
-    """It is as it should be."""
+    """Nothing is wrong."""
     return Finding(about, "ok", text)
 
 
@@ -56,15 +56,10 @@ def skipped(about: str, text: str, remedy: str = "") -> Finding:
 
 
 def warning(about: str, text: str, remedy: str) -> Finding:
-    """It works, but somebody should see to it."""
+    """It works, but somebody should take care of it."""
     return Finding(about, "warning", text, remedy)
 
 
 def error(about: str, text: str, remedy: str) -> Finding:
     """It is broken."""
     return Finding(about, "error", text, remedy)
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number with its noun, such as ``1 event`` or ``1,200 deliveries``."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

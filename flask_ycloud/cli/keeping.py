@@ -1,4 +1,4 @@
-"""What is not kept any longer: ``prune``."""
+"""Delete what is too old: ``prune``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 from flask import current_app
 
 from ..actions import log_action, os_user
+from ..formats import counted
 from ..runtime import runtime_of
 from .group import ycloud_cli
 from .output import echo
@@ -29,4 +30,4 @@ def prune(days: float | None) -> None:
     """
     pruned = runtime_of(current_app).inbox.prune(days=days)
     log_action(os_user(), "prune", count=pruned, days=days)
-    echo(f"Deleted or emptied {pruned} events.")
+    echo(f"Deleted or emptied {counted(pruned, 'event')}.")

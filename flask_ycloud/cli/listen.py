@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import click
 from flask import current_app
 
+from ..formats import counted
 from ..handlers import types_handled
 from ..protocol import EVENT_TYPES, closest_hint, is_loopback, patterns
 from ..runtime import Runtime, runtime_of
@@ -33,7 +34,7 @@ _POLL_SECONDS = 0.5  # Windows does not interrupt a wait
 _ATTRIBUTES = "contact.attributes_changed"
 _NO_HANDLERS = """\
 The app has no handlers, so there is nothing to subscribe to. Import the module with your
-@on_event functions where the app is made, or name types: --event sms.message.updated"""
+@on_event functions where the app is created, or name types: --event sms.message.updated"""
 
 
 @ycloud_cli.command()
@@ -106,7 +107,7 @@ def listen(
 def _receive(
     api: WebhookEndpoints, runtime: Runtime, place: Place, port: int, fields: dict[str, Any]
 ) -> None:
-    """Create the endpoint, serve until told to stop, and delete it.
+    """Create the endpoint, serve until a signal, and delete it.
 
     :param fields: of the endpoint.
     """
@@ -116,19 +117,20 @@ def _receive(
         answer = stack.enter_context(serving(server))
         delete_leftovers(api, folder)
         stack.enter_context(handling_here(runtime))
-        stop = stack.enter_context(_told_to_stop())
-        # What is entered last ends first: YCloud stops to send before the server ends.
+        stop = stack.enter_context(_stop_signal())
+        # What is entered last ends first: YCloud stops sending before the server ends.
         made = temporary_endpoint(api, folder, **fields)
         use_secret(runtime, place, _secret_of(stack.enter_context(made)))
         answer()
+        types = counted(len(fields["events"]), "event type")
         echo(
-            f"Listening: YCloud sends {_count(fields['events'])} to {fields['url']}\n"
+            f"Listening: YCloud sends {types} to {fields['url']}\n"
             f"The tunnel must lead to http://127.0.0.1:{server.server_port}. Ctrl-C ends.",
             err=True,
         )
         while not stop.wait(_POLL_SECONDS):
             pass
-        echo("Deleting the endpoint. Handlers that run may finish.", err=True)
+        echo("Deleting the endpoint. Running handlers may finish.", err=True)
 
 
 def _types(
@@ -151,12 +153,8 @@ def _types(
     return [each for each in found if each != _ATTRIBUTES]
 
 
-def _count(types: list[str]) -> str:
-    return "1 event type" if len(types) == 1 else f"{len(types)} event types"
-
-
 def _reached(name: str, handled: list[str]) -> list[str]:
-    """The types that a type or pattern stands for."""
+    """The types that a type or pattern matches."""
     found = [each for each in EVENT_TYPES if name in patterns(each)]
     if not found and name in handled:
         return [name]  # YCloud documents no such type yet
@@ -171,7 +169,7 @@ def _reached(name: str, handled: list[str]) -> list[str]:
 def _warn_about(url: str, path: str) -> None:
     """What may be wrong with a URL."""
     if url.startswith("http:") and not is_loopback(url):
-        echo("The URL has no HTTPS: payloads travel in the clear.", err=True)
+        echo("The URL has no HTTPS: payloads are not encrypted.", err=True)
     given = urlsplit(url).path
     if given.rstrip("/") != path.rstrip("/"):
         echo(
@@ -191,7 +189,7 @@ def _secret_of(endpoint: WebhookEndpoint) -> str:
 
 
 @contextmanager
-def _told_to_stop() -> Iterator[threading.Event]:
+def _stop_signal() -> Iterator[threading.Event]:
     """An event that is set by Ctrl-C, SIGTERM, or the end of the terminal."""
     stop = threading.Event()
     numbers = [signal.SIGINT, signal.SIGTERM]

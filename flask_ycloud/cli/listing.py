@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import click
 from flask import current_app
 
-from ..formats import ago, ahead, in_one_line, without_message
+from ..formats import ago, ahead, in_one_line, short_id, without_message
 from ..runtime import Runtime, runtime_of
 from ..waiting import waits_for
 from . import completion
 from .event_output import as_json, cause_as_json, reason_of, state_of, text_of
 from .group import ycloud_cli
-from .output import echo, echo_body, fields, table
+from .output import echo, echo_body, fields, in_line, table
 from .places import telling_how, where_options
 from .selecting import selection_options
 
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 _MOST = 2**63 - 1  # that a database can count to
 
-#: Seconds between two looks of ``list --follow``.
+#: Seconds between two reads of ``list --follow``.
 FOLLOW_SECONDS = 1.0
 
-# So far back it looks again: an event may be committed after one that has a later position.
+# So many positions are read again: an event may be committed after a later one.
 _LOOKED_AT_AGAIN = 200
 
 _HEAD = (
@@ -62,7 +62,7 @@ _HEAD = (
 )
 @click.option("--follow", "-f", is_flag=True, help="Print new events until Ctrl-C.")
 @click.option("--json", "json_too", is_flag=True, help="For scripts.")
-@click.option("--ids", "only_ids", is_flag=True, help="Only the ids, for scripts.")
+@click.option("--ids", "only_ids", is_flag=True, help="Only the ids, in full.")
 def list_events(
     selection: Selection,
     limit: int,
@@ -100,10 +100,15 @@ def list_events(
 
 
 def _print_table(runtime: Runtime, events: Sequence[StoredEvent]) -> None:
-    rows = [_row(runtime, each) for each in events]
+    rows = []
+    for each in events:
+        position, event_id, *rest = _row(runtime, each)
+        rows.append((position, short_id(event_id), *rest))
     always = _HEAD.index("ENDPOINT")
     shown = [n for n in range(len(_HEAD)) if n <= always or any(row[n] for row in rows)]
     table(tuple(_HEAD[n] for n in shown), [tuple(row[n] for n in shown) for row in rows])
+    if any(short_id(each.id) != each.id for each in events):
+        echo("An id that ends with … is shortened: --ids prints it in full.", err=True)
 
 
 def _row(runtime: Runtime, event: StoredEvent) -> tuple[str, ...]:
@@ -139,7 +144,7 @@ def _follow(
 
 
 def _arriving(selected: SelectedEvents, limit: int) -> Iterator[StoredEvent]:
-    """The newest events, the oldest first; and then each that arrives."""
+    """The newest events, in order of arrival, and then each event that arrives."""
     known = selected.newest(max(limit, _LOOKED_AT_AGAIN))
     yield from reversed(known[:limit])
     seen = {each.position for each in known}
@@ -221,6 +226,9 @@ def show(
 
 def _print_event(runtime: Runtime, event: StoredEvent) -> None:
     other = event.conflict_id
+    due = event.due_at and ahead(event.due_at)
+    next_attempt = due if event.waits_for in ("worker", "retry") else None
+    lease_end = due if event.state == "running" else None
     lines = {
         "id": event.id,
         "type": event.type or "(not understood)",
@@ -234,7 +242,8 @@ def _print_event(runtime: Runtime, event: StoredEvent) -> None:
         "handler": event.running_handler,
         "running": event.running_since and f"since {ago(event.running_since)}",
         "received": event.received_at.isoformat(timespec="milliseconds"),
-        "next look": event.due_at and ahead(event.due_at),
+        "next attempt": next_attempt,
+        "lease ends": lease_end,
         "origin": event.origin,
         "emptied": event.emptied_at and event.emptied_at.isoformat(timespec="milliseconds"),
         "settled": event.settled_at and event.settled_at.isoformat(timespec="milliseconds"),
@@ -250,7 +259,10 @@ def _run(attempt: Attempt, message: bool) -> tuple[str, ...]:
 
 
 def _error(run: HandlerState | Attempt, message: bool) -> str:
-    """Its error; with its message, if that is kept, where the payload is shown, too."""
+    """The error of a run.
+
+    :param message: whether to show the message of the error, if it is stored.
+    """
     if run.error is None or run.state != "failed":
         return run.error or ""
     return in_one_line(run.error if message else without_message(run.error))
@@ -263,7 +275,9 @@ def _error(run: HandlerState | Attempt, message: bool) -> str:
 def dead(selection: Selection, json_too: bool, only_ids: bool) -> None:
     """Dead letters by their cause: the handler, the error and its place.
 
-    'replay' and 'discard' take a cause with --cause.
+    'replay' and 'discard' take a cause with --cause. An event that several handlers failed
+    is counted once, and the other handlers are named below the table. A replay runs all its
+    failed handlers again. A discard ends the event for all of them.
 
     \b
     Example:
@@ -283,9 +297,22 @@ def dead(selection: Selection, json_too: bool, only_ids: bool) -> None:
     else:
         head = ("CAUSE", "COUNT", "NEWEST", "OLDEST", "HANDLER", "ERROR", "EXAMPLE")
         table(head, [_cause_row(each) for each in found])
+        _print_also_failed(found)
 
 
 def _cause_row(cause: DeadCause) -> tuple[str, ...]:
     handler = cause.handler or f"({cause.kind})"
     times = ago(cause.newest), ago(cause.oldest)
     return cause.id, str(cause.count), *times, handler, cause.error, cause.example.id
+
+
+def _print_also_failed(causes: Sequence[DeadCause]) -> None:
+    """Name the handlers that failed an event which is counted under another handler."""
+    found = [each for each in causes if each.also_failed]
+    if not found:
+        return
+    echo()
+    for each in found:
+        also = ", ".join(f"{name} ({count:,})" for name, count in each.also_failed.items())
+        echo(f"Events of {each.id} that other handlers failed too: {in_line(also)}.")
+    echo("A replay runs all of their failed handlers; a discard ends the whole event.")

@@ -1,4 +1,4 @@
-"""Whether the app's migrations could take the inbox's tables away: for ``doctor``."""
+"""The doctor's check of migrations: whether they would drop the inbox's tables."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def migrations(subject: Subject) -> Iterator[Finding]:
         )
     for each in dropping:
         text = f"{each} drops tables of the inbox when it is applied."
-        remedy = "Take these lines out of its upgrade() before the next upgrade."
+        remedy = "Remove these lines from its upgrade() before the next upgrade."
         yield error("migrations", text, remedy)
     if not folders:
         text = "Alembic has migrated the inbox's database; no env.py is in this folder."
-        remedy = "See that it passes include_name of flask_ycloud.alembic."
+        remedy = "Check that it passes include_name of flask_ycloud.alembic."
         yield warning("migrations", text, remedy)
     elif not uncovered and not dropping:
         yield ok("migrations", "They leave the inbox's tables out.")
@@ -57,13 +57,13 @@ def _shares_database(runtime: Runtime) -> bool:
 
 
 def _folders_of_alembic() -> list[Path]:
-    """Where a plain Alembic's environments are, by its usual layout."""
+    """The folders of Alembic without Flask-Migrate, by its usual layout."""
     found = sorted(Path().glob("*/env.py"))
     return [each.parent for each in found if "alembic" in each.read_text(errors="replace")]
 
 
 def _is_covered(folder: Path, migrate: Any) -> bool:
-    """Whether its ``env.py`` passes our function on, as far as its text tells."""
+    """Whether its ``env.py`` passes ``include_name``, as far as its text shows."""
     env = folder / "env.py"
     text = env.read_text(errors="replace") if env.exists() else "configure_args"
     if "flask_ycloud" in text:

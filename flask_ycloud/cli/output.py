@@ -1,4 +1,4 @@
-"""What is printed: text, fields and tables, in which nothing acts on the terminal."""
+"""Text, fields and tables for a terminal, without characters that control it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ def echo(
 ) -> None:
     """Print a text. All that a command prints is printed by this.
 
-    What is stored was written by others: control characters and bidirectional overrides in
+    Stored text comes from outside: control characters and bidirectional overrides in
     it are replaced by their numbers. Line breaks stay.
 
-    :param mark: what is printed before it, in a colour.
+    :param mark: a text that is printed before it.
+    :param colour: the colour of the mark.
     :param err: whether it is printed to stderr.
     """
     click.echo(click.style(visible(mark), fg=colour) + visible(str(text)), err=err)
 
 
 def echo_body(body: bytes) -> None:
-    """Print a body byte for byte, for a file or pipe; on a terminal nothing in it acts."""
+    """Print a body byte for byte into a file or pipe; on a terminal as harmless text."""
     if sys.stdout.isatty():
         echo(body.decode("utf-8", "backslashreplace"))
     else:
@@ -62,7 +63,7 @@ def fields(values: Mapping[str, object], width: int) -> None:
 
 @contextmanager
 def progress(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on a terminal, for what is told how much is done, and of how much."""
+    """Show a progress bar on a terminal. Gives a function that takes done and total."""
     shown: Any = click.progressbar  # its overloads take sequences only
     with shown(length=1, label=label, file=sys.stderr) as bar:
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -11,7 +12,8 @@ from flask import current_app
 
 from ..actions import log_action, os_user
 from ..formats import ago
-from ..runtime import runtime_of
+from ..protocol import KNOWN_SUBSCRIPTIONS, closest_hint
+from ..runtime import Runtime, runtime_of
 from . import completion
 from .group import ycloud_cli
 from .output import echo
@@ -46,10 +48,10 @@ def _what_options(command: _Command) -> _Command:
 @ycloud_cli.command()
 @_what_options
 def pause(json_too: bool, **what: str | None) -> None:
-    """Handle nothing for now: of an endpoint, of a type, with a handler, or at all.
+    """Stop handling: of an endpoint, of a type, with a handler, or of everything.
 
-    Deliveries are still accepted, and their events wait. All processes know of it within a
-    few seconds; handlers that run already finish.
+    Deliveries are still accepted, and their events wait. The pause takes effect in all
+    processes within a few seconds. Running handlers finish.
 
     \b
     Example:
@@ -59,16 +61,15 @@ def pause(json_too: bool, **what: str | None) -> None:
     began = _call(runtime.inbox.pause, what)
     said = "Paused" if began else "It was paused already"
     _finish(runtime.inbox, said, what, json_too)
-    known = sorted(set(completion.names_of_handlers(runtime)))
-    if what["handler"] is not None and what["handler"] not in known:
-        names = ", ".join(known) or "none"
-        echo(f"This app has no handler of that name. It has: {names}.", err=True)
+    _warn_about(runtime, what)
 
 
 @ycloud_cli.command()
 @_what_options
 def resume(json_too: bool, **what: str | None) -> None:
-    """End a pause. The events that waited are handled, in their order.
+    """End a pause. The events that it held are handled, in order of arrival.
+
+    Without an option it ends the pause of everything, and no other pause.
 
     \b
     Example:
@@ -76,9 +77,26 @@ def resume(json_too: bool, **what: str | None) -> None:
     """
     inbox = runtime_of(current_app).inbox
     ended = _call(inbox.resume, what)
-    _finish(inbox, "Resumed" if ended else "It was not paused", what, json_too)
+    if ended or json_too or any(what.values()):
+        _finish(inbox, "Resumed" if ended else "It was not paused", what, json_too)
+    else:
+        _print_how_to_resume(inbox.pauses())
     if not ended:
         click.get_current_context().exit(1)
+
+
+def _warn_about(runtime: Runtime, what: dict[str, str | None]) -> None:
+    """Warn of a name that nothing has, since it may be misspelt."""
+    known = sorted(set(completion.names_of_handlers(runtime)))
+    if what["handler"] is not None and what["handler"] not in known:
+        names = ", ".join(known) or "none"
+        echo(f"This app has no handler of that name. It has: {names}.", err=True)
+    subscription = what["type"]
+    if subscription is not None and subscription not in KNOWN_SUBSCRIPTIONS:
+        hint = closest_hint(subscription)
+        echo(
+            f"{subscription!r} is not a documented event type or pattern: {hint}", err=True
+        )
 
 
 def _call(do: Callable[..., bool], what: dict[str, str | None]) -> bool:
@@ -91,7 +109,7 @@ def _call(do: Callable[..., bool], what: dict[str, str | None]) -> bool:
 
 
 def _finish(inbox: Inbox, said: str, what: dict[str, str | None], json_too: bool) -> None:
-    """Say what is paused now. Each action of these commands ends here, once."""
+    """Report what is paused now. Each action of these commands ends here, once."""
     pauses = inbox.pauses()
     if json_too:
         echo(json.dumps([pause_as_json(each) for each in pauses]))
@@ -100,6 +118,22 @@ def _finish(inbox: Inbox, said: str, what: dict[str, str | None], json_too: bool
     echo(f"{said}: {name}.")
     for each in pauses:
         echo(paused_line(each))
+
+
+def _print_how_to_resume(pauses: Sequence[Pause]) -> None:
+    """Say what is paused where not everything is, and how to end each pause."""
+    if not pauses:
+        echo("Nothing is paused.")
+        return
+    echo(f"Not everything is paused. Paused: {', '.join(map(str, pauses))}.")
+    for each in pauses:
+        echo(resume_command(each))
+
+
+def resume_command(each: Pause) -> str:
+    """The command that ends a pause."""
+    what = f" --{each.kind} {shlex.quote(each.name)}" if each.name else ""
+    return f"flask ycloud resume{what}"
 
 
 def paused_line(each: Pause) -> str:

@@ -1,4 +1,4 @@
-"""What is kept of a person: ``person``."""
+"""What is stored about a person: ``person``."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from flask import current_app
 
 from ..actions import log_action, os_user
 from ..errors import ConfigurationError
-from ..formats import ago
+from ..formats import ago, counted
 from ..runtime import runtime_of
 from .group import ycloud_cli
 from .output import echo, progress, table
 
 if TYPE_CHECKING:
     from ..inbox import Erasure, Identity, Inbox
+
+_NOT_SEARCHED = "not searched, since a key is not in YCLOUD_BODY_KEYS"
 
 
 @ycloud_cli.command()
@@ -28,10 +30,10 @@ if TYPE_CHECKING:
 @click.option("--erase", is_flag=True, help="Delete the events for good.")
 @click.option("--yes", is_flag=True, help="With --erase: do not ask.")
 def person(who: str, show: bool, export: str | None, erase: bool, yes: bool) -> None:
-    """Show, export or erase what is kept of a person.
+    """Show, export or erase what is stored about a person.
 
-    WHO is a telephone number, a user id or an e-mail address. Every event that names it
-    anywhere in its body counts. A part of a longer number does not.
+    WHO is a telephone number, a user id or an e-mail address. The command finds every event
+    that has it anywhere in its body, but not as a part of a longer number.
 
     \b
     Examples:
@@ -65,8 +67,9 @@ def _show(inbox: Inbox, who: str) -> None:
     if rows:
         table(("ID", "TYPE", "STATE", "RECEIVED", "ENDPOINT", "TENANT"), rows)
     log_action(os_user(), "show of a person", count=len(rows))
-    echo(f"{len(rows)} events name this person.")
-    _fail_if(found.unreadable, "could not be searched: their keys are missing")
+    name = "names" if len(rows) == 1 else "name"
+    echo(f"{counted(len(rows), 'event')} {name} this person.")
+    _fail_if(found.unreadable, _NOT_SEARCHED)
 
 
 def _export(inbox: Inbox, who: str, file: str) -> None:
@@ -83,7 +86,7 @@ def _export(inbox: Inbox, who: str, file: str) -> None:
         for each in found:
             out.write(json.dumps(each) + "\n")
     log_action(os_user(), "export of a person", count=len(found))
-    echo(f"Wrote {len(found)} events to {file}.")
+    echo(f"Wrote {counted(len(found), 'event')} to {file}.")
 
 
 def _erase(inbox: Inbox, who: str, yes: bool) -> None:
@@ -93,23 +96,31 @@ def _erase(inbox: Inbox, who: str, yes: bool) -> None:
         erasure = inbox.erase_person(who, on_progress=on_progress)
     log_action(os_user(), "erasure of a person", erasure.erased)
     _print_receipt(erasure)
-    _fail_if(erasure.running, "were being handled and were left: erase again")
-    _fail_if(erasure.new, "arrived during the erasure and were left: erase again")
-    _fail_if(erasure.unreadable, "could not be searched: their keys are missing")
+    _fail_if(erasure.running, "not erased, since a handler was running: erase again")
+    _fail_if(
+        erasure.new,
+        "not erased, since the delivery arrived during the erasure: erase again",
+    )
+    _fail_if(erasure.unreadable, _NOT_SEARCHED)
 
 
 def _print_receipt(erasure: Erasure) -> None:
-    echo(f"Erased {len(erasure.erased)} events at {erasure.at.isoformat()}.")
+    erased = counted(len(erasure.erased), "event")
+    echo(f"Erased {erased} at {erasure.at.isoformat()}.")
     echo(f"The person, as a keyed hash: {erasure.person}")
     for each in erasure.erased:
         echo(f"  {each.id} ({each})")
 
 
 def _fail_if(left: Sequence[Identity], what: str) -> None:
-    """Say which events are not in it. The status tells scripts."""
+    """Name the events that were left out, and end with status 1.
+
+    :param what: why they were left out, such as ``"not searched"``.
+    """
     if not left:
         return
-    echo(f"{len(left)} events {what}.", err=True)
+    was = "was" if len(left) == 1 else "were"
+    echo(f"{counted(len(left), 'event')} {was} {what}.", err=True)
     for each in left:
         echo(f"  {each.id} ({each})", err=True)
     raise click.exceptions.Exit(1)

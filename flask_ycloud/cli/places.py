@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from ..errors import AmbiguousEvent
+from ..errors import AmbiguousEvent, ConfigurationError, UnknownTenant
 from ..runtime import Runtime
 from . import completion
 
@@ -31,12 +31,25 @@ class Place(NamedTuple):
     def secrets(
         self, runtime: Runtime, endpoint_id: str | None = None
     ) -> tuple[str | bytes, ...]:
-        """Its signing secrets, asked for now.
+        """Fetch its signing secrets.
 
         :raises UnknownTenant: if there is no such tenant.
         :raises ConfigurationError: if they cannot be fetched.
         """
-        return runtime.endpoints[self.endpoint].secrets.of(self.tenant, endpoint_id)
+        try:
+            return runtime.endpoints[self.endpoint].secrets.of(self.tenant, endpoint_id)
+        except UnknownTenant as error:
+            raise UnknownTenant(self._why(error, endpoint_id)) from None
+
+    def _why(self, error: UnknownTenant, endpoint_id: str | None) -> str:
+        if self.tenant is not None:
+            return f"{str(error).rstrip('.')}: {self.tenant!r}."
+        if endpoint_id is not None:
+            return f"{self.endpoint!r} has no secret for the endpoint id {endpoint_id!r}."
+        return (
+            f"{self.endpoint!r} has a secret for each endpoint id. Give the id at YCloud:"
+            " --endpoint-id ID"
+        )
 
 
 def place_named(runtime: Runtime, endpoint: str | None, tenant: str | None) -> Place:
@@ -47,6 +60,11 @@ def place_named(runtime: Runtime, endpoint: str | None, tenant: str | None) -> P
         and no tenant is given, or the other way round.
     """
     place = Place(runtime.endpoint_named(endpoint), tenant)
+    if tenant is None and runtime.serves_many(place.endpoint):
+        raise ConfigurationError(
+            f"The endpoint {place.endpoint!r} serves many accounts. Name the tenant:"
+            " --tenant NAME"
+        )
     place.path(runtime)
     return place
 
@@ -61,24 +79,27 @@ def places(runtime: Runtime, tenants: Sequence[str]) -> Iterator[Place]:
 
 
 def where_options(command: _Command) -> _Command:
-    """The options that tell an event from others of the same id."""
+    """The options that choose one of several events with the same id."""
     tenant = click.option(
         "--tenant",
         shell_complete=completion.tenants,
-        help="Whose it is, if several have that id.",
+        help="The tenant of the event, if several tenants have its id.",
     )
     endpoint = click.option(
         "--endpoint",
         shell_complete=completion.endpoints,
-        help="Where it arrived, if it did at several.",
+        help="The endpoint of the event, if several endpoints have its id.",
     )
     return endpoint(tenant(command))
 
 
 @contextmanager
 def telling_how() -> Iterator[None]:
-    """Where an id is not enough, say which options are missing."""
+    """If an id is ambiguous, name the options that choose one event."""
     try:
         yield
     except AmbiguousEvent as error:
-        raise click.ClickException(f"{error} Use --endpoint and --tenant.") from None
+        which = str(error).partition(" Say which")[0]
+        raise click.ClickException(
+            f"{which} Choose one with --endpoint and --tenant."
+        ) from None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..formats import short
+from ..formats import counted, short
 from ..runtime import Runtime
-from .finding import Finding, Subject, counted, error, ok, warning
+from .finding import Finding, Subject, error, ok, warning
 
 _NONE = "No process handles events: none has started, or the last has stopped."
 _TAKEN_OVER = (
-    "Was a process killed, or did it stand still? Was the database away for longer than"
+    "Was a process killed or suspended? Was the database unavailable for longer than"
     " YCLOUD_LEASE_SECONDS?"
 )
 _CUT_SHORT = (
@@ -32,7 +32,7 @@ def live_workers(runtime: Runtime) -> int:
 
 
 def workers(subject: Subject) -> Iterator[Finding]:
-    """Which processes are alive, and which ended otherwise than they should.
+    """Which processes are alive, and which ended unexpectedly.
 
     :raises InboxUnavailable: if the inbox cannot be read.
     """
@@ -41,7 +41,7 @@ def workers(subject: Subject) -> Iterator[Finding]:
     runtime = subject.runtime
     if runtime.dispatch in ("worker", "manual"):
         for trouble in heartbeats.troubles(runtime.inbox):
-            yield error("workers", trouble, "Do what it says; then restart the server.")
+            yield error("workers", trouble, "Fix this; then restart the server.")
         yield from _heartbeats(runtime)
     yield from _endings(runtime)
 
@@ -52,7 +52,7 @@ def _heartbeats(runtime: Runtime) -> Iterator[Finding]:
     start = (
         "Start one: flask ycloud worker"
         if runtime.dispatch == "manual"
-        else "Start the server, and send a request: its threads start with the first."
+        else "Start the server, and send a request: the first request starts its threads."
     )
     ages = heartbeats.workers(runtime.inbox).values()
     silent = [age for age in ages if age >= heartbeats.SILENT_SECONDS]

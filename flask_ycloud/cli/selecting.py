@@ -42,7 +42,7 @@ _OPTIONS = (
     click.option(
         "--state",
         type=click.Choice(completion.STATES),
-        help="What became of them until now.",
+        help="The state of the events.",
     ),
     click.option(
         "--type",
@@ -73,7 +73,9 @@ _OPTIONS = (
         "--error", help="A text in the type or place of the last error, or in the reason."
     ),
     click.option("--cause", help="Dead letters of a cause that 'dead' shows."),
-    click.option("--unhandled", is_flag=True, help="That no handler was subscribed to."),
+    click.option(
+        "--unhandled", is_flag=True, help="Events that no handler was subscribed to."
+    ),
     click.option("--since", callback=_time, help="Arrived since then: 2h, 3d, 2026-05-31."),
     click.option("--until", callback=_time, help="Arrived until then."),
 )

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import click
 
 from ..actions import log_action, os_user
+from ..formats import counted
 from ..protocol import Answer, post, post_all, signed_headers
 from .bodies import Sendable, body_options, id_of
 from .group import ycloud_cli
@@ -39,7 +40,9 @@ _LONGEST_TEXT = 300  # characters of an answer that are shown
     "--print", "only_print", is_flag=True, help="Print the request, and send nothing."
 )
 @click.option(
-    "--wait", is_flag=True, help="Wait until it is handled, and show how it ended."
+    "--wait",
+    is_flag=True,
+    help="Wait until the event is handled, and show how it ended. A pause ends the wait.",
 )
 @click.option(
     "--wait-seconds",
@@ -107,24 +110,24 @@ def _send_one(to: To, what: Sendable, wait_seconds: float | None) -> None:
         raise click.ClickException(
             f"No answer from {to.target.url}: {reason}. Is it running?"
         ) from None
-    echo(f"{what.id} {what.type} → {answer.status} {_told(answer)}")
+    echo(f"{what.id} {what.type} → {answer.status} {_text_of(answer)}")
     if not answer.acknowledged:
         raise click.exceptions.Exit(1)
     if wait_seconds is not None:
         started = time.monotonic()
         event = wait_for(to, what.id, started + wait_seconds)
-        if not show_end(event, time.monotonic() - started):
+        if not show_end(to, event, time.monotonic() - started):
             raise click.exceptions.Exit(1)
 
 
-def _told(answer: Answer) -> str:
+def _text_of(answer: Answer) -> str:
     """An answer's text in a line, or what it means."""
     if answer.location is not None:
         where = _in_a_line(answer.location)
-        return f"It redirects to {where}. A webhook is not redirected: send to that URL."
+        return f"It redirects to {where}. send does not follow redirects: use that URL."
     if answer.text.lstrip().startswith("<"):
         hint = " Is the path right?" if answer.status == 404 else ""
-        return f"An HTML page of {len(answer.text)} characters.{hint}"
+        return f"An HTML page of {counted(len(answer.text), 'character')}.{hint}"
     return _in_a_line(answer.text)
 
 
@@ -171,9 +174,9 @@ def _send_many(
 
 
 def _summary(answers: list[Answer], seconds: float) -> None:
-    """What was answered how often, and how soon."""
+    """Print how often each answer came, and the times to the answers."""
     counts = Counter(
-        f"{each.status} {_told(each)}" if each.status else "" for each in answers
+        f"{each.status} {_text_of(each)}" if each.status else "" for each in answers
     )
     for answer, count in counts.most_common():
         echo(f"{count:>8}  {answer or 'no answer'}")

@@ -27,7 +27,7 @@ _POLL_SECONDS = 0.05
 
 
 def bind(app: Flask, port: int, path: str) -> BaseWSGIServer:
-    """A server that has its port, and answers nothing yet: what connects waits.
+    """Bind a server to its port. It does not answer yet, so connections wait.
 
     :param port: 0 for a free one.
     :param path: the one path that it serves.
@@ -50,7 +50,7 @@ def only(app: Flask, path: str) -> WSGIApplication:
 
 @contextmanager
 def serving(server: BaseWSGIServer) -> Iterator[Callable[[], None]]:
-    """Gives a function that starts to answer, in a thread, until the block ends."""
+    """Give a function that starts the server in a thread. It stops when the block ends."""
     thread = threading.Thread(
         target=server.serve_forever, args=(_POLL_SECONDS,), daemon=True
     )

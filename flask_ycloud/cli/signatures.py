@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 from flask import current_app
@@ -24,6 +25,13 @@ from . import completion
 from .group import ycloud_cli
 from .output import echo
 from .places import Place, place_named, places
+
+#: How a body may have been laid out, as ``json.dumps`` takes it: compact, or indented.
+_LAYOUTS: tuple[dict[str, Any], ...] = (
+    {"separators": (",", ":")},
+    {},
+    *({"indent": each} for each in (1, 2, 3, 4, 8, "\t")),
+)
 
 
 @ycloud_cli.command("verify")
@@ -120,16 +128,14 @@ def _fits(body: bytes, header: str, secrets: tuple[str | bytes, ...]) -> bool:
 def _originals(body: bytes) -> Iterator[tuple[str, bytes]]:
     """What a body may have been before somebody changed it."""
     yield "white space was added around it", body.strip()
-    yield "the line break at its end was taken away", body + b"\n"
+    yield "the line break at its end was removed", body + b"\n"
     yield "its line breaks were changed", body.replace(b"\r\n", b"\n")
     try:
         loaded = json.loads(body)
     except (ValueError, RecursionError):
         return
-    for ascii_only in (False, True):
-        for separators in ((",", ":"), (", ", ": ")):
-            written = json.dumps(loaded, ensure_ascii=ascii_only, separators=separators)
-            yield (
-                "it was parsed and written again as JSON",
-                written.encode("utf-8", "surrogatepass"),
-            )
+    for ascii_only, layout in itertools.product((False, True), _LAYOUTS):
+        written = json.dumps(loaded, ensure_ascii=ascii_only, **layout)
+        original = written.encode("utf-8", "surrogatepass")
+        for each in (original, original + b"\n"):
+            yield "it was parsed and written again as JSON", each

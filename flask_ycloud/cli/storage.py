@@ -18,7 +18,10 @@ _SLOW_WRITE = 0.1  # seconds
 
 # What to do, by a part of the message. Servers may say it in another language.
 _REMEDIES = (
-    ("tables of version", "Install the flask-ycloud that made the tables, or a newer one."),
+    (
+        "tables of version",
+        "Install the version of flask-ycloud that created the tables, or a newer one.",
+    ),
     ("locked", "Another program keeps the file locked. Let it commit, or end it."),
 )
 _OF_A_FILE = "Check that its folder exists, and that this user may write to it."
@@ -57,9 +60,9 @@ def _writes(database: Database) -> Iterator[float]:
 
 
 def away(runtime: Runtime, reason: YCloudError) -> Finding:
-    """That the inbox cannot be used, and why; with its host and name.
+    """The finding that the inbox cannot be used, with its host, its name and the reason.
 
-    :param reason: what was raised.
+    :param reason: the error that was raised.
     """
     try:
         database = runtime.inbox.database

@@ -1,4 +1,4 @@
-"""Where ``send`` sends to, and with whose secret."""
+"""The URL that ``send`` uses, and the secret that it signs with."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PORT = 5000  # of flask run
 
 
 class To(NamedTuple):
-    """A target, and which endpoint of the app it is taken for."""
+    """A target, and the endpoint of the app whose path and secret are used."""
 
     target: Target
     place: Place
@@ -27,7 +27,7 @@ class To(NamedTuple):
 
 
 def target_options(command: _Command) -> _Command:
-    """What says where to send, as ``to``."""
+    """The options that say where to send. The command gets them as ``to``."""
     options = (
         click.option(
             "--port",

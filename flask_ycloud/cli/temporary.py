@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 _FILES = "ycloud-listen-*.db"
 _DAY = 86_400
-#: How long the file of a run is kept whose endpoint is not found: perhaps it is in another
-#: account, whose API key is used again later.
+#: How long the file of a run is kept if its endpoint is not found. The endpoint may be in
+#: another account, and a later run may have that account's API key.
 _KEPT_SECONDS = 30 * _DAY
-_NEW_SECONDS = 60  # a file without content may be of a run that starts just now
+_NEW_SECONDS = 60  # a file without content may belong to a run that is starting
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _open(path: Path) -> sqlite3.Connection:
 def _ended(folder: Path) -> Iterator[Run]:
     """The runs whose process has ended, each locked."""
     for path in sorted(folder.glob(_FILES)):
-        with suppress(sqlite3.Error):  # it is locked, or not a file of ours
+        with suppress(sqlite3.Error):  # it is locked, or it is another file
             lock = _open(path)
             try:
                 description, url = lock.execute("SELECT * FROM run").fetchone()

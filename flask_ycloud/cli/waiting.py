@@ -1,4 +1,4 @@
-"""What becomes of events in the inbox, for ``send --wait``."""
+"""How events in the inbox end, for ``send --wait``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..formats import ahead, in_one_line
+from ..formats import in_one_line
+from ..waiting import waits_for
 from .output import echo, table
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _ENDED = ("done", "dead")
 def wait_for(to: To, event_id: str, deadline: float) -> StoredEvent | None:
     """The event once it is settled, or as it is at the deadline; ``None`` if unknown.
 
-    It does not wait for an attempt that is due after the deadline.
+    It does not wait for the end of a pause, or for an attempt after the deadline.
 
     :param deadline: by ``time.monotonic()``.
     """
@@ -37,12 +38,14 @@ def wait_for(to: To, event_id: str, deadline: float) -> StoredEvent | None:
 
 
 def _is_over(event: StoredEvent, left: float) -> bool:
+    if event.waits_for == "pause":
+        return True
     if event.state == "pending" and event.due_at is not None:
         return event.due_at.timestamp() > time.time() + left
     return event.state in _ENDED
 
 
-def show_end(event: StoredEvent | None, seconds: float) -> bool:
+def show_end(to: To, event: StoredEvent | None, seconds: float) -> bool:
     """Print which handlers ran and how it ended.
 
     :returns: whether it is done.
@@ -52,7 +55,7 @@ def show_end(event: StoredEvent | None, seconds: float) -> bool:
             "The inbox of this app does not have the event. Does the server use the same"
             " YCLOUD_INBOX_URL?"
         )
-    echo(f"After {seconds:.1f} s: {_ending(event)}.")
+    echo(f"After {seconds:.1f} s: {_ending(to, event)}.")
     if event.handlers:
         rows = [
             (
@@ -68,14 +71,13 @@ def show_end(event: StoredEvent | None, seconds: float) -> bool:
     return event.state == "done"
 
 
-def _ending(event: StoredEvent) -> str:
+def _ending(to: To, event: StoredEvent) -> str:
     if event.unhandled:
         return "done, unhandled: no handler is subscribed to it"
     if event.state == "dead":
         return f"dead, {event.reason}"
-    if event.state == "pending" and event.due_at is not None:
-        return f"pending, the next attempt is {ahead(event.due_at)}"
-    return event.state
+    waits = waits_for(to.runtime, event)
+    return f"{event.state} ({waits})" if waits else event.state
 
 
 def show_ends(to: To, event_ids: Iterable[str], seconds: float) -> bool:
@@ -87,7 +89,11 @@ def show_ends(to: To, event_ids: Iterable[str], seconds: float) -> bool:
     counts: Counter[str] = Counter()
     for event_id in event_ids:
         event = wait_for(to, event_id, deadline)
-        counts["unknown here" if event is None else event.state] += 1
+        counts["unknown here" if event is None else _state(to, event)] += 1
     for state, count in counts.most_common():
         echo(f"{count:>8}  {state}")
     return set(counts) <= {"done"}
+
+
+def _state(to: To, event: StoredEvent) -> str:
+    return _ending(to, event) if event.waits_for == "pause" else event.state

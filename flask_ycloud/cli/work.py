@@ -15,6 +15,7 @@ from flask import current_app
 
 from ..errors import YCloudError
 from ..forks import tell_child
+from ..formats import counted
 from ..handlers import types_handled
 from ..runtime import runtime_of
 from .group import ycloud_cli
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _NO_HANDLERS = """\
 This process has no handlers, so every event would end unhandled. Import the module with
-your @on_event functions where the app is made, which is {module!r}: for example
+your @on_event functions where the app is created, in {module!r}: for example
 "import shop.handlers". Then check it: flask ycloud doctor"""
 
 _LEVELS = ["debug", "info", "warning", "error"]
@@ -38,7 +39,7 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     type=click.IntRange(1),
     help="How many events are handled at once. Default: YCLOUD_WORKER_THREADS.",
 )
-@click.option("--once", is_flag=True, help="Handle what is due now, then end.")
+@click.option("--once", is_flag=True, help="Handle the events that are due now, then end.")
 @click.option(
     "--heartbeat",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -55,7 +56,7 @@ def worker(threads: int | None, once: bool, heartbeat: Path | None, log_level: s
     """Handle events in this process, until SIGTERM or Ctrl-C.
 
     Running handlers then get YCLOUD_DRAIN_SECONDS to finish. A second Ctrl-C ends the
-    wait. What has not finished is given back, and another process handles it.
+    wait. Unfinished events return to the queue, and another process handles them.
 
     \b
     Example:
@@ -71,7 +72,7 @@ def worker(threads: int | None, once: bool, heartbeat: Path | None, log_level: s
     asked = _Asked()
     try:
         if once:
-            echo(f"Handled {working.handle_due(asked.is_set)} events.")
+            echo(f"Handled {counted(working.handle_due(asked.is_set), 'event')}.")
         else:
             _work(working, asked, heartbeat)
     finally:
@@ -89,7 +90,7 @@ class _Asked(threading.Event):
         tell_child(self)
 
     def after_fork(self) -> None:
-        """A process that a handler forks ends at a signal as any other does."""
+        """A process that a handler forks handles signals as it did before."""
         self.forget()
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
@@ -112,12 +113,12 @@ def _work(working: WorkerDispatcher, asked: _Asked, heartbeat: Path | None) -> N
             working.start()  # threads that ended are replaced
             if heartbeat is not None and working.is_alive:
                 heartbeat.touch()
-        echo("Ending; running handlers may finish.")
+        echo("Stopping. Running handlers may finish.")
         working.stop()
     except KeyboardInterrupt:
         working.hurry()
         working.stop()
-        echo("Ended; events that still ran were given back.")
+        echo("Stopped. Events that were still running are back in the queue.")
     finally:
         if heartbeat is not None:
             with suppress(OSError):
@@ -142,7 +143,7 @@ def sweep() -> None:
     from ..dispatch import tasks
 
     try:
-        echo(f"Sent {tasks.sweep()} tasks.")
+        echo(f"Sent {counted(tasks.sweep(), 'task')}.")
     except YCloudError:
         raise
     except Exception as error:  # each task queue has errors of its own

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -15,7 +15,7 @@ from .naming import hash_searched, is_named
 from .records import CONFLICTS, Identity
 from .rows import at, handler_states
 from .selections import Selection, between, conditions
-from .tables import events
+from .tables import events, outcomes
 
 _ID_LENGTH = 8
 
@@ -38,6 +38,9 @@ class DeadCause:
     :param oldest: when the first of them became a dead letter; aware, in UTC.
     :param newest: when the last of them became a dead letter; aware, in UTC.
     :param example: the dead letter that arrived last.
+    :param also_failed: the other handlers that failed some of these events, each with the
+        number of those events. An event is counted in one cause only: that of the handler
+        which its ``reason`` names.
     """
 
     id: str
@@ -48,6 +51,7 @@ class DeadCause:
     oldest: datetime
     newest: datetime
     example: Identity
+    also_failed: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 class Reason(NamedTuple):
@@ -99,10 +103,32 @@ def dead_by_cause(tx: Connection, selection: Selection) -> Sequence[DeadCause]:
     )
     groups = groups.where(*which).group_by(sa.text("not_understood"), sa.text("text"))
     rows = tx.execute(groups.order_by(count.desc(), sa.text("seq"))).all()
-    return [_cause(tx, row) for row in rows]
+    failed = _failed(tx, which) if rows else {}
+    return [_cause(tx, row, failed) for row in rows]
 
 
-def _cause(tx: Connection, row: Any) -> DeadCause:
+def _failed(
+    tx: Connection, which: Sequence[sa.ColumnElement[bool]]
+) -> dict[Reason, dict[str, int]]:
+    """The handlers that failed the events of each reason, with the number of events."""
+    ended = outcomes.alias()  # conditions may have the table itself
+    groups = sa.select(
+        _not_understood.label("not_understood"),
+        _text.label("text"),
+        ended.c.handler,
+        sa.func.count().label("count"),
+    ).join(ended, ended.c.event_seq == events.c.seq)
+    groups = groups.where(ended.c.state == "failed", *which)
+    groups = groups.group_by(sa.text("not_understood"), sa.text("text"), ended.c.handler)
+    found: dict[Reason, dict[str, int]] = {}
+    for not_understood, text, handler, count in tx.execute(
+        groups.order_by(ended.c.handler)
+    ):
+        found.setdefault(Reason(not_understood, text), {})[handler] = count
+    return found
+
+
+def _cause(tx: Connection, row: Any, failed: Mapping[Reason, dict[str, int]]) -> DeadCause:
     reason = Reason(row.not_understood, row.text)
     names = (events.c.id, events.c.endpoint, events.c.tenant)
     example = tx.execute(sa.select(*names).where(events.c.seq == row.seq)).one()
@@ -111,6 +137,8 @@ def _cause(tx: Connection, row: Any) -> DeadCause:
     if not reason.not_understood:
         states = (state for _, state in handler_states(tx, [row.seq]))
         handler = next((each.handler for each in states if each.is_why(error)), None)
+    others = failed.get(reason, {})
+    also_failed = {name: count for name, count in others.items() if name != handler}
     conflict = error == CONFLICTS.format("…")
     kind: Any = "not understood" if reason.not_understood else "handler"
     return DeadCause(
@@ -122,4 +150,5 @@ def _cause(tx: Connection, row: Any) -> DeadCause:
         oldest=at(row.oldest),
         newest=at(row.newest),
         example=Identity(*example),
+        also_failed=also_failed,
     )

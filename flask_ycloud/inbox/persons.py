@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..errors import BodyUnreadable, EventNotUnderstood
+from ..formats import counted
 from ..protocol import conversation_names, conversation_values, parse_event
 from . import queries
 from .keeping import Keeping
@@ -75,8 +76,8 @@ class Persons(Keeping):
         found = self.person(who, on_progress=on_progress)
         if found.unreadable:
             raise BodyUnreadable(
-                f"{len(found.unreadable)} events cannot be searched, since their keys are"
-                " not in YCLOUD_BODY_KEYS: the export would be incomplete."
+                f"{counted(len(found.unreadable), 'event')} cannot be searched, since a key"
+                " is not in YCLOUD_BODY_KEYS: the export would be incomplete."
             )
         return [_exported(event) for event in found]
 

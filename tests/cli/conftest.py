@@ -11,7 +11,7 @@ from ..ycloud_api import YCloudAPI, serving
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[YCloudAPI]:
-    """An account at a strict API, which the commands speak to."""
+    """An account at a strict API, which the commands call."""
     made = YCloudAPI()
     with serving(made) as url:
         monkeypatch.setattr("flask_ycloud.api.client.BASE_URL", url)

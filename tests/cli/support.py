@@ -17,7 +17,7 @@ Words = tuple[str, str, str]
 
 
 def findings(app: Flask, *options: str) -> dict[str, list[Words]]:
-    """What the doctor says, by check. Its exit status fits."""
+    """The doctor's findings, by check. The exit status must match them."""
     result = call(app, "doctor", "--json", *options)
     found = json.loads(result.output)
     broken = any(each["level"] == "error" for each in found)
@@ -33,7 +33,7 @@ def findings(app: Flask, *options: str) -> dict[str, list[Words]]:
 
 
 def only(app: Flask, check: str, *options: str) -> list[Words]:
-    """The findings of one check, and that there are no others."""
+    """The findings of one check. There must be no others."""
     found = findings(app, "--only", check, *options)
     assert set(found) <= {check}
     return found.get(check, [])
@@ -45,7 +45,7 @@ def levels(app: Flask, check: str) -> list[str]:
 
 
 def endpoint(account: YCloudAPI, **changes: Any) -> None:
-    """Give the account an endpoint that fits the app, but for these changes."""
+    """Give the account an endpoint that fits the app, except for these changes."""
     account.endpoints["wh1"] = {
         "id": "wh1",
         "url": f"https://example.org{PATH}",

@@ -26,7 +26,7 @@ def keyed(make_app: MakeApp, account: YCloudAPI) -> Flask:
 
 def test_an_account_that_fits(keyed: Flask, account: YCloudAPI) -> None:
     endpoint(account)
-    assert only(keyed, "account") == [("ok", "wh1 is active, and ycloud's.", "")]
+    assert only(keyed, "account") == [("ok", "wh1 is active and belongs to ycloud.", "")]
 
 
 def test_nothing_in_the_account_fits(keyed: Flask, account: YCloudAPI) -> None:
@@ -133,7 +133,7 @@ def test_httpx_is_not_installed(keyed: Flask, monkeypatch: pytest.MonkeyPatch) -
     ((level, text, remedy),) = only(keyed, "account")
     assert level == "error"
     assert "pip install 'flask-ycloud[api]'" in text
-    assert remedy == "Do what it says, or remove YCLOUD_API_KEY: only commands use it."
+    assert remedy == "Correct the setting, or remove YCLOUD_API_KEY: only commands use it."
 
 
 def test_an_api_that_cannot_be_reached(

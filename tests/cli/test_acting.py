@@ -137,7 +137,7 @@ def test_ids_go_on_after_an_error(app: Flask) -> None:
     [
         (["replay"], "or select some: for example --state dead"),
         (["replay", "evt_1", "--state", "dead"], "Give ids or a selection"),
-        (["replay", "--unhandled", "--all"], "--all is for events"),
+        (["replay", "--unhandled", "--all"], "--all does not go with"),
         (["replay", "--state", "lost"], "'lost' is not one of"),
         (["replay", "--type", "*.updated"], "is not a pattern"),
         (["replay", "--since", "yesterday"], "is not a time. Give how long ago"),
@@ -204,7 +204,7 @@ app.register_blueprint(ycloud_bp)
 def test_5000_dead_letters_of_three_causes_in_three_commands(
     make_app: MakeApp, tmp_path: Path, inbox_url: str
 ) -> None:
-    """One cause is fixed, one is not worth it, one stays; and deliveries arrive."""
+    """One cause is replayed, one is discarded, one stays, while deliveries arrive."""
     app = make_app(YCLOUD_DISPATCH="manual", YCLOUD_INBOX_URL=inbox_url)
     inbox = runtime_of(app).inbox
     bury(inbox, 2500, "app:crm", "KeyError at app.py:7")
@@ -241,7 +241,7 @@ def test_5000_dead_letters_of_three_causes_in_three_commands(
 
 
 def command(folder: Path, inbox_url: str, *arguments: str) -> str:
-    """A command as it is typed."""
+    """A command line, as a user types it."""
     ran = subprocess.run(
         [sys.executable, "-m", "flask", "--app", "backlog_app", "ycloud", *arguments],
         cwd=folder,

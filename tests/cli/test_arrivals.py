@@ -73,7 +73,7 @@ def test_what_strangers_send_is_no_error(timed: Flask) -> None:
     (first, second) = only(timed, "rejected")
     assert first[0] == second[0] == "warning"
     assert first[2] == "The log has a line for each reason."
-    assert "1 delivery was rejected (missing) since 11:00 UTC" in second[1]
+    assert "1 delivery was rejected (no signature header) since 11:00 UTC" in second[1]
 
 
 def test_what_was_answered_503(timed: Flask) -> None:
@@ -140,7 +140,7 @@ def test_an_example_of_a_conflict(make_app: MakeApp) -> None:
     ]
     runtime_of(app).inbox.discard(example.id, "seen")
     ((_, _, remedy),) = only(app, "conflicts")
-    assert remedy == "They are no dead letters any more."
+    assert remedy == "Their dead letters were replayed, discarded or deleted."
 
 
 def test_wrong_passwords(timed: Flask) -> None:
@@ -164,7 +164,7 @@ def test_a_clock_that_is_wrong(app: Flask, offset: int) -> None:
         deliver(app, body_of(), timestamp=timestamp)
     ((level, text, _),) = only(app, "clock")
     assert level == "warning"
-    assert f"came {offset} s after" in text or f"came {offset + 1} s after" in text
+    assert f" {offset} s after" in text or f" {offset + 1} s after" in text
 
 
 def test_a_signature_is_kept_for_the_clock(app: Flask) -> None:

@@ -66,7 +66,7 @@ def test_handlers_that_run_for_long(
         return
     assert found == level
     assert text == f"shop:track has been running for {age} with event evt_1."
-    assert "has what it calls a time limit?" in remedy
+    assert "Do its calls have a time limit?" in remedy
     assert ("It seems to hang." in remedy) == (level == "error")
 
 
@@ -142,3 +142,15 @@ def test_causes_of_dead_letters(timed: Flask) -> None:
     for each in most:
         assert "flask ycloud replay --cause " in each[2]
     assert rest[1] == "1 dead letter of 1 other cause."
+
+
+def test_bodies_that_are_not_understood(timed: Flask) -> None:
+    inbox = runtime_of(timed).inbox
+    inbox.accept("sha256:1", b"x", endpoint="ycloud", event_type=None, dead="no JSON")
+    ((_, text, remedy),) = only(timed, "dead")
+    assert text == "1 dead letter: no JSON (not understood)."
+    (cause,) = inbox.dead_by_cause()
+    assert remedy == (
+        f"Replay them after an upgrade: flask ycloud replay --cause {cause.id}; or discard"
+        f" them: flask ycloud discard --cause {cause.id} --reason TEXT"
+    )

@@ -116,7 +116,7 @@ def test_under_load_a_copy_has_what_was_acknowledged_before(file_site: Site) -> 
 
 
 def test_a_restore_handles_again_what_was_done_since(file_site: Site) -> None:
-    """By the steps of the page; an old -wal must not stay."""
+    """By the steps of the page. An old -wal file must not remain."""
     inbox, folder = file_site.folder / "inbox.db", file_site.folder
     server = file_site.serve(FLASK_YCLOUD_DISPATCH="manual")
     sender, (first, second) = Sender(server.port), bodies(2)
@@ -147,7 +147,7 @@ def documented(program: str) -> str:
 
 @pytest.fixture
 def whole_database() -> Iterator[str]:
-    """A database of its own: pg_restore puts tables where they were."""
+    """Use a separate database: pg_restore restores tables to their old places."""
     needs("PostgreSQL", 5432)
     name = f"ycloud_backup_{os.getpid()}"
     do_on_postgresql(f"CREATE DATABASE {name}")
@@ -187,7 +187,7 @@ def test_postgresql_is_backed_up_and_restored_as_the_page_says(
 def test_the_page_quotes_what_an_older_version_says(
     make_app: MakeApp, file_app: Flask, tmp_path: Path
 ) -> None:
-    """Commands say it, deliveries get a 503, and a backup can still be made."""
+    """Commands report it, deliveries get a 503, and a backup still works."""
     deliver(file_app, body_of())
     with closing(sqlite3.connect(tmp_path / "inbox.db")) as connection, connection:
         connection.execute("UPDATE ycloud_schema SET version = version + 1")

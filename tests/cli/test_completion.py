@@ -35,7 +35,7 @@ on_event("sms.*", name="track")(print)
 
 
 def offered(folder: Path, words: str) -> list[str]:
-    """What bash is offered for the last of some words."""
+    """The completions that bash gets for the last word."""
     (folder / "app.py").write_text(APP)
     line = f"flask --app app ycloud {words}"
     environ = {

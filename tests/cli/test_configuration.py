@@ -72,5 +72,5 @@ def test_a_short_password(make_app: MakeApp, password: str, level: str | None) -
     if found:
         assert found[0][1:] == (
             f"YCLOUD_INSPECTOR_PASSWORD has {len(password)} characters.",
-            "15 or more are recommended; make them at random.",
+            "15 or more are recommended. Generate it at random.",
         )

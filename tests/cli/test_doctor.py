@@ -43,7 +43,7 @@ def test_all_is_well(healthy: Flask) -> None:
         "tables of version 3",
         "A durable write takes ",
         "backlog     0 pending, 0 running; none is overdue.",
-        "clock       The quickest of 1 delivery came ",
+        "clock       The fastest of 1 delivery arrived ",
         "workers     1 process handles events.",
         "silence     ycloud: the newest delivery arrived ",
         "rejected    No delivery was rejected in the last day.",
@@ -57,7 +57,7 @@ def test_all_is_well(healthy: Flask) -> None:
 def test_a_remedy_is_shown(app: Flask) -> None:
     lines = call(app, "doctor").output.splitlines()
     wrong = next(n for n, line in enumerate(lines) if line.startswith("error    handlers"))
-    assert lines[wrong].endswith("no handler is subscribed to anything that arrives.")
+    assert lines[wrong].endswith("no handler is subscribed to any event type.")
     assert lines[wrong + 1].strip() == "→ Is the module with @on_event imported?"
 
 
@@ -85,6 +85,6 @@ def test_as_json(app: Flask) -> None:
     assert found == {
         "about": "handlers",
         "level": "error",
-        "text": "ycloud: no handler is subscribed to anything that arrives.",
+        "text": "ycloud: no handler is subscribed to any event type.",
         "remedy": "Is the module with @on_event imported?",
     }

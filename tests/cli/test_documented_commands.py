@@ -76,7 +76,7 @@ class Shell:
     place: tuple[str, str] = ("ycloud", "")  # endpoint and tenant of what is stored
 
     def use(self, app: str, endpoint: str, tenant: str) -> None:
-        """Have another app, whose endpoint has tenants."""
+        """Use another app, whose endpoint has tenants."""
         made = "app = Flask(__name__)\n"
         text = app.replace(made, made + "app.config.from_prefixed_env()\n")
         (self.folder / "app.py").write_text(text)
@@ -99,7 +99,7 @@ class Shell:
 
     @contextmanager
     def serving(self, command: str) -> Iterator[None]:
-        """A server that answers, and that ends well when it is told to."""
+        """A server that answers, and that exits with status 0 after SIGTERM."""
         process = self.start(f"{command} --bind 127.0.0.1:{self.port}")
         try:
             eventually(lambda: answers(self.port))
@@ -144,14 +144,14 @@ def test_commands_run_as_written(page: Path, shell: Shell) -> None:
 
 
 def first_block(page: Path) -> str:
-    """The first Python of a page: its app."""
+    """The first Python block of a page: its app."""
     block = re.search(r"code-block:: python\n\n((?:    .*\n|\n)+)", page.read_text())
     assert block is not None
     return textwrap.dedent(block[1])
 
 
 def installs(shell: Shell, command: str, words: list[str]) -> None:
-    """The tests' own installation has it, with those extras."""
+    """The installation under test is that package, with those extras."""
     match = re.fullmatch(r"pip install '?flask-ycloud(?:\[([a-z,]+)\])?'?", command)
     assert match, command
     offered = metadata("flask-ycloud").get_all("Provides-Extra")
@@ -160,7 +160,7 @@ def installs(shell: Shell, command: str, words: list[str]) -> None:
 
 
 def makes(shell: Shell, command: str, words: list[str]) -> None:
-    """Make knows the target, and how to reach it."""
+    """The Makefile has the target."""
     result = subprocess.run(
         ["make", "-n", *words], cwd=ROOT, capture_output=True, text=True
     )
@@ -198,7 +198,7 @@ def succeeds(shell: Shell, command: str) -> None:
 
 
 def works(shell: Shell, command: str) -> None:
-    """It handles an event, and ends well when it is told to."""
+    """It handles an event, and exits with status 0 after SIGTERM."""
     keep(shell)
     process = shell.start(command)
     eventually(lambda: shell.inbox.stats().pending == shell.inbox.stats().running == 0)
@@ -229,10 +229,10 @@ def keep(shell: Shell, dead: str | None = None) -> str:
 
 
 def finds_the_fault(shell: Shell, command: str) -> None:
-    """It says of the page's case what the page shows."""
+    """For the case of the page, it prints what the page shows."""
     signed = body_of()
-    anew = json.dumps(json.loads(signed), indent=1)
-    (shell.folder / "body.json").write_text(anew)
+    changed = json.dumps(json.loads(signed), indent=1)
+    (shell.folder / "body.json").write_text(changed)
     result = shell.run(re.sub(r'"t=[^"]*"', f'"{sign(signed, SECRET)}"', command))
     assert result.returncode == 1
     said = (
@@ -262,7 +262,7 @@ def test_settings_for_the_environment_are_taken(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_no_command_is_overlooked() -> None:
-    """What looks like one in a block is taken for one."""
+    """The pattern finds every command in a block."""
     found = {command for page in PAGES for command in documented(page)}
     assert len(found) >= 20
     assert {command.split()[0] for command in found} == set(CHECKS)

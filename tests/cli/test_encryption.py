@@ -45,7 +45,7 @@ def test_from_plain_to_a_key_to_another_and_back(with_keys: WithKeys) -> None:
     key_id = runtime_of(first).inbox.cipher.key_id
     told = call(first, "encrypt")
     assert told.output.endswith(
-        f"Encrypted with the key {key_id}: 1 bodies and 0 messages.\n"
+        f"Encrypted with the key {key_id}: 1 body and 0 messages.\n"
     )
     assert says(first) == [("ok", f"Bodies are encrypted with {key_id}.", "")]
 
@@ -63,7 +63,7 @@ def test_from_plain_to_a_key_to_another_and_back(with_keys: WithKeys) -> None:
 
     ending = with_keys("", SECOND)
     assert says(ending)[0][2] == "Before you remove a key: flask ycloud encrypt --decrypt"
-    assert "Decrypted 1 bodies" in call(ending, "encrypt", "--decrypt").output
+    assert "Decrypted 1 body" in call(ending, "encrypt", "--decrypt").output
     assert body.decode() in call(with_keys(), "show", id_of(body), "--payload").output
 
 
@@ -78,7 +78,7 @@ def test_a_key_that_is_missing(with_keys: WithKeys) -> None:
     )
     assert "Events need keys that are not in YCLOUD_BODY_KEYS: " in text
     told = call(app, "encrypt")
-    assert "1 bodies stay as they are: their keys are not in" in told.output
+    assert "1 body stays unchanged: a key is not in YCLOUD_BODY_KEYS." in told.output
     assert told.exit_code == 1
     shown = call(app, "show", id_of(body), "--payload")
     assert "is not in YCLOUD_BODY_KEYS. Add that key" in shown.output

@@ -240,7 +240,7 @@ def test_a_key_that_is_typed_is_not_seen(
 def test_where_no_key_can_be_had(keyed: Flask) -> None:
     result = run(keyed, "list", "--api-key-env", "sk_given_by_mistake")
     assert result.exit_code == 2
-    assert "There is none of the given name." in " ".join(result.output.split())
+    assert "The given variable does not exist." in " ".join(result.output.split())
     assert "sk_given" not in result.output
     result = run(keyed, "list", "--api-key-env", "A", "--api-key-stdin")
     assert (result.exit_code, "not both" in result.output) == (2, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,10 @@ def test_listing(app: Flask) -> None:
     lines = call(app, "list").output.splitlines()
     head = ["#", "ID", "TYPE", "STATE", "RECEIVED", "ENDPOINT"]
     assert lines[0].split() == [*head, "REASON"]
-    assert lines[1].split()[1:5] == [body_id(b"hello"), "(not", "understood)", "dead"]
+    short = f"{body_id(b'hello')[:18]}…"
+    assert lines[1].split()[1:5] == [short, "(not", "understood)", "dead"]
+    assert lines[4] == "An id that ends with … is shortened: --ids prints it in full."
+    assert call(app, "list", "--ids").output.splitlines()[0] == body_id(b"hello")
     assert lines[2].split()[1:4] == [id_of(bodies[1]), "contact.created", "done"]
     assert lines[3].split()[:4] == ["1", id_of(bodies[0]), TYPE, "done"]
 
@@ -71,7 +75,7 @@ def test_showing_an_event(make_app: MakeApp) -> None:
     shown = call(app, "show", id_of(body)).output
     assert f"id           {id_of(body)}\n" in shown
     assert "state        pending" in shown
-    assert "next look    in " in shown
+    assert "next attempt in " in shown
     assert "ValueError at" in shown
     assert "not ours" in shown
     assert "+447901614024" not in shown
@@ -88,11 +92,18 @@ def test_showing_a_dead_letter_and_bytes_that_are_no_text(app: Flask) -> None:
     assert shown.endswith("\\xff\\xfe\n")
 
 
-def test_a_due_event_is_looked_at_now(make_app: MakeApp) -> None:
+def test_when_an_event_is_attempted_next(make_app: MakeApp) -> None:
     app = make_app(YCLOUD_DISPATCH="manual")
     body = body_of()
     deliver(app, body)
-    assert "next look    now" in call(app, "show", id_of(body)).output
+    assert "next attempt now" in call(app, "show", id_of(body)).output
+    call(app, "pause")
+    assert "next attempt" not in call(app, "show", id_of(body)).output
+    call(app, "resume")
+    assert runtime_of(app).inbox.claim() is not None
+    shown = call(app, "show", id_of(body)).output
+    assert "lease ends   in " in shown
+    assert "next attempt" not in shown
 
 
 @pytest.mark.parametrize("command", ["show", "replay"])
@@ -138,17 +149,20 @@ def test_stats(make_app: MakeApp) -> None:
 
 def test_stats_of_what_was_rejected(make_app: MakeApp) -> None:
     app = make_app(YCLOUD_DISPATCH="manual")
-    count_rejections(runtime_of(app).inbox, {("ycloud", "mismatch"): 1_200})
-    line = call(app, "stats").output.splitlines()[-1]
+    counts = {("ycloud", "mismatch"): 1_200, ("ycloud", "missing"): 1}
+    count_rejections(runtime_of(app).inbox, counts)
+    line, other = call(app, "stats").output.splitlines()[-2:]
     assert line.startswith("ycloud: 1,200 rejected or answered 503 since ")
     assert line.endswith(":00 UTC (mismatch).")
-    (shown,) = json.loads(call(app, "stats", "--json").output)["rejected"]
+    assert other.endswith(":00 UTC (no signature header).")
+    (shown, other) = json.loads(call(app, "stats", "--json").output)["rejected"]
     assert shown == {"endpoint": "ycloud", "reason": "mismatch", "count": 1_200}
+    assert other["reason"] == "missing"
 
 
 def test_making_the_tables(app: Flask) -> None:
-    assert call(app, "init-db").output == "The inbox's tables are there, version 3.\n"
-    assert call(app, "init-db").output == "The inbox's tables are there, version 3.\n"
+    assert call(app, "init-db").output == "The inbox's tables are up to date: version 3.\n"
+    assert call(app, "init-db").output == "The inbox's tables are up to date: version 3.\n"
 
 
 def test_making_the_tables_indexes_older_events(app: Flask) -> None:
@@ -168,7 +182,7 @@ def test_making_the_tables_indexes_older_events(app: Flask) -> None:
     ("arguments", "said"),
     [
         (["evt_1", "--type", TYPE], "Give ids or a selection"),
-        (["--unhandled", "--all"], "--all is for events"),
+        (["--unhandled", "--all"], "--all does not go with"),
     ],
 )
 def test_options_of_a_replay_that_do_not_go_together(
@@ -186,6 +200,9 @@ def test_every_command_is_documented() -> None:
         assert f"``{name}" in page
         assert command is not None, name
         assert command.help, name
+    for name in re.findall(r"^``([a-z-]+) [A-Z]+ …``", page, re.M):
+        (argument, *_) = ycloud_cli.commands[name].params
+        assert argument.nargs == -1, f"{name} takes several"
 
 
 def test_an_app_without_an_endpoint_is_told_so(app: Flask) -> None:

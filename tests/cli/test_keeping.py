@@ -19,7 +19,7 @@ def test_pruning(app: Flask) -> None:
     assert call(app, "prune").output == "Deleted or emptied 0 events.\n"
     inbox = runtime_of(app).inbox
     inbox.clock = lambda: time.time() + 86_400
-    assert call(app, "prune", "--days", "0.9").output == "Deleted or emptied 1 events.\n"
+    assert call(app, "prune", "--days", "0.9").output == "Deleted or emptied 1 event.\n"
     assert inbox.list() == []
 
 

@@ -88,7 +88,7 @@ class Laptop:
         return response
 
     def start(self, *options: str, **environ: str) -> subprocess.Popen[str]:
-        """Start it, and wait until it says that it listens."""
+        """Start it, and wait until it reports that it listens."""
         url = f"http://127.0.0.1:{self.port}"
         with (self.folder / "out").open("w") as out, (self.folder / "err").open("w") as err:
             self.process = subprocess.Popen(
@@ -126,7 +126,7 @@ class Laptop:
 
     @property
     def files(self) -> list[str]:
-        """What is kept of runs."""
+        """The files of runs."""
         return [each.name for each in self.folder.glob("instance/ycloud-listen-*")]
 
     def sender(self) -> FakeYCloud:
@@ -303,7 +303,7 @@ def test_a_run_that_is_alive_is_left_alone(laptop: Laptop, tmp_path: Path) -> No
 
 
 def test_an_endpoint_that_somebody_took_over_is_left_alone(laptop: Laptop) -> None:
-    """Its description is ours, and its URL is not any more."""
+    """It has our description, but its URL was changed."""
     laptop.start()
     left = laptop.endpoint
     laptop.end(signal.SIGKILL)
@@ -386,7 +386,7 @@ def test_the_creation_may_still_be_carried_out(laptop: Laptop) -> None:
     laptop.dropped.add("POST")
     assert laptop.start().wait(30) == 1
     assert "YCloud's API gave no answer" in laptop.err
-    assert laptop.files, "the next run looks again"
+    assert laptop.files, "the next run tries again"
 
 
 def test_ycloud_refuses_to_create_it(laptop: Laptop) -> None:
@@ -451,7 +451,7 @@ def handled(make_app: MakeApp) -> Flask:
             "did you mean 'sms.message.updated'",
         ),
         (["a.example", "--event", "contact.attributes_changed"], "--attribute NAME"),
-        (["a.example", "--tenant", "acme"], "in whose account?"),
+        (["a.example", "--tenant", "acme"], "needs the API key of the tenant's account"),
     ],
 )
 def test_what_cannot_be(handled: Flask, args: list[str], message: str) -> None:

@@ -44,7 +44,7 @@ def test_dead_letters_show_their_handler_and_reason(app: Flask) -> None:
 
 @pytest.mark.parametrize("about", ["+44 (0) 7901-614024", "00447901614024"])
 def test_lists_of_a_person(app: Flask, about: str) -> None:
-    """Whatever the command is."""
+    """Every command takes the same filter."""
     body, other = body_of(), body_of(sms={"id": "2", "to": "+447901614025"})
     deliver(app, body)
     deliver(app, other)
@@ -188,11 +188,32 @@ def test_dead_letters_by_cause(app: Flask) -> None:
     found = json.loads(call(app, "dead", "--json", "--type", "sms.*").stdout)
     (cause,) = found
     assert (cause["kind"], cause["handler"], cause["count"]) == ("handler", "app:crm", 2)
-    assert cause["example"]["endpoint"] == "ycloud"
+    assert (cause["example"]["endpoint"], cause["example"]["tenant"]) == ("ycloud", None)
+    (newest, *_) = json.loads(call(app, "list", "--json").stdout)
+    assert newest["tenant"] is None, "as it is of a cause"
     listed = call(app, "list", "--cause", cause["id"], "--ids").stdout.split()
     assert len(listed) == 2
     assert call(app, "dead", "--state", "done").exit_code == 2
     assert call(app, "dead", "--state", "dead").exit_code == 0
+
+
+def test_dead_letters_that_two_handlers_failed(app: Flask) -> None:
+    @on_event(TYPE, name="app:mail")
+    def fail(event: Event[Any]) -> None:
+        raise KeyError
+
+    for body in (body_of(), body_of()):
+        deliver(app, body)
+    lines = call(app, "dead", "--handler", "app:mail").output.splitlines()
+    assert (lines[1].split()[1], "  app:crm  ValueError at " in lines[1]) == ("2", True)
+    cause = lines[1].split()[0]
+    assert lines[2:] == [
+        "",
+        f"Events of {cause} that other handlers failed too: app:mail (2).",
+        "A replay runs all of their failed handlers; a discard ends the whole event.",
+    ]
+    (found,) = json.loads(call(app, "dead", "--json").output)
+    assert found["also_failed"] == {"app:mail": 2}
 
 
 @pytest.mark.parametrize("how", [[], ["--json"], ["--ids"]])

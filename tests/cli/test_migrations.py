@@ -1,4 +1,4 @@
-"""The doctor's look at migrations that could take the inbox's tables away."""
+"""The doctor's check of migrations that would drop the inbox's tables."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write(project: Path, env: str, version: str = "") -> None:
     (folder / "versions" / "1_first.py").write_text(version)
 
 
-def look(app: Flask) -> list[tuple[str, str]]:
+def checked(app: Flask) -> list[tuple[str, str]]:
     with app.app_context():
         found = list(migrations(Subject(runtime_of(app))))
     assert {each.about for each in found} <= {"migrations"}
@@ -46,7 +46,7 @@ def look(app: Flask) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def alembic_app(make_app: MakeApp, inbox_url: str) -> Flask:
-    """An app whose inbox is where an Alembic of its own has been."""
+    """An app whose inbox is in a database that Alembic has migrated."""
     app = make_app(YCLOUD_INBOX_URL=inbox_url)
     runtime_of(app).inbox.database.write(
         lambda tx: tx.exec_driver_sql("CREATE TABLE alembic_version (version_num TEXT)")
@@ -75,32 +75,32 @@ def flask_migrate_app(make_app: MakeApp, project: Path) -> Iterator[Callable[...
 
 def test_where_no_alembic_is_it_says_nothing(make_app: MakeApp, project: Path) -> None:
     write(project, PLAIN)
-    assert look(make_app(YCLOUD_INBOX_URL=f"sqlite:///{project}/inbox.db")) == []
+    assert checked(make_app(YCLOUD_INBOX_URL=f"sqlite:///{project}/inbox.db")) == []
 
 
 def test_a_plain_alembic_must_pass_our_function(alembic_app: Flask, project: Path) -> None:
     (project / "other").mkdir()
     (project / "other" / "env.py").write_text("no environment of that kind")
-    [(level, text)] = look(alembic_app)
+    [(level, text)] = checked(alembic_app)
     assert level == "warning"
     assert "no env.py is in this folder" in text
     write(project, PLAIN)
-    [(level, text)] = look(alembic_app)
+    [(level, text)] = checked(alembic_app)
     assert level == "error"
     assert text.startswith("migrations/env.py does not leave the inbox's tables out.")
     write(project, OURS + PLAIN)
-    assert look(alembic_app) == [("ok", "They leave the inbox's tables out.")]
+    assert checked(alembic_app) == [("ok", "They leave the inbox's tables out.")]
 
 
 def test_flask_migrate_is_covered_before_and_after_its_init(
     flask_migrate_app: Callable[..., Flask], project: Path
 ) -> None:
     app = flask_migrate_app()
-    assert [level for level, _ in look(app)] == ["ok"]
+    assert [level for level, _ in checked(app)] == ["ok"]
     write(project, TEMPLATE)
-    assert [level for level, _ in look(app)] == ["ok"]
+    assert [level for level, _ in checked(app)] == ["ok"]
     write(project, PLAIN)
-    assert [level for level, _ in look(app)] == ["error"]
+    assert [level for level, _ in checked(app)] == ["error"]
 
 
 @pytest.mark.parametrize("own", [None, lambda name, type_, parents: True])
@@ -110,25 +110,25 @@ def test_arguments_that_were_set_later_are_told(
     app = flask_migrate_app()
     write(project, TEMPLATE)
     app.extensions["migrate"].configure_args["include_name"] = own
-    assert [level for level, _ in look(app)] == ["error"]
+    assert [level for level, _ in checked(app)] == ["error"]
 
 
 def test_an_inbox_in_another_database_is_safe(
     flask_migrate_app: Callable[..., Flask], project: Path
 ) -> None:
     write(project, PLAIN)
-    assert look(flask_migrate_app("inbox.db")) == []
+    assert checked(flask_migrate_app("inbox.db")) == []
 
 
 def test_a_migration_that_drops_our_tables_is_named(
     flask_migrate_app: Callable[..., Flask], project: Path
 ) -> None:
-    """Alembic wrote it before we were there to say no."""
+    """Alembic wrote this migration before include_name was configured."""
     drop = "    op.drop_table('ycloud_events')\n"
     app = flask_migrate_app()
     write(project, TEMPLATE, f"def upgrade():\n{drop}def downgrade():\n    pass\n")
-    [(level, text)] = look(app)
+    [(level, text)] = checked(app)
     assert level == "error"
     assert text.startswith("migrations/versions/1_first.py drops tables of the inbox")
     write(project, TEMPLATE, f"def upgrade():\n    pass\ndef downgrade():\n{drop}")
-    assert [level for level, _ in look(app)] == ["ok"]
+    assert [level for level, _ in checked(app)] == ["ok"]

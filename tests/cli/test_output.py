@@ -65,7 +65,7 @@ def test_one_line_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.fixture
 def haunted(make_app: MakeApp, inbox_url: str) -> Flask:
-    """An inbox with such characters wherever somebody else can put some."""
+    """An inbox with such characters in every field that comes from outside."""
     app = make_app(
         YCLOUD_DISPATCH="inline", YCLOUD_RETRY_DELAYS=[], YCLOUD_INBOX_URL=inbox_url,
         YCLOUD_ERROR_MESSAGES=True, TESTING=False,

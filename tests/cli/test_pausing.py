@@ -52,10 +52,25 @@ def test_what_is_paused_waits(app: Flask, what: list[str], name: str) -> None:
 
 def test_what_was_not_paused(app: Flask) -> None:
     call(app, "pause", "--handler", "app:crm")
+    said = call(app, "resume", "--type", "sms.*")
+    assert said.exit_code == 1
+    assert said.output.splitlines()[0] == "It was not paused: type sms.*."
+    assert said.output.splitlines()[1].endswith("handler app:crm."), "what is, it says"
+
+
+def test_resuming_everything_while_only_some_is_paused(app: Flask) -> None:
+    said = call(app, "resume")
+    assert (said.exit_code, said.output) == (1, "Nothing is paused.\n")
+    call(app, "pause", "--handler", "app crm")
+    call(app, "pause", "--type", "sms.*")
     said = call(app, "resume")
     assert said.exit_code == 1
-    assert said.output.splitlines()[0] == "It was not paused: everything."
-    assert said.output.splitlines()[1].endswith("handler app:crm."), "what is, it says"
+    assert said.output.splitlines() == [
+        "Not everything is paused. Paused: handler app crm, type sms.*.",
+        "flask ycloud resume --handler 'app crm'",
+        "flask ycloud resume --type 'sms.*'",
+    ]
+    assert len(json.loads(call(app, "resume", "--json").output)) == 2
 
 
 def test_for_scripts(app: Flask) -> None:
@@ -85,3 +100,13 @@ def test_a_handler_that_the_app_does_not_have_is_told(app: Flask) -> None:
     assert "Paused: handler shop:cmr." in told.output
     assert "no handler of that name. It has: shop:crm." in told.output
     assert "no handler" not in call(app, "pause", "--handler", "shop:crm").output
+
+
+def test_a_type_that_is_not_documented_is_told(app: Flask) -> None:
+    told = call(app, "pause", "--type", "smss.*")
+    assert (told.exit_code, told.stdout[:21]) == (0, "Paused: type smss.*.\n")
+    assert told.stderr == (
+        "'smss.*' is not a documented event type or pattern: did you mean 'sms.*'?\n"
+    )
+    for known in ("sms.*", "*", TYPE):
+        assert call(app, "pause", "--type", known).stderr == ""

@@ -158,7 +158,7 @@ def test_nobody_answers(app: Flask) -> None:
 
 @pytest.fixture
 def gunicorn(make_app: MakeApp, site: Site) -> tuple[Flask, str]:
-    """An app that can send, and the URL of a gunicorn that takes it."""
+    """An app that can send, and the URL of a gunicorn that accepts it."""
     server = site.serve("--threads", "8")
     return make_app(), f"http://127.0.0.1:{server.port}{PATH}"
 
@@ -465,8 +465,34 @@ def test_waiting_for_a_retry_that_is_too_far_ahead(make_app: MakeApp) -> None:
         result = call(app, "send", TYPE, "--url", url + PATH, "--wait")
     assert time.monotonic() - started < 20, "it does not wait for 30 s"
     assert result.exit_code == 1
-    assert "pending, the next attempt is in 1" in result.output
+    assert re.search(
+        r"After \d+\.\d s: pending \(attempt 2 of 2 in \d+ min\)\.", result.output
+    )
     assert "RuntimeError at " in result.output
+
+
+@pytest.mark.parametrize(
+    ("what", "waits"),
+    [
+        ((), "its endpoint or type is paused"),
+        (("--type", "sms.*"), "its endpoint or type is paused"),
+        (("--handler", "track"), "track is paused"),
+    ],
+)
+def test_waiting_while_processing_is_paused(
+    make_app: MakeApp, what: tuple[str, ...], waits: str
+) -> None:
+    on_event(TYPE, name="track")(lambda event: None)
+    app = make_app(TESTING=False, YCLOUD_DISPATCH="inline")
+    call(app, "pause", *what)
+    with serving(app) as url:
+        started = time.monotonic()
+        result = call(app, "send", TYPE, "--url", url + PATH, "--wait")
+        many = call(app, "send", TYPE, "--url", url + PATH, "--wait", "--count", "2")
+    assert time.monotonic() - started < 20, "it does not wait for 30 s"
+    assert (result.exit_code, many.exit_code) == (1, 1)
+    assert f"s: pending ({waits}).\n" in result.output
+    assert f"       2  pending ({waits})\n" in many.output
 
 
 def test_waiting_for_a_dead_letter(served: tuple[Flask, str]) -> None:

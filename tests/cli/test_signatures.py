@@ -62,7 +62,7 @@ def test_a_malformed_header(verified: Any) -> None:
 
 @pytest.mark.parametrize("ascii_only", [True, False])
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
-def test_a_body_that_was_written_anew(
+def test_a_body_that_was_re_serialised(
     verified: Any, separators: tuple[str, str], ascii_only: bool
 ) -> None:
     event = json.loads(body_of()) | {"name": "Zoë"}
@@ -73,11 +73,28 @@ def test_a_body_that_was_written_anew(
     )
 
 
+@pytest.mark.parametrize("end", ["", "\n"])
+@pytest.mark.parametrize("sent_indent", [1, 2, 3, 4, 8, "\t", None])
+@pytest.mark.parametrize(
+    "kept",
+    [{"indent": 2}, {"indent": 4}, {"separators": (",", ":")}, {"sort_keys": False}],
+)
+def test_a_body_that_was_laid_out_in_another_way(
+    verified: Any, sent_indent: Any, kept: dict[str, Any], end: str
+) -> None:
+    event = json.loads(body_of())
+    sent = json.dumps(event, indent=sent_indent) + end
+    now = json.dumps(event, **kept)
+    if now != sent:
+        found = verified(now.encode(), sign(sent.encode(), SECRET))
+        assert "The body was changed after it was signed: " in found
+
+
 @pytest.mark.parametrize(
     ("sent_body", "kept", "what"),
     [
         (b"{}", b"{}\n", "white space was added around it"),
-        (b"{}\n", b"{}", "the line break at its end was taken away"),
+        (b"{}\n", b"{}", "the line break at its end was removed"),
         (b'{\n"a": 1}', b'{\r\n"a": 1}', "its line breaks were changed"),
         (b"x", b" x", "white space was added"),
     ],

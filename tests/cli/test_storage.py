@@ -101,4 +101,4 @@ def test_a_setting_that_leads_to_no_database(make_app: MakeApp) -> None:
 
 def test_tables_of_a_newer_version(app: Flask) -> None:
     newer = InboxUnavailable("The inbox has tables of version 99")
-    assert away(runtime_of(app), newer).remedy.startswith("Install the flask-ycloud that")
+    assert away(runtime_of(app), newer).remedy.startswith("Install the version of")

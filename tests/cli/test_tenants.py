@@ -83,8 +83,8 @@ def test_an_id_that_is_not_enough(app: Flask, body: bytes, command: str) -> None
     assert result.exit_code == 1
     assert result.output == (
         f"Error: The inbox has several events '{id_of(body)}': endpoint 'hooks', tenant"
-        " 'acme'; endpoint 'hooks', tenant 'beta'; endpoint 'ycloud'. Say which one by its"
-        " endpoint and its tenant. Use --endpoint and --tenant.\n"
+        " 'acme'; endpoint 'hooks', tenant 'beta'; endpoint 'ycloud'. Choose one with"
+        " --endpoint and --tenant.\n"
     )
     assert call(app, command, id_of(body), "--endpoint", "hooks").exit_code == 1
     assert call(app, command, id_of(body), "--tenant", "beta").exit_code == 0
@@ -171,8 +171,9 @@ def test_sending_to_a_tenant(app: Flask, url: str) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], "'/hooks/<tenant>/webhook': say which tenant, with tenant= or --tenant."),
-        (["--tenant", "gamma"], "There is no such tenant."),
+        ([], "The endpoint 'hooks' serves many accounts. Name the tenant: --tenant NAME"),
+        (["--tenant", "gamma"], "There is no such tenant: 'gamma'."),
+        (["--tenant", 256 * "x"], "name is too long, or not printable: 'xxx"),
         (["--endpoint", "ycloud", "--tenant", "acme"], "takes no tenant"),
     ],
 )
@@ -186,6 +187,18 @@ def test_a_tenant_that_cannot_be(
     result = call(app, command, *([TYPE] if command == "send" else verify), *options)
     assert result.exit_code == 1
     assert said in result.output
+
+
+def test_a_secret_that_there_is_not(make_app: MakeApp, tmp_path: Path) -> None:
+    app = make_app(WebhookBlueprint("one_url", secrets=by_id))
+    (tmp_path / "body").write_bytes(b"{}")
+    verify = ("verify", "--header", "t=1", "--body-file", str(tmp_path / "body"))
+    result = call(app, *verify)
+    assert result.exit_code == 1
+    assert "'one_url' has a secret for each endpoint id." in result.output
+    result = call(app, *verify, "--endpoint-id", "wh2")
+    assert result.exit_code == 1
+    assert "'one_url' has no secret for the endpoint id 'wh2'." in result.output
 
 
 def test_a_tenant_that_the_path_cannot_have(make_app: MakeApp) -> None:
@@ -238,7 +251,7 @@ def test_verifying_the_signature_of_a_tenant(verified: Callable[..., str]) -> No
 # The doctor.
 
 
-def test_some_tenants_are_looked_at(make_app: MakeApp) -> None:
+def test_some_tenants_are_checked(make_app: MakeApp) -> None:
     secrets = {
         "acme": SECRETS["acme"], "spaced": f"{SECRET} ", "several": [SECRET, SECRET],
         "short": "a", "broken": OSError("x"),
@@ -330,7 +343,7 @@ def test_an_unknown_tenant_is_a_rejection(make_app: MakeApp) -> None:
     assert level == "warning"
     assert text.startswith("hooks: 1 delivery was rejected (unknown tenant) since ")
     assert text.endswith("; none in the day before.")
-    assert "its endpoint at YCloud is still there" in remedy
+    assert "but not its endpoint at YCloud" in remedy
 
 
 def test_the_account_beside_tenants(make_app: MakeApp, account: YCloudAPI) -> None:
@@ -340,7 +353,7 @@ def test_the_account_beside_tenants(make_app: MakeApp, account: YCloudAPI) -> No
     endpoint(account, secret=SECRETS["acme"], url=url)
     options = ("--tenant", "acme", "--tenant", "beta", "--tenant", "gamma")
     assert findings(app, *options)["account"] == [
-        ("ok", "wh1 is active, and hooks of acme's.", ""),
+        ("ok", "wh1 is active and belongs to hooks of acme.", ""),
         (
             "skipped",
             "hooks of beta: the account of YCLOUD_API_KEY has no such endpoint.",
@@ -350,7 +363,7 @@ def test_the_account_beside_tenants(make_app: MakeApp, account: YCloudAPI) -> No
     endpoint(account, secret=SECRETS["acme"], url=f"https://example.org{PATH}")
     text = findings(app, "--tenant", "acme")["account"][1][1]
     assert text == f"wh1 sends to {PATH}; the app listens at /hooks/acme/webhook."
-    assert "account" not in findings(app), "nothing to look at"
+    assert "account" not in findings(app), "there is nothing to check"
 
 
 def test_the_account_where_secrets_go_by_its_ids(
@@ -359,7 +372,10 @@ def test_the_account_where_secrets_go_by_its_ids(
     on_event(TYPE, name="one")(print)
     app = make_app(WebhookBlueprint("one_url", secrets=by_id), YCLOUD_API_KEY=API_KEY)
     endpoint(account, secret="the secret of wh1", url="https://example.org/one_url/webhook")
-    assert findings(app)["account"][0][:2] == ("ok", "wh1 is active, and one_url's.")
+    assert findings(app)["account"][0][:2] == (
+        "ok",
+        "wh1 is active and belongs to one_url.",
+    )
 
 
 def test_a_slow_handler_is_named_with_its_tenant(make_app: MakeApp) -> None:
@@ -383,7 +399,7 @@ def test_the_endpoint_of_a_tenant_is_in_its_own_account(
     where = ("--endpoint", "hooks", "--tenant", "acme", "--base-url", "https://example.org")
     args = ("endpoints", command, *where, "--event", TYPE)
     refused = call(app, *args)
-    assert (refused.exit_code, "in whose account?" in refused.output) == (2, True)
+    assert (refused.exit_code, "of the tenant's account" in refused.output) == (2, True)
     made = call(app, *args, "--api-key-env", "ACME_KEY")
     assert made.exit_code == 0, made.output
     (endpoint,) = account.fake.endpoints("key of acme").values()
@@ -396,4 +412,4 @@ def test_the_endpoint_of_whom(make_app: MakeApp, account: YCloudAPI) -> None:
     app = make_app(hooks(), YCLOUD_API_KEY=API_KEY)
     args = ("--base-url", "https://example.org", "--event", TYPE)
     result = call(app, "endpoints", "create", *args)
-    assert (result.exit_code, "say which tenant" in result.output) == (1, True)
+    assert (result.exit_code, "Name the tenant" in result.output) == (1, True)

@@ -138,7 +138,7 @@ def test_a_worker_for_once(make_app: MakeApp) -> None:
     app = make_app(YCLOUD_DISPATCH="manual")
     on_event(TYPE, name="one")(lambda event: None)
     deliver(app, body_of())
-    assert call(app, "worker", "--once").output == "Handled 1 events.\n"
+    assert call(app, "worker", "--once").output == "Handled 1 event.\n"
 
 
 @pytest.mark.parametrize("option", [[], ["--once"]])
@@ -178,7 +178,7 @@ def test_the_heartbeat_file_is_there_while_the_worker_lives(
     result = call(app, "worker", "--threads", "1", "--heartbeat", str(heartbeat))
     thread.join()
     assert result.exit_code == 0, result.exception
-    assert result.output.startswith("Handling events. Ctrl-C ends it.\nEnding")
+    assert result.output.startswith("Handling events. Ctrl-C ends it.\nStopping")
     assert not heartbeat.exists()
     assert signal.getsignal(signal.SIGTERM) == before
 
@@ -186,7 +186,7 @@ def test_the_heartbeat_file_is_there_while_the_worker_lives(
 def test_it_works_until_it_is_asked_to_end(make_app: MakeApp) -> None:
     app = make_app(YCLOUD_DISPATCH="manual")
     on_event(TYPE, name="one")(lambda event: None)
-    until = time.monotonic() + 1.2  # it looks after itself each second
+    until = time.monotonic() + 1.2  # it checks its threads each second
     thread = signal_when(lambda: time.monotonic() > until)
     assert call(app, "worker").exit_code == 0
     thread.join()
@@ -212,7 +212,7 @@ def test_a_heartbeat_that_somebody_deleted_is_no_error(
 
 
 def test_a_second_signal_in_this_process(make_app: MakeApp) -> None:
-    """The same as above, where coverage sees it."""
+    """The same as above, in this process, so that coverage measures it."""
     app = make_app(YCLOUD_DISPATCH="manual", YCLOUD_DRAIN_SECONDS=10)
     release = threading.Event()
 
@@ -243,7 +243,7 @@ def test_a_second_signal_in_this_process(make_app: MakeApp) -> None:
     first.join()
     second.join()
     assert result.exit_code == 0, result.exception
-    assert "events that still ran were given back" in result.output
+    assert "Events that were still running are back in the queue" in result.output
     assert states(app) == ["pending"]
     release.set()
 
@@ -311,7 +311,7 @@ def test_processes_that_a_handler_forks_end_at_sigterm(
 
 
 def test_a_forked_process_handles_signals_as_before(make_app: MakeApp) -> None:
-    """A handler stands in for the fork, whose process would take its coverage along."""
+    """A handler replaces the fork: the coverage of another process would be lost."""
     before, seen = signal.getsignal(signal.SIGTERM), []
     main = threading.main_thread()
 

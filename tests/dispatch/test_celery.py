@@ -105,6 +105,6 @@ def test_a_worker_that_is_killed_in_a_handler_is_replaced(
     site.work()
     if broker.startswith("redis"):
         # It gives back what a dead worker held after an hour; the sweep does not wait.
-        eventually(lambda: sweep_now(server) == "Sent 1 tasks.\n")
+        eventually(lambda: sweep_now(server) == "Sent 1 task.\n")
     eventually(site.all_done, seconds=60)
     assert server.runs() == [id_of(body)] * 2

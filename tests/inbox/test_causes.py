@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from flask_ycloud.inbox import HandlerState, Identity, Inbox, Verdict, search
+from flask_ycloud.inbox import HandlerState, Identity, Inbox, Progress, Verdict, search
 
 from ..conftest import Clock
 from .support import accept, claim, identity
@@ -52,6 +53,22 @@ def test_dead_letters_by_cause(buried: Inbox) -> None:
     assert first.example == identity("key_2")
     assert len({each.id for each in buried.dead_by_cause()}) == 5
     assert buried.dead_by_cause() == buried.select(state="dead").dead_by_cause()
+
+
+def test_other_handlers_that_failed_the_same_events(inbox: Inbox) -> None:
+    reason = "shop:crm: KeyError at app.py:7"
+    for number, others in enumerate([(), ("app:mail",), ("app:mail", "app:log")]):
+        accept(inbox, f"evt_{number}")
+        names = ("shop:crm", *others)
+        states = tuple(HandlerState(each, "failed", 8) for each in names)
+        states += (HandlerState("app:good", "succeeded", 1),)
+        inbox.save_all([Progress(claim(inbox), states, Verdict("dead", reason=reason))])
+    (cause,) = inbox.dead_by_cause()
+    assert (cause.handler, cause.count) == ("shop:crm", 3)
+    assert cause.also_failed == {"app:log": 1, "app:mail": 2}
+    (cause,) = inbox.dead_by_cause(handler="app:log")
+    assert (cause.count, cause.also_failed) == (1, {"app:log": 1, "app:mail": 1})
+    assert hash(cause) == hash(replace(cause)), "it can be a key of a dict"
 
 
 def test_a_cause_selects_its_dead_letters(buried: Inbox) -> None:

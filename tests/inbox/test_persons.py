@@ -256,7 +256,7 @@ def test_what_cannot_be_read_is_reported(database: Database) -> None:
     arrive(inbox, "evt_2")
     found = inbox.person(NUMBER)
     assert (ids(found), found.unreadable) == (["evt_2"], (identity("evt_1"),))
-    with pytest.raises(BodyUnreadable, match="1 events cannot be searched"):
+    with pytest.raises(BodyUnreadable, match="1 event cannot be searched"):
         inbox.export_person(NUMBER)
     erasure = inbox.erase_person(NUMBER)
     assert erasure.erased == (Identity("evt_2", "ycloud"),)
