@@ -2,10 +2,10 @@
 
     make inbox
 
-It sends deliveries to an app, once on SQLite and once on PostgreSQL, and writes the tables to
-``tests/data/inbox-<version>.<dialect>.json``: the statements that created them, their rows,
-and what this version reads from them. ``tests/inbox/test_compatibility.py`` reads each file
-with the present code.
+It sends deliveries to an app, once on SQLite and once on PostgreSQL. It writes the tables
+to ``tests/data/inbox-<version>.<dialect>.json``: the statements that created them, their
+rows, and what this version reads from them. ``tests/inbox/test_compatibility.py`` reads
+each file with the present code.
 
 A file that exists is not replaced, because a released one must not change. ``--replace`` is
 for a version that is not released yet.
@@ -63,17 +63,19 @@ HANDLERS = {
 }  # fmt: skip
 
 CUSTOMER, ERASED = "+15550100123", "+15550100999"
-STARTS_AT = datetime(2026, 1, 5, 12, tzinfo=timezone.utc).timestamp()
+STARTS = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
 _DAY = 86_400.0
+_TICK = 1 / 1024  # seconds
 
 
 class Clock:
-    """Unix seconds that only the script changes."""
+    """Unix seconds that only the script changes. No two readings are the same."""
 
     def __init__(self) -> None:
-        self.now = STARTS_AT
+        self.now = STARTS.timestamp()
 
     def __call__(self) -> float:
+        self.now += _TICK
         return self.now
 
 
@@ -95,7 +97,7 @@ class Writer:
             **config,
         )
         for name, prefix in PREFIXES.items():
-            many = {"secrets": lambda *_: SECRET} if "<tenant>" in prefix else {}
+            many: Any = {"secrets": lambda *_: SECRET} if "<tenant>" in prefix else {}
             blueprint = WebhookBlueprint(name, url_prefix=prefix, **many)
             self.app.register_blueprint(blueprint)
         self._sent = sent
@@ -114,8 +116,7 @@ class Writer:
         """Send a delivery and do not handle its event."""
         whole: Any = event
         if isinstance(event, str):
-            when = datetime.fromtimestamp(self.inbox.clock(), timezone.utc).isoformat()
-            own = {"event.id": event_id, "event.createTime": when}
+            own = {"event.id": event_id, "event.createTime": STARTS.isoformat()}
             whole = sample_event(event, **own, **changes)
         ycloud = FakeYCloud(self.app, endpoint=endpoint, tenant=tenant or None)
         delivery = ycloud.send(whole)
@@ -330,7 +331,7 @@ def _tables(connection: sa.Connection) -> dict[str, Any]:
         columns = list(result.keys())
         key = inspector.get_pk_constraint(name)["constrained_columns"]
         places = [columns.index(each) for each in key]
-        rows = sorted(result.all(), key=lambda row: [row[n] for n in places])  # noqa: B023
+        rows = sorted(result.all(), key=lambda row: [row[n] for n in places])
         found[name] = {
             "columns": columns,
             "rows": [[cell(each) for each in row] for row in rows],
@@ -359,8 +360,9 @@ def _the_same_each_time(clock: Clock) -> Iterator[None]:
 
     with ExitStack() as patches:
         patches.enter_context(patch("os.urandom", urandom))
-        patches.enter_context(patch("time.time", clock))
-        ticks = patch("time.perf_counter", lambda: next(steps) / 1024)
+        # Other threads read this one.
+        patches.enter_context(patch("time.time", lambda: clock.now))
+        ticks = patch("time.perf_counter", lambda: next(steps) * _TICK)
         patches.enter_context(ticks)
         yield
 
@@ -390,6 +392,7 @@ def keep(url: str) -> dict[str, Any]:
     with isolated_handlers(), _the_same_each_time(clock), _noting(created):
         _register_handlers()
         last = _fill(url, clock, sent)
+        last.inbox.clock = lambda: clock.now
         engine = open_engine(url)
         with engine.connect() as connection:
             tables, sequences = _tables(connection), _sequences(connection)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from flask_ycloud import BodyUnreadable, WebhookBlueprint, on_event
-from flask_ycloud.inbox import TABLES, Inbox, open_engine
+from flask_ycloud.inbox import TABLES, Inbox, StoredEvent, open_engine
 from flask_ycloud.inbox.tables import SCHEMA_VERSION
 from flask_ycloud.runtime import runtime_of
 from flask_ycloud.testing import FakeYCloud
@@ -73,7 +73,7 @@ def runs() -> Runs:
 
 @pytest.fixture
 def old(kept: Kept, url: str, make_app: MakeApp, clock: Clock, runs: Runs) -> Flask:
-    """The app that uses the database, with the present code. It handles what it is told."""
+    """An app that uses the database with the present code, and handles nothing yet."""
     return open_app(kept, url, make_app, clock, runs)
 
 
@@ -210,15 +210,15 @@ def test_a_worker_runs_what_is_pending(
     """First what is not paused, and the rest once the pauses end."""
     app = open_app(kept, url, make_app, clock, runs, YCLOUD_DISPATCH="worker")
     inbox = runtime_of(app).inbox
+    left = [each for each in whole(inbox) if each.state in ("pending", "running")]
     clock.now += 3600  # the lease has ended, and retries are due
     runtime_of(app).dispatcher.start()
-    left = [each for each in whole(inbox) if each.state in ("pending", "running")]
-    paused = {each.id for each in left if each.waits_for == "pause"}
-    eventually(lambda: ids_of(inbox, "pending", "running") == paused)
+    eventually(lambda: all_wait_for_pauses(inbox), seconds=60)
     held = {pause["name"] for pause in kept["overview"]["pauses"]}
     assert not held & {name for name, _ in runs}
+    assert not ids_paused(left) & {event_id for _, event_id in runs}
     resume_all(inbox)
-    eventually(lambda: not ids_of(inbox, "pending", "running"))
+    eventually(lambda: not ids_of(inbox, "pending", "running"), seconds=60)
     due = {
         (name, event.id)
         for event in left
@@ -231,6 +231,15 @@ def test_a_worker_runs_what_is_pending(
     for event in left:
         if event.behind is not None:
             assert order.index(event.behind) < order.index(event.id)
+
+
+def all_wait_for_pauses(inbox: Inbox) -> bool:
+    left = [each for each in whole(inbox) if each.state in ("pending", "running")]
+    return all(each.waits_for == "pause" for each in left)
+
+
+def ids_paused(events: list[StoredEvent]) -> set[str]:
+    return {each.id for each in events if each.waits_for == "pause"}
 
 
 def ids_of(inbox: Inbox, *some: str) -> set[str]:
@@ -260,17 +269,19 @@ def test_what_is_dead_or_discarded_can_be_replayed(
     assert runs
 
 
-def test_what_is_old_is_pruned(inbox: Inbox, kept: Kept) -> None:
+def test_what_is_old_is_pruned(inbox: Inbox, kept: Kept, url: str) -> None:
     clock: Any = inbox.clock
     clock.now += 100 * _DAY
     assert inbox.prune() > 0
     expected = [each for each in kept["events"] if each["state"] in ("pending", "running")]
     assert [each.id for each in whole(inbox)] == [each["id"] for each in expected]
     seqs = {each["position"] for each in expected}
-    for name in ("outcomes", "attempts", "names"):
-        query = sa.select(sa.column("event_seq")).select_from(sa.table(f"ycloud_{name}"))
-        left = inbox.database.read(lambda tx, q=query: tx.execute(q).scalars().all())  # type: ignore[misc]
-        assert set(left) <= seqs
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        for name in ("outcomes", "attempts", "names"):
+            query = f"SELECT event_seq FROM ycloud_{name}"
+            assert set(connection.exec_driver_sql(query).scalars()) <= seqs
+    engine.dispose()
 
 
 def test_a_person_is_erased(inbox: Inbox, kept: Kept) -> None:
