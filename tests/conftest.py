@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
-import sqlalchemy as sa
 from flask import Flask
 
 from flask_ycloud.handlers import everywhere
@@ -80,31 +80,43 @@ def inbox_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield from _postgresql_schema()
 
 
-def _do_on_postgresql(database: str, statement: str) -> None:
-    url = f"postgresql+psycopg://postgres@127.0.0.1/{database}"
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-    with engine.connect() as connection:
-        connection.execute(sa.text(statement))
+@cache
+def _connected(database: str) -> psycopg.Connection:
+    """One connection for all tests: to connect takes longer than what is done with it."""
+    connection = psycopg.connect(
+        host="127.0.0.1", user="postgres", dbname=database, autocommit=True
+    )
+    connection.execute("SET synchronous_commit = off")
+    return connection
+
+
+def do_on_postgresql(statement: str, database: str = "test") -> None:
+    """Run a statement outside of any transaction."""
+    _connected(database).execute(statement.encode())
 
 
 @cache
 def _postgresql_database() -> str:
-    """One for each test process: NOTIFY is heard in a whole database."""
+    """One for each test process: NOTIFY reaches a whole database."""
     needs("PostgreSQL", 5432)
     if WORKER is None:
         return "test"
-    name = f"ycloud_tests_{WORKER}"
-    _do_on_postgresql("test", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-    _do_on_postgresql("test", f"CREATE DATABASE {name}")
+    name = f"ycloud_tests_{WORKER}_{os.getpid()}"
+    do_on_postgresql(f"CREATE DATABASE {name}")
     return name
+
+
+def pytest_sessionfinish() -> None:
+    if WORKER is not None and _postgresql_database.cache_info().currsize:
+        do_on_postgresql(f"DROP DATABASE {_postgresql_database()} WITH (FORCE)")
 
 
 def _postgresql_schema() -> Iterator[str]:
     database, name = _postgresql_database(), f"ycloud_{uuid.uuid4().hex}"
-    _do_on_postgresql(database, f"CREATE SCHEMA {name}")
+    do_on_postgresql(f"CREATE SCHEMA {name}", database)
     server = f"postgresql+psycopg://postgres@127.0.0.1/{database}"
     yield f"{server}?options=-csearch_path%3D{name}"
-    _do_on_postgresql(database, f"DROP SCHEMA {name} CASCADE")
+    do_on_postgresql(f"DROP SCHEMA {name} CASCADE", database)
 
 
 @pytest.fixture

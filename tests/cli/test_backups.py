@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from ..conftest import MakeApp, _do_on_postgresql, _postgresql_database
+from ..conftest import MakeApp, do_on_postgresql, needs
 from ..processes import Sender, Server, Site, bodies
 from ..support import body_of, call, deliver, eventually, id_of
 
@@ -148,11 +148,11 @@ def documented(program: str) -> str:
 @pytest.fixture
 def whole_database() -> Iterator[str]:
     """A database of its own: pg_restore puts tables where they were."""
-    _postgresql_database()
+    needs("PostgreSQL", 5432)
     name = f"ycloud_backup_{os.getpid()}"
-    _do_on_postgresql("test", f"CREATE DATABASE {name}")
+    do_on_postgresql(f"CREATE DATABASE {name}")
     yield f"postgresql://postgres@127.0.0.1/{name}"
-    _do_on_postgresql("test", f"DROP DATABASE {name} WITH (FORCE)")
+    do_on_postgresql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_postgresql_is_backed_up_and_restored_as_the_page_says(
