@@ -8,7 +8,7 @@ WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types imports english docs row torture fuzz soak bench \
-	payloads screenshots chromium pgbouncer promtool servers release
+	payloads inbox screenshots chromium pgbouncer promtool servers release
 
 help:  ## this list
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} \
@@ -114,6 +114,9 @@ bench: $(INSTALLED)  ## all benchmarks side by side, into docs/performance.rst; 
 
 payloads: $(INSTALLED)  ## make flask_ycloud/payloads.py from the schema
 	$(BIN)/python -m scripts.make_payloads
+
+inbox: $(INSTALLED)  ## a database of this version in tests/data, for later versions to read
+	$(BIN)/python -m scripts.keep_inbox $(ARGS)
 
 screenshots: $(INSTALLED)  ## the pictures of the inspector in docs/_static
 	$(BIN)/python -m scripts.screenshots
