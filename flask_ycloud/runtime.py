@@ -17,8 +17,7 @@ from werkzeug.routing import Rule
 from .environment import Unread, overridden, unread, warn
 from .errors import ConfigurationError
 from .forks import tell_child
-from .handlers import Handlers, everywhere, note_app
-from .handlers import type_and_place
+from .handlers import Handlers, everywhere, note_app, type_and_place
 from .logs import LogLimit
 from .settings import KEYS, Settings
 from .signing_secrets import Secrets
