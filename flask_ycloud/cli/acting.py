@@ -13,7 +13,7 @@ import click
 from flask import current_app
 
 from ..actions import log_action, os_user
-from ..errors import EventNotFound, EventRunning, EventSettled, YCloudError
+from ..errors import EventEmptied, EventNotFound, EventRunning, EventSettled, YCloudError
 from ..formats import counted
 from ..runtime import runtime_of
 from . import completion
@@ -23,7 +23,7 @@ from .places import telling_how
 from .selecting import selection_options
 
 if TYPE_CHECKING:
-    from ..inbox import Inbox, Report, SelectedEvents, Selection
+    from ..inbox import Identity, Inbox, Report, SelectedEvents, Selection
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -48,7 +48,9 @@ def _acting_options(command: _Command) -> _Command:
 
 @ycloud_cli.command()
 @_acting_options
-@click.option("--all", "succeeded_too", is_flag=True, help="Also run those that succeeded.")
+@click.option(
+    "--all", "succeeded_too", is_flag=True, help="Also run those that have succeeded."
+)
 def replay(
     event_ids: tuple[str, ...],
     selection: Selection,
@@ -56,7 +58,7 @@ def replay(
     json_too: bool,
     succeeded_too: bool,
 ) -> None:
-    """Run the handlers again that have not succeeded.
+    """Run the handlers that have not succeeded.
 
     Name the events by their ids, or select them by the options.
 
@@ -78,7 +80,8 @@ def replay(
         return selected.replay(succeeded_too=succeeded_too, progress=progress)
 
     how = {"succeeded_too": succeeded_too}
-    acting = _Acting("Replay", "queued for replay", sure, json_too, how)
+    done = "" if succeeded_too else " It was done: without --all only new handlers run."
+    acting = _Acting("Replay", "queued for replay", sure, json_too, how, if_done=done)
     acting.on(inbox, event_ids, selection, one, some)
 
 
@@ -151,16 +154,25 @@ class _Acting:
     :param sure: whether to act without a question.
     :param json_too: whether to report as JSON.
     :param how: the options of the action, for the log.
+    :param if_done: reported, too, of an event that was done.
     """
 
     def __init__(
-        self, verb: str, outcome: str, sure: bool, json_too: bool, how: dict[str, Any]
+        self,
+        verb: str,
+        outcome: str,
+        sure: bool,
+        json_too: bool,
+        how: dict[str, Any],
+        *,
+        if_done: str = "",
     ) -> None:
         self._verb = verb
         self._how = how
         self._outcome = outcome
         self._sure = sure
         self._json = json_too
+        self._if_done = if_done
 
     def on(
         self,
@@ -211,6 +223,7 @@ class _Acting:
                         event_id, endpoint=where.endpoint, tenant=where.tenant
                     )
                 this = found or Identity(event_id, where.endpoint or "", where.tenant or "")
+                more = self._if_done if self._if_done and _is_done(inbox, this) else ""
                 act(event_id, endpoint=this.endpoint, tenant=this.tenant)
             except (YCloudError, click.ClickException) as error:
                 if type(error) not in _WHY:
@@ -220,7 +233,7 @@ class _Acting:
                 continue
             done.append(this)
             if not self._json:
-                echo(f"{event_id} is {self._outcome}.")
+                echo(f"{event_id} is {self._outcome}.{more}")
         if done:
             log_action(os_user(), self._verb.lower(), done, **self._how)
         return Report(len(done), dict(skipped))
@@ -242,6 +255,7 @@ class _Acting:
 _WHY: dict[type[Exception], str] = {
     EventNotFound: "not in the inbox",
     EventRunning: "being handled now",
+    EventEmptied: "without a body",
     EventSettled: "done or discarded already",
     click.ClickException: "the id exists more than once",
 }
@@ -255,6 +269,13 @@ def _narrowed(selection: Selection) -> Selection:
             "Name the events by their ids, or select some: for example --state dead."
         )
     return selection
+
+
+def _is_done(inbox: Inbox, this: Identity) -> bool:
+    done = inbox.select(
+        ids=[this.id], endpoint=this.endpoint, tenant=this.tenant, state="done"
+    )
+    return done.count() == 1
 
 
 def _events(count: int) -> str:

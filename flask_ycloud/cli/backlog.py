@@ -74,7 +74,7 @@ def paused(subject: Subject) -> Iterator[Finding]:
     waiting = counted(held, "event") + (" waits" if held == 1 else " wait")
     for each in stats.pauses:
         age = short(inbox.clock() - each.since.timestamp())
-        text = f"Paused for {age}: {each}. Because of pauses, {waiting}."
+        text = f"Paused for {age}: {each}. In all, {waiting} because of pauses."
         yield warning("paused", text, resume_command(each))
     if not stats.pauses:
         yield ok("paused", "Nothing is paused.")

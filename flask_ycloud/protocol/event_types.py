@@ -120,7 +120,7 @@ _DOCUMENTED = (
     ),
     EventType(
         "sms.message.updated",
-        "An SMS was delivered or could not be.",
+        "An SMS was delivered, or could not be delivered.",
         # Public receivers read smsMessage; the schema says sms.
         ("sms", "smsMessage"),
         _key("sms", "id"),
@@ -133,7 +133,7 @@ _DOCUMENTED = (
     ),
     EventType(
         "voice.message.updated",
-        "A voice message was delivered or could not be.",
+        "A voice message was delivered, or could not be delivered.",
         ("voice",),
         _key("voice", "id"),
     ),
@@ -188,7 +188,7 @@ _DOCUMENTED = (
     ),
     EventType(
         "whatsapp.group.lifecycle_update",
-        "A WhatsApp group was created or deleted, or could not be.",
+        "A WhatsApp group was created, or its creation failed; or it was deleted.",
         _GROUP_DATA,
         _GROUP,
     ),

@@ -116,16 +116,20 @@ def test_nothing_fits(app: Flask) -> None:
 
 def test_ids_go_on_after_an_error(app: Flask) -> None:
     deliver(app, body := body_of())
-    runtime_of(app).inbox.claim()
-    result = call(app, "replay", "evt_crm_0", "nope", id_of(body), "evt_crm_1")
+    deliver(app, gone := body_of())
+    inbox = runtime_of(app).inbox
+    inbox.delete(id_of(gone))
+    inbox.claim()
+    result = call(app, "replay", "evt_crm_0", "nope", id_of(body), id_of(gone), "evt_crm_1")
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
         "evt_crm_0 is queued for replay.",
         "evt_crm_1 is queued for replay.",
     ]
-    first, second, *_ = result.stderr.splitlines()
+    first, second, third, *_ = result.stderr.splitlines()
     assert first == "Error: The inbox has no event 'nope'."
     assert second.endswith("is being handled now; try again later.")
+    assert "its body was deleted" in third
     said = call(app, "discard", "evt_crm_0", "nope", "--reason", "over", "--json")
     assert json.loads(said.stdout) == {"done": 1, "skipped": {"not in the inbox": 1}}
     again = call(app, "discard", "evt_crm_0", "--reason", "over", "--json")
@@ -142,7 +146,10 @@ def test_ids_go_on_after_an_error(app: Flask) -> None:
         (["replay", "--type", "*.updated"], "is not a pattern"),
         (["replay", "--since", "yesterday"], "is not a time. Give how long ago"),
         (["replay", "--since", "99999999999d"], "is not a time"),
-        (["replay", "--cause", "12345678", "--state", "done"], "one of dead letters"),
+        (
+            ["replay", "--cause", "12345678", "--state", "done"],
+            "Only dead letters have a cause",
+        ),
         (["discard", "evt_1"], "Missing option '--reason'"),
         (["discard", "evt_1", "--reason", " "], "Say why."),
     ],

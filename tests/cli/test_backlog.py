@@ -93,12 +93,12 @@ def test_pauses(timed: Flask, clock: Clock) -> None:
     assert only(timed, "paused") == [
         (
             "warning",
-            "Paused for 2 h: everything. Because of pauses, 1 event waits.",
+            "Paused for 2 h: everything. In all, 1 event waits because of pauses.",
             "flask ycloud resume",
         ),
         (
             "warning",
-            "Paused for 2 h: handler shop track. Because of pauses, 1 event waits.",
+            "Paused for 2 h: handler shop track. In all, 1 event waits because of pauses.",
             "flask ycloud resume --handler 'shop track'",
         ),
     ]
