@@ -69,7 +69,10 @@ def test_a_customer_is_onboarded_once(shop: Shop, api: FakeYCloudAPI) -> None:
     assert (done.returncode, "key of acme" in done.stdout) == (0, False), done.stdout
     (endpoint,) = api.endpoints("key of acme").values()
     assert endpoint["url"] == "https://shop.example.org/hooks/acme/webhook"
-    for name, said in (("acme", "customer acme already"), ("a/b", "digits and hyphens")):
+    for name, said in (
+        ("acme", "The customer acme exists already."),
+        ("a/b", "digits and hyphens"),
+    ):
         refused = shop(*onboard, name, text="key of acme")
         assert refused.returncode != 0
         assert said in refused.stdout

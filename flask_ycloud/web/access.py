@@ -38,8 +38,8 @@ This page is closed. Open it in one of these ways:
   request may pass, "read" if it may only look, or a response (such as a redirect);
 - app.config["YCLOUD_INSPECTOR_PASSWORD"] = "…": the browser asks for it. Any user name is
   accepted;
-- in debug mode (flask run --debug) the page is open to this machine, but not through a
-  proxy or a tunnel.
+- in debug mode (flask run --debug) it is open to this machine, but not through a proxy or
+  a tunnel.
 """
 
 Access = Callable[[], Any]

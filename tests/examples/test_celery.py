@@ -115,7 +115,7 @@ def test_without_a_secret_it_ends_and_says_why(example: Example) -> None:
     del example.environ["FLASK_YCLOUD_WEBHOOK_SECRET"]
     assert example.start().wait(60) == 1
     log = example.log.read_text()
-    assert "The web ended" in log
+    assert "The web exited" in log
     assert "YCLOUD_WEBHOOK_SECRET: the secret is a placeholder" in log
 
 

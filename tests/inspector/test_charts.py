@@ -51,10 +51,10 @@ def test_more_events_than_a_chart_looks_at(
 ) -> None:
     for _ in range(3):
         deliver(app, body_of())
-    assert "of the newest" not in words(client.get(f"{PAGE}activity"))
+    assert "for the newest" not in words(client.get(f"{PAGE}activity"))
     monkeypatch.setattr("flask_ycloud.inbox.charting._CHARTED", 2)
     text = words(client.get(f"{PAGE}activity"))
-    assert "The figures are of the newest." in text
+    assert "The figures are for the newest." in text
     assert "2 arrived" in text
 
 

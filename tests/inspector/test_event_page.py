@@ -65,7 +65,7 @@ def test_an_event_without_handlers(app: Flask, client: FlaskClient) -> None:
     text = words(client.get(f"{PAGE}events/{id_of(body)}"))
     assert "No handler was subscribed to this type." in text
     odd = words(client.get(f"{PAGE}events/{body_id(b'hello')}"))
-    assert "not an event that can be understood" in odd
+    assert "No handler can run: the body is not understood." in odd
     assert "Replay …" not in odd, "it does nothing"
     assert "Discard …" in odd
 

@@ -38,4 +38,4 @@ def test_a_delivery_cannot_say_that_it_is_one(app: Flask, client: FlaskClient) -
     assert event.origin == ""
     page = words(client.get(f"{PAGE}events/{id_of(body)}"))
     assert "signed (by the sender's clock)" in page
-    assert "sample" not in page
+    assert "This is a sample." not in page

@@ -28,12 +28,10 @@ def test_the_list(app: Flask, client: FlaskClient) -> None:
     deliver(app, bodies[0])
     text = words(client.get(PAGE))
     assert text.index("sha256:") < text.index(id_of(bodies[0]))
-    assert (
-        "sha256:2cf24dba5fb… not understood dead the body is not JSON 0 s ago ycloud"
-        in text
-    )
+    odd = "sha256:2cf24dba5fb… not understood dead the body is not JSON"
+    assert re.search(rf"{odd} \d+ s ago ycloud", text)
     assert f"{id_of(bodies[0])} {TYPE} delivered · +" in text
-    assert "done delivered 2 times unhandled 0 s ago" in text
+    assert re.search(r"done delivered 2 times unhandled \d+ s ago", text)
     assert "1 dead" in client.get(PAGE).text
 
 

@@ -51,7 +51,7 @@ def test_the_list_names_tenants_and_links_to_each_event(
 ) -> None:
     page = client.get(PAGE)
     assert f"{id_of(body)} {TYPE} delivered" in words(page)
-    assert "done unhandled 0 s ago hooks acme" in words(page)
+    assert re.search(r"done unhandled \d+ s ago hooks acme", words(page))
     assert links(page.text) == [
         f"{PAGE}events/{id_of(body)}?endpoint=hooks&tenant=beta",
         f"{PAGE}events/{id_of(body)}?endpoint=hooks&tenant=acme",
