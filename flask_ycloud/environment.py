@@ -90,7 +90,7 @@ def in_quotes(key: str, value: object) -> str:
     if not isinstance(value, (int, float)):
         return ""
     return (
-        " The environment is read as JSON, so put it in double quotes there, as in"
+        " The environment is read as JSON, so put it in double quotes, as in"
         f" {_FLASK}{key}='\"…\"'."
     )
 

@@ -209,7 +209,7 @@ def test_digits_in_the_environment_are_a_number(monkeypatch: pytest.MonkeyPatch)
         from_environment(monkeypatch, name, "1234567890")
     assert str(wrong.value) == (
         f"{name} is of type int. It takes a password, at least 8 characters. The"
-        " environment is read as JSON, so put it in double quotes there, as in"
+        " environment is read as JSON, so put it in double quotes, as in"
         f" FLASK_{name}='\"…\"'."
     )
     found = from_environment(monkeypatch, name, '"1234567890"')
