@@ -1,10 +1,10 @@
-"""Words and phrases that readers stumbled over before, and plain ones.
+"""Find words and phrases that readers have stumbled over, and propose plain ones.
 
     make english
 
 It reads the prose of the documentation, and the docstrings, comments and messages of the
-package, but no code. Where such a word is right, a comment ``plain-english: allow`` on the
-same line, or at most two lines above, lets it pass.
+package, but no code. If such a word is right, write a comment ``plain-english: allow`` on
+the same line, or at most two lines above.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import io
 import re
 import sys
 import tokenize
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,13 +66,8 @@ PLACES = (
     "*.rst", "*.md", "docs/*.rst", "examples/*/README.rst", "flask_ycloud/**/*.py",
     "flask_ycloud/**/*.html",
 )  # fmt: skip
-#: What is not prose of ours, or is made.
+#: What is not our prose, or is generated.
 NOT_OURS = ("flask_ycloud/payloads.py",)
-#: What a later pass goes through.
-LATER = (
-    "flask_ycloud/dispatch/", "flask_ycloud/inbox/",
-    "flask_ycloud/inspector/", "flask_ycloud/web/",
-)  # fmt: skip
 
 _LITERAL = re.compile(r"``.+?``|`[^`]*`_{0,2}|:\w+:`[^`]*`", re.S)
 _QUOTES = re.compile(r"^[a-zA-Z]*['\"]+|['\"]+$")
@@ -94,7 +88,7 @@ class Finding(NamedTuple):
 
 
 def findings(path: str, text: str) -> Iterator[Finding]:
-    """What to write in another way in a file."""
+    """The phrases in a file that must be written in another way."""
     lines = text.splitlines()
     prose = _of_python(text) if path.endswith(".py") else _of_page(lines)
     prose = _LITERAL.sub(lambda match: re.sub(r"[^\n]", "_", match[0]), prose)
@@ -150,19 +144,13 @@ def files() -> Iterator[tuple[str, str]]:
             yield name, path.read_text("utf-8")
 
 
-def main(arguments: Iterable[str]) -> int:
-    """Print what it finds; with ``--later`` count what a later pass goes through."""
+def main() -> int:
+    """Print the findings. Return 1 if there are some."""
     found = [each for name, text in files() for each in findings(name, text)]
-    later = [each for each in found if each.path.startswith(LATER)]
-    if "--later" in arguments:
-        for path, count in Counter(each.path for each in later).items():
-            print(f"{count:4} {path}")
-        return 0
-    now = [each for each in found if each not in later]
-    for each in now:
+    for each in found:
         print(f"{each.path}:{each.line}: {each.words!r}: {each.proposal}")
-    return 1 if now else 0
+    return 1 if found else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
