@@ -9,7 +9,7 @@ from flask import current_app
 from werkzeug.exceptions import HTTPException
 
 from ..errors import InboxUnavailable
-from ..formats import ago, exact, short
+from ..formats import ago, exact, rejection, short, short_id
 from ..runtime import runtime_of
 from ..web import GuardedBlueprint, exempt_from_csrf, may_act
 from . import acting, activity_page, event_page, faults, lists, pausing, samples
@@ -17,7 +17,7 @@ from .headers import secure
 from .links import event_url, in_form, list_url
 from .names import title
 from .tokens import check_csrf_token, csrf_token, notice_told
-from .words import handler_and_error, is_asked_for, reasons, short_id
+from .words import handler_and_error, is_asked_for, reasons
 
 _GET, _POST = ("GET",), ("POST",)
 _PAGES: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
@@ -84,6 +84,7 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "time": exact,
     "short": short,
     "short_id": short_id,
+    "rejection": rejection,
 }
 
 _FUNCTIONS = {

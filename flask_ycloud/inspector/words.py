@@ -7,18 +7,8 @@ from collections.abc import Sequence
 from ..formats import without_message
 from ..inbox import Attempt, HandlerState, StoredEvent
 
-_LONGEST_ID = 36  # characters: YCloud's ids are shorter
-_SHORT_ID = 18
-
 #: How the error of a handler that raised ``Retry`` begins in the inbox.
 _RETRY = "flask_ycloud.errors.Retry at "
-
-
-def short_id(event_id: str) -> str:
-    """Return an id for a table: a long id is cut."""
-    if len(event_id) <= _LONGEST_ID:
-        return event_id
-    return f"{event_id[:_SHORT_ID]}…"
 
 
 def is_asked_for(run: HandlerState | Attempt) -> bool:

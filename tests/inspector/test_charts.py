@@ -27,7 +27,7 @@ def test_activity(app: Flask, client: FlaskClient) -> None:
     assert "1 arrived" in text
     assert "1 succeeded" in text
     assert "1 failed" in text
-    assert "ycloud missing 1" in text
+    assert "ycloud no signature header 1" in text
     assert "447901614024" not in page.text, "of what was refused nothing is kept"
 
 

@@ -98,6 +98,19 @@ def test_causes(app: Flask, client: FlaskClient) -> None:
     assert "Replay all 2 …" in listed
 
 
+def test_a_cause_names_the_other_handlers_that_failed(
+    app: Flask, client: FlaskClient
+) -> None:
+    on_event(TYPE, name="shop:crm")(fail)
+    on_event(TYPE, name="shop:mail")(fail)
+    for body in (body_of(), body_of()):
+        deliver(app, body)
+    (cause,) = runtime_of(app).inbox.dead_by_cause()
+    (other,) = cause.also_failed
+    assert {cause.handler, other} == {"shop:crm", "shop:mail"}
+    assert f"{other} failed 2 of them, too" in words(client.get(f"{PAGE}causes"))
+
+
 def test_counts(app: Flask, client: FlaskClient) -> None:
     on_event(TYPE, name="slow", retry_delays=[60])(fail)
     deliver(app, body_of())
