@@ -89,10 +89,11 @@ class Writer:
         self, url: str, clock: Clock, sent: dict[Identity, bytes], **config: Any
     ) -> None:
         self.app = Flask("kept")
+        self.engine = open_engine(url)
         self.app.config.update(
             TESTING=True,
             YCLOUD_WEBHOOK_SECRET=SECRET,
-            YCLOUD_INBOX_URL=url,
+            YCLOUD_INBOX_URL=self.engine,
             YCLOUD_DISPATCH="manual",
             **config,
         )
@@ -137,8 +138,9 @@ class Writer:
         FakeYCloud(self.app, endpoint="ycloud", raises=False).run_due()
 
     def close(self) -> None:
-        """End its threads."""
+        """End its threads, and close its connections."""
         runtime_of(self.app).dispatcher.stop()
+        self.engine.dispose()
 
 
 def _register_handlers() -> None:
@@ -393,10 +395,8 @@ def keep(url: str) -> dict[str, Any]:
         _register_handlers()
         last = _fill(url, clock, sent)
         last.inbox.clock = lambda: clock.now
-        engine = open_engine(url)
-        with engine.connect() as connection:
+        with last.engine.connect() as connection:
             tables, sequences = _tables(connection), _sequences(connection)
-        engine.dispose()
         events = []
         for each in whole(last.inbox):
             body = sent.get(each.identity)
@@ -407,7 +407,7 @@ def keep(url: str) -> dict[str, Any]:
         last.close()
     return {
         "version": _version(),
-        "dialect": engine.dialect.name,
+        "dialect": last.engine.dialect.name,
         "now": clock.now,
         "secret": SECRET,
         "body_keys": [NEW_KEY, OLD_KEY],
