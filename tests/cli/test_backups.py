@@ -33,7 +33,7 @@ def test_it_says_what_was_copied(file_app: Flask, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     result = call(file_app, "backup", str(copy))
     assert result.exit_code == 0
-    said = f"Backed up 1 events to {copy}. The copy passed the integrity check.\n"
+    said = f"Backed up 1 event to {copy}. The copy passed the integrity check.\n"
     assert result.output == said
 
 
