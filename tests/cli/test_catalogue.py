@@ -20,7 +20,7 @@ def test_the_types(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [line.split()[0] for line in lines] == ["TYPE", *EVENT_TYPES]
     found = call(app, "types", "SMS.").output
     assert TYPE in found
-    assert "An SMS was delivered or could not be." in found
+    assert "An SMS was delivered, or could not be delivered." in found
     assert "whatsapp" not in found
     assert "image" in call(app, "types", "inbound_message").output
     result = call(app, "types", "sms.message.update_")
@@ -67,7 +67,7 @@ def test_one_type_in_detail(app: Flask) -> None:
     shown = call(app, "types", TYPE).output
     lines = shown.splitlines()
     assert lines[0].split() == ["type", TYPE]
-    assert "meaning     An SMS was delivered or could not be." in lines
+    assert "meaning     An SMS was delivered, or could not be delivered." in lines
     assert "data in     sms or smsMessage" in lines
     assert "order by    id" in lines
     rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in lines if "  " in line}

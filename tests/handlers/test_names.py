@@ -364,7 +364,7 @@ def test_a_module_that_was_imported_twice(
     sys.path.remove(str(shop / "src"))
     assert results() == ["src.twice"]
     assert names() == ["src.twice:h"]
-    assert "Handlers twice:h and src.twice:h are one" in caplog.text
+    assert "Handlers twice:h and src.twice:h are the same" in caplog.text
 
 
 # The main program.

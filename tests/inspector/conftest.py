@@ -18,3 +18,9 @@ def app(make_app: MakeApp) -> Flask:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return inspected(app)
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a request may take longer than it gives itself."""
+    monkeypatch.setattr("flask_ycloud.inspector.acting._SECONDS", 60.0)
