@@ -313,7 +313,7 @@ def test_nothing_is_silent(
     found = call(app, "doctor").output
     for text in (
         "done without any handler.",
-        "ycloud: 1 delivery was rejected (missing) since",
+        "ycloud: 1 delivery was rejected (no signature header) since",
         "ycloud: 1 delivery was answered 503 (inbox unavailable) since",
         "shop:hangs has been running for",
         "1 process ended in the last day without signing off, the last 5 min ago.",
