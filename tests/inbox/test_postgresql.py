@@ -201,13 +201,13 @@ def test_an_error_says_what_is_wrong_in_the_drivers_words(
 
 def test_an_option_that_the_driver_does_not_take(postgresql_url: str) -> None:
     inbox = inbox_at(f"{postgresql_url}&prepare_threshold=0")
-    with pytest.raises(InboxUnavailable, match=r"TypeError\. Are the options"):
+    with pytest.raises(InboxUnavailable, match=r"TypeError\. Check the options"):
         accept(inbox)
 
 
 @pytest.mark.parametrize(
     ("encoding", "says"),
-    [("LATIN1", "has the encoding LATIN1, which"), ("SQL_ASCII", "encoding UTF8?")],
+    [("LATIN1", "has the encoding LATIN1, which"), ("SQL_ASCII", "encoding is UTF8.")],
 )
 def test_a_database_that_does_not_take_every_character(
     postgresql_url: str, encoding: str, says: str

@@ -238,7 +238,7 @@ def test_activity_tells_conflicts_from_rejections(
     runtime_of(app).rejections.write()
     text = words(client.get(f"{PAGE}activity"))
     rejected, conflicts = text.split("Conflicts in the last day")
-    assert rejected.endswith("ycloud missing 1 ")
+    assert rejected.endswith("ycloud no signature header 1 ")
     assert conflicts.endswith("hooks 2")
 
 
