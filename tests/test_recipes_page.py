@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
-import subprocess
 import sys
 import textwrap
 import time
@@ -456,27 +454,3 @@ def test_history_is_imported(account: YCloudAPI, shop: Callable[..., Shop]) -> N
     ((kept,), *_) = open_shop.rows("history", "message")
     assert kept["text"]["body"] in ("Hello", "OK")
     assert account.calls == [], "nobody is answered"
-
-
-# The code as its reader sees it.
-
-
-def mypy(page: Path) -> list[str]:
-    return [sys.executable, "-m", "mypy", "--strict", str(page)]
-
-
-def pyright(page: Path) -> list[str]:
-    return [str(BIN / "pyright"), "--pythonpath", sys.executable, str(page)]
-
-
-@pytest.mark.parametrize("checker", [mypy, pyright])
-def test_type_checkers_accept_the_recipes(
-    checker: Callable[[Path], list[str]], tmp_path: Path
-) -> None:
-    page = tmp_path / "recipes.py"
-    page.write_text("# pyright: strict\n" + "\n".join(recipes().values()), "utf-8")
-    ran = subprocess.run(checker(page), capture_output=True, text=True, cwd=ROOT)
-    ended = re.search(r"^Success|^Found|informations", ran.stdout, re.M)
-    if not ended and os.environ.get("CI") != "true":
-        pytest.skip("pyright cannot fetch its program here")
-    assert ran.returncode == 0, ran.stdout
