@@ -13,6 +13,7 @@ from flask import Flask
 
 from flask_ycloud import ConfigurationError, Event, Retry, handler_failed, on_event
 from flask_ycloud.dispatch import processing
+from flask_ycloud.inbox import Inbox
 from flask_ycloud.inspector import inspector_bp
 from flask_ycloud.metrics import Backlog
 from flask_ycloud.runtime import runtime_of
@@ -26,7 +27,7 @@ from .support import TYPE, Bench, state_of
 def hung(make_app: MakeApp, inbox_url: str) -> Iterator[tuple[Flask, str]]:
     """An app with a handler that hangs, and the id of its event."""
     app = make_app(
-        YCLOUD_DISPATCH="worker", YCLOUD_INBOX_URL=inbox_url, YCLOUD_LEASE_SECONDS=1,
+        YCLOUD_DISPATCH="worker", YCLOUD_INBOX_URL=inbox_url, YCLOUD_LEASE_SECONDS=3,
         YCLOUD_SLOW_HANDLER_SECONDS=1.5, YCLOUD_WORKER_THREADS=1,
     )  # fmt: skip
     app.register_blueprint(inspector_bp, access=lambda: True)
@@ -34,7 +35,7 @@ def hung(make_app: MakeApp, inbox_url: str) -> Iterator[tuple[Flask, str]]:
 
     @on_event(TYPE, name="shop:hangs")
     def hang(event: Event[Any]) -> None:
-        assert release.wait(30)
+        assert release.wait(300)
 
     body = body_of()
     deliver(app, body)
@@ -44,6 +45,11 @@ def hung(make_app: MakeApp, inbox_url: str) -> Iterator[tuple[Flask, str]]:
     event = runtime_of(app).inbox.get(id_of(body))
     assert event is not None
     assert (event.running_handler, event.running_since) == (None, None)
+
+
+def longest(inbox: Inbox) -> float:
+    """For how many seconds the slowest handler has been running."""
+    return max((each.seconds for each in inbox.stats().running_handlers), default=0.0)
 
 
 def test_a_handler_that_hangs_is_seen(
@@ -63,7 +69,7 @@ def test_a_handler_that_hangs_is_seen(
     assert "shop:hangs" in shown
     assert "since" in shown
     eventually(lambda: "shop:hangs has been running for 2 s" in caplog.text)
-    eventually(lambda: inbox.stats().running_handlers[0].seconds > 3)
+    eventually(lambda: longest(inbox) > 3)
     assert caplog.text.count("shop:hangs has been running") == 1, "it warns once"
     result = call(app, "doctor").output
     assert "shop:hangs has been running for" in result
@@ -97,7 +103,7 @@ def test_a_busy_worker_is_never_called_dead(
     dispatcher._prune_at = 0.0
     eventually(lambda: inbox.get(id_of(old)) is None)
     for _ in range(3):
-        eventually(lambda: inbox.stats().running_handlers[0].seconds > 3)
+        eventually(lambda: longest(inbox) > 3)
         assert "1 process handles events" in call(app, "doctor").output
 
 
