@@ -20,7 +20,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -149,6 +149,12 @@ def _others() -> list[sqlite3.Connection]:
     return [each for thread, each in list(_inside.items()) if thread != me]
 
 
+def _is_one_of(
+    connection: sqlite3.Connection, others: Iterable[sqlite3.Connection]
+) -> bool:
+    return any(connection is other for other in others)
+
+
 def _has_transaction(connection: sqlite3.Connection) -> bool:
     try:
         return connection.in_transaction
@@ -160,9 +166,12 @@ def _before_fork() -> None:
     global _handshake
     _entrance.acquire()
     until = time.monotonic() + FORK_SECONDS
-    while _others() and time.monotonic() < until:
+    while (busy := _others()) and time.monotonic() < until:
         time.sleep(_STEP_SECONDS)
-    if any(map(_has_transaction, list(_connections))):
+    # The child does not close a busy connection. To ask it could block: newer releases of
+    # SQLite wait for the statement, and Python holds the GIL meanwhile.
+    asked = [each for each in list(_connections) if not _is_one_of(each, busy)]
+    if any(map(_has_transaction, asked)):
         _handshake = _Handshake()
 
 
@@ -181,7 +190,7 @@ def _after_in_child() -> None:
     _inside.clear()
     for each in list(_connections):
         late = _handshake is not None and not _handshake.in_time()
-        if late or any(each is other for other in _abandoned):
+        if late or _is_one_of(each, _abandoned):
             _abandoned.append(each)
             continue
         with suppress(sqlite3.Error):

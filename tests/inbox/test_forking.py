@@ -195,8 +195,11 @@ def test_the_child_does_not_keep_the_parents_locks(inbox: Inbox) -> None:
 def test_a_thread_that_stays_in_sqlite_holds_up_no_fork(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its connection is not closed in the child. The other connections are closed."""
+    """Its connection is not asked, and not closed in the child. The others are closed."""
     monkeypatch.setattr(forking, "FORK_SECONDS", 0.1)
+    asked: list[sqlite3.Connection] = []
+    monkeypatch.setattr(forking, "_has_transaction", asked.append)
+    busy: list[sqlite3.Connection] = []
     database = Database(open_engine("sqlite:///a.db", tmp_path), owned=True)
     database.init()
     inside, go_on = threading.Event(), threading.Event()
@@ -208,6 +211,7 @@ def test_a_thread_that_stays_in_sqlite_holds_up_no_fork(
 
     def select(tx: Connection) -> Any:
         driver: Any = tx.connection.driver_connection
+        busy.append(driver)
         driver.create_function("hang", 0, hang)
         return driver.execute("SELECT hang()").fetchall()
 
@@ -217,6 +221,7 @@ def test_a_thread_that_stays_in_sqlite_holds_up_no_fork(
     started = time.monotonic()
     assert status_of_child(lambda: database.write(add)) == 0
     assert time.monotonic() - started < 5
+    assert busy[0] not in asked
     go_on.set()
     slow.join()
     assert database.read(_added) == [0]
