@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine
@@ -66,10 +67,11 @@ def shown(engine: Engine) -> str:
     """
     url = engine.url
     if url.get_backend_name() == "sqlite":
-        path, *_ = (url.database or "").partition("?")
+        # SQLAlchemy before 2.1 leaves what is percent-encoded as it is.
+        path, *_ = re.split(r"\?|%3F", url.database or "", flags=re.IGNORECASE)
         return f"{url.drivername}:///{path}"
     database = url.database or _in_query(url, "dbname")
-    if re.search(r"=|://", database):  # libpq accepts a complete URL there, too
+    if re.search(r"=|://", unquote(database)):  # libpq accepts a complete URL there, too
         database = "…"
     host = url.host or _in_query(url, "host") or _in_query(url, "hostaddr")
     port = str(url.port or _in_query(url, "port"))
