@@ -15,6 +15,11 @@ def ago(then: datetime) -> str:
     return f"{short(seconds)} ago" if seconds >= 0 else f"in {short(-seconds)}"
 
 
+def elapsed(since: datetime) -> str:
+    """How long something has lasted, in one unit: ``for 2 h``."""
+    return f"for {short((datetime.now(since.tzinfo) - since).total_seconds())}"
+
+
 def ahead(then: datetime) -> str:
     """In how long a time is, such as ``in 10 s``; ``now`` if it has passed."""
     seconds = (then - datetime.now(then.tzinfo)).total_seconds()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 from flask import current_app
 
-from ..formats import ago, ahead, in_one_line, short_id, without_message
+from ..formats import ago, ahead, elapsed, in_one_line, short_id, without_message
 from ..runtime import Runtime, runtime_of
 from ..waiting import waits_for
 from . import completion
@@ -240,7 +240,7 @@ def _print_event(runtime: Runtime, event: StoredEvent) -> None:
         "reason": event.reason,
         "conflict": other and f"another body came under this id: {other}",
         "handler": event.running_handler,
-        "running": event.running_since and f"since {ago(event.running_since)}",
+        "running": event.running_since and elapsed(event.running_since),
         "received": event.received_at.isoformat(timespec="milliseconds"),
         "next attempt": next_attempt,
         "lease ends": lease_end,

@@ -11,7 +11,7 @@ import click
 from flask import current_app
 
 from ..actions import log_action, os_user
-from ..formats import ago
+from ..formats import elapsed
 from ..protocol import KNOWN_SUBSCRIPTIONS, closest_hint
 from ..runtime import Runtime, runtime_of
 from . import completion
@@ -138,7 +138,7 @@ def resume_command(each: Pause) -> str:
 
 def paused_line(each: Pause) -> str:
     """What is paused, in a line."""
-    return f"Paused since {ago(each.since)}: {each}."
+    return f"Paused {elapsed(each.since)}: {each}."
 
 
 def pause_as_json(each: Pause) -> dict[str, str]:

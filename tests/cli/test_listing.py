@@ -250,7 +250,7 @@ def test_statistics(app: Flask) -> None:
     shown = call(app, "stats").output
     lines = shown.splitlines()
     assert lines[0] == "0 pending, 0 running, 0 dead, 1 unhandled, 1 discarded."
-    assert lines[1].startswith("Paused since 0 s ago: handler app:crm.")
+    assert lines[1].startswith("Paused for 0 s: handler app:crm.")
     assert lines[2] == "Last hour: 3 arrived, 2 done."
     assert [line.split() for line in lines[5:]] == [
         ["RUNS", "OF", "SUCCEEDED", "FAILED", "DISCARDED"],

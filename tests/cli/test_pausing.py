@@ -36,7 +36,7 @@ def test_what_is_paused_waits(app: Flask, what: list[str], name: str) -> None:
     said = call(app, "pause", *what)
     assert (said.exit_code, said.output.splitlines()) == (
         0,
-        [f"Paused: {name}.", f"Paused since 0 s ago: {name}."],
+        [f"Paused: {name}.", f"Paused for 0 s: {name}."],
     )
     assert call(app, "pause", *what).output.startswith(f"It was paused already: {name}.")
     assert deliver(app, body_of()).status_code == 200
