@@ -58,7 +58,7 @@ def test_an_idle_process_asks_at_most_once_a_second(
 def test_the_workers_of_a_process_hold_few_connections(
     make_app: MakeApp, inbox_url: str
 ) -> None:
-    """One fetches, one saves, one listens, however many handle: the pool keeps up to five."""
+    """One fetches, one saves, one listens. The pool keeps up to five, of 16 threads."""
     name = f"ycloud_{time.monotonic_ns():x}"
     url = f"{inbox_url}&application_name={name}"
     web = make_app(YCLOUD_DISPATCH="manual", YCLOUD_INBOX_URL=inbox_url)
