@@ -80,14 +80,23 @@ def inbox_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield from _postgresql_schema()
 
 
-@cache
+_connections: dict[str, psycopg.Connection] = {}
+
+
 def _connected(database: str) -> psycopg.Connection:
     """One connection for all tests: to connect takes longer than what is done with it."""
-    connection = psycopg.connect(
-        host="127.0.0.1", user="postgres", dbname=database, autocommit=True
-    )
-    connection.execute("SET synchronous_commit = off")
-    return connection
+    if database not in _connections:
+        connection = psycopg.connect(
+            host="127.0.0.1", user="postgres", dbname=database, autocommit=True
+        )
+        connection.execute("SET synchronous_commit = off")
+        _connections[database] = connection
+    return _connections[database]
+
+
+def _disconnect() -> None:
+    while _connections:
+        _connections.popitem()[1].close()
 
 
 def do_on_postgresql(statement: str, database: str = "test") -> None:
@@ -107,8 +116,10 @@ def _postgresql_database() -> str:
 
 
 def pytest_sessionfinish() -> None:
+    _disconnect()  # a test may have ended the connections
     if WORKER is not None and _postgresql_database.cache_info().currsize:
         do_on_postgresql(f"DROP DATABASE {_postgresql_database()} WITH (FORCE)")
+        _disconnect()
 
 
 def _postgresql_schema() -> Iterator[str]:
