@@ -8,6 +8,13 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from .errors import (
+    AmbiguousEvent,
+    EventEmptied,
+    EventNotFound,
+    EventRunning,
+    EventSettled,
+)
 from .formats import counted, visible
 from .logs import log
 
@@ -15,6 +22,15 @@ if TYPE_CHECKING:
     from .inbox import Identity
 
 _logger = logging.getLogger(__name__)
+
+#: Why an action skips an event that the user named, by the error.
+WHY_SKIPPED: dict[type[Exception], str] = {
+    EventNotFound: "not in the inbox",
+    EventRunning: "being handled now",
+    EventEmptied: "without a body",
+    EventSettled: "done or discarded already",
+    AmbiguousEvent: "several events have this id",
+}
 
 _MOST_NAMED = 30
 _LONGEST_NAME = 100  # characters, of who did it

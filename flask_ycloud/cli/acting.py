@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from flask import current_app
 
-from ..actions import log_action, os_user
-from ..errors import EventEmptied, EventNotFound, EventRunning, EventSettled, YCloudError
+from ..actions import WHY_SKIPPED, log_action, os_user
+from ..errors import YCloudError
 from ..formats import counted
 from ..runtime import runtime_of
 from . import completion
@@ -252,13 +252,8 @@ class _Acting:
             click.get_current_context().exit(1)
 
 
-_WHY: dict[type[Exception], str] = {
-    EventNotFound: "not in the inbox",
-    EventRunning: "being handled now",
-    EventEmptied: "without a body",
-    EventSettled: "done or discarded already",
-    click.ClickException: "the id exists more than once",
-}
+#: An ambiguous id has become an error that names the options.
+_WHY = {**WHY_SKIPPED, click.ClickException: "the id exists more than once"}
 
 
 def _narrowed(selection: Selection) -> Selection:

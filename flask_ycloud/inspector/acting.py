@@ -12,14 +12,7 @@ from typing import Any
 from flask import current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from ..actions import log_action
-from ..errors import (
-    AmbiguousEvent,
-    EventEmptied,
-    EventNotFound,
-    EventRunning,
-    EventSettled,
-)
+from ..actions import WHY_SKIPPED, log_action
 from ..inbox import Identity, Inbox, Report, SelectedEvents, Selection
 from ..runtime import runtime_of
 from ..web import actor_name
@@ -29,14 +22,6 @@ from .tokens import notice
 
 #: How long one request acts. The page requests the rest automatically.
 _SECONDS = 2.0
-
-_WHY_NOT = {
-    EventNotFound: "not in the inbox",
-    EventRunning: "being handled now",
-    EventEmptied: "without a body",
-    EventSettled: "done or discarded already",
-    AmbiguousEvent: "several events have this id",
-}
 
 
 @dataclass(frozen=True)
@@ -153,8 +138,8 @@ def _each(
     for each in chosen:
         try:
             act(each.id, endpoint=each.endpoint, tenant=each.tenant)
-        except tuple(_WHY_NOT) as error:
-            skipped[_WHY_NOT[type(error)]] += 1
+        except tuple(WHY_SKIPPED) as error:
+            skipped[WHY_SKIPPED[type(error)]] += 1
         else:
             done.append(each)
     return done, skipped
