@@ -134,7 +134,8 @@ def delete(
     """
     inbox = runtime_of(current_app).inbox
     if event_ids and not sure:
-        click.confirm(f"Delete {_events(len(event_ids))} for good?", abort=True, err=True)
+        events = counted(len(event_ids), "event")
+        click.confirm(f"Delete {events} for good?", abort=True, err=True)
 
     def one(event_id: str, **where: Any) -> None:
         inbox.delete(event_id, **where)
@@ -206,7 +207,7 @@ class _Acting:
         if not count:
             return Report(0)
         if not self._sure:
-            click.confirm(f"{self._verb} {_events(count)}?", abort=True, err=True)
+            click.confirm(f"{self._verb} {counted(count, 'event')}?", abort=True, err=True)
         with _progress(self._verb, count) as progress:
             return act(selected, progress)
 
@@ -245,9 +246,9 @@ class _Acting:
             echo(json.dumps({"done": report.done, "skipped": skipped}))
         elif not named:  # named events were reported one by one
             verb = "is" if report.done == 1 else "are"
-            echo(f"{_events(report.done)} {verb} {self._outcome}.")
+            echo(f"{counted(report.done, 'event')} {verb} {self._outcome}.")
             for reason, count in report.skipped.items():
-                echo(f"{_events(count)} skipped: {reason}.", err=True)
+                echo(f"{counted(count, 'event')} skipped: {reason}.", err=True)
         if report.skipped:
             click.get_current_context().exit(1)
 
@@ -271,10 +272,6 @@ def _is_done(inbox: Inbox, this: Identity) -> bool:
         ids=[this.id], endpoint=this.endpoint, tenant=this.tenant, state="done"
     )
     return done.count() == 1
-
-
-def _events(count: int) -> str:
-    return counted(count, "event")
 
 
 @contextmanager

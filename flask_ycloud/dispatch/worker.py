@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 
 from ..errors import InboxUnavailable, type_and_stack
+from ..formats import counted
 from ..inbox import Claim, Identity, heartbeats, index_some
 from ..logs import log
 from ..runtime import Runtime
@@ -223,9 +224,8 @@ class WorkerDispatcher(StartsThreads):
                 log(_logger, logging.WARNING, _NOT_RELEASED, cut_off, error)
             return
         if cut_off:
-            events = "1 event" if cut_off == 1 else f"{cut_off} events"
             message = "This process has stopped. It released %s that still ran."
-            log(_logger, logging.WARNING, message, events)
+            log(_logger, logging.WARNING, message, counted(cut_off, "event"))
         else:
             log(_logger, logging.INFO, "This process has stopped; no event is left over.")
 
@@ -330,6 +330,5 @@ def _running(count: int, seconds: float) -> str:
     """How many handlers are running, and how many seconds they have."""
     if count == 0:
         return "No handler is running."
-    if count == 1:
-        return f"1 handler is running and has {seconds:g} s."
-    return f"{count} handlers are running and have {seconds:g} s."
+    verbs = "is running and has" if count == 1 else "are running and have"
+    return f"{counted(count, 'handler')} {verbs} {seconds:g} s."
