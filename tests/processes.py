@@ -83,6 +83,7 @@ async def look_up():
 
 @app.get("/long")
 def long():
+    print("The long request runs.", flush=True)
     while os.path.exists(os.environ["RUNS"] + ".long"):
         time.sleep(0.02)
     return "at last"

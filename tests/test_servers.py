@@ -341,6 +341,7 @@ def test_with_a_long_request_nothing_new_is_claimed_either(place: Place) -> None
     answered: list[int] = []
     request = threading.Thread(target=lambda: answered.append(get(server.port, "/long")))
     request.start()
+    eventually(lambda: "The long request runs." in server.said)
     assert server.process is not None
     server.process.terminate()
     eventually(lambda: "it fetches no more events. 4 handlers are running" in server.said)
