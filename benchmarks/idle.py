@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import product
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -26,16 +27,17 @@ from .rounds import setting, tabulate
 from .stores import TITLES, Store, kinds, scratch
 
 AIM_STATEMENTS, AIM_CONNECTIONS = 1.0, 3.0
+ACCOUNTS = {"one": "one account", "many": "also an endpoint with tenants"}
 CALM = 3.0  # seconds after the load
 NAME = "ycloud_bench_idle"
 
 
 @contextmanager
-def idle(kind: str, events: int) -> Iterator[Callable[[], int]]:
+def idle(kind: str, accounts: str, events: int) -> Iterator[Callable[[], int]]:
     """Run a worker process without work; yield a function that counts its statements."""
     with ExitStack() as opened:
         store = opened.enter_context(scratch(kind))
-        counted, environ = store.folder / "statements", {}
+        counted, environ = store.folder / "statements", {"ACCOUNTS": accounts}
         if kind == "postgresql":
             relay = opened.enter_context(Relay())
             environ["FLASK_YCLOUD_INBOX_URL"] = relay.url(store.url, application_name=NAME)
@@ -77,15 +79,16 @@ def main() -> None:
     held: dict[str, list[float]] = {"the aim": [], "a worker process": []}
     for _ in range(setting("ROUNDS", 3)):
         rates["the aim"].append(AIM_STATEMENTS)
-        for kind in there:
-            with idle(kind, events) as count:
-                if kind == "postgresql":
+        for kind, accounts in product(there, ACCOUNTS):
+            with idle(kind, accounts, events) as count:
+                if (kind, accounts) == ("postgresql", "one"):
                     held["the aim"].append(AIM_CONNECTIONS)
                     held["a worker process"].append(connections())
                 before = count()
                 time.sleep(seconds)
                 rate = (count() - before) / seconds
-            rates.setdefault(TITLES[kind], []).append(rate)
+            title = f"{TITLES[kind]}, {ACCOUNTS[accounts]}"
+            rates.setdefault(title, []).append(rate)
     tabulate(
         "idle-statements",
         "An idle worker process",

@@ -4,7 +4,8 @@
 
 For each start of its handler the app appends a line to the file: the event's id, the
 attempt, and the seconds since the event was accepted. If ``STATEMENTS`` names a file, the
-app appends a byte to it for each statement that SQLite executes.
+app appends a byte to it for each statement that SQLite executes. With ``ACCOUNTS=one`` it
+has no endpoint with tenants.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ def make_app() -> Flask:
     made = Flask("site")
     made.config.from_prefixed_env()
     made.register_blueprint(ycloud_bp)
-    tenants = WebhookBlueprint("hooks", url_prefix="/hooks/<tenant>", secrets=secret_of)
-    made.register_blueprint(tenants)
+    if os.environ.get("ACCOUNTS") != "one":
+        tenants = WebhookBlueprint("hooks", url_prefix="/hooks/<tenant>", secrets=secret_of)
+        made.register_blueprint(tenants)
     starts = os.open(os.environ["STARTS"], _APPEND)
 
     @on_event("*", name="note")

@@ -39,8 +39,9 @@ def engine_options(url: URL) -> dict[str, Any]:
     """The options for ``create_engine``: a connection for each thread, and a timeout.
 
     Handlers keep connections for as long as they run. Accepting must not wait for these.
+    An idle process uses one connection for all its polls, so it need not ping.
     """
-    options: dict[str, Any] = {"max_overflow": -1}
+    options: dict[str, Any] = {"max_overflow": -1, "pool_use_lifo": True}
     given = url.query
     if url.get_driver_name() == "psycopg" and "connect_timeout" not in given:
         options["connect_args"] = {"connect_timeout": CONNECT_SECONDS}

@@ -182,6 +182,19 @@ def test_handlers_that_hold_connections_keep_no_delivery_waiting(inbox: Inbox) -
         assert accept(inbox) == "accepted"
 
 
+def test_an_idle_process_polls_with_one_connection(inbox: Inbox) -> None:
+    """So it is never idle for long, and is not pinged. The others rest."""
+    with ExitStack() as stack:
+        for _ in range(4):  # as under load
+            stack.enter_context(inbox.database.transaction()).open()
+
+    def polled_with(tx: sa.Connection) -> int:
+        pid: int = tx.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+        return pid
+
+    assert len({inbox.database.read(polled_with) for _ in range(8)}) == 1
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
