@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from .forks import tell_child
+from .timers import call_later
 
 
 def log(
@@ -75,9 +76,7 @@ class LogLimit:
                 if known.timer is None:
                     args = known, kind, write
                     wait = known.logged_at + seconds - now
-                    known.timer = threading.Timer(wait, self._log_left_out, args)
-                    known.timer.daemon = True
-                    known.timer.start()
+                    known.timer = call_later(wait, self._log_left_out, *args)
                 return
         self._write(kind, write)
 

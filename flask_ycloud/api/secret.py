@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
 
 from ..errors import YCloudError
+from ..logs import log
+from ..timers import call_later
 from .answers import not_understood
 from .endpoints import WebhookEndpoints
 
 _logger = logging.getLogger(__name__)
 
 _FETCH_EVERY = 300.0  # seconds
+_TRY_AGAIN_AFTER = 1.0  # seconds, if the system cannot start a thread
 # YCloud's last retry comes 5 h 36 min after the first try.
 _OLD_IS_GOOD = 6 * 3600.0
 
@@ -53,7 +55,8 @@ class EndpointSecret:
         now = time.monotonic()
         if now >= self._fetch_at:
             self._fetch_at = now + _FETCH_EVERY
-            threading.Thread(target=self._fetch_again, daemon=True).start()
+            if call_later(0, self._fetch_again) is None:
+                self._fetch_at = now + _TRY_AGAIN_AFTER
         return tuple(each for each, until in self._good_until.items() if now < until)
 
     def __repr__(self) -> str:
@@ -77,8 +80,5 @@ class EndpointSecret:
         try:
             self._fetch()
         except YCloudError as error:
-            _logger.warning(
-                "The secret of %s was not fetched again, so the last one is used: %s",
-                self._endpoint_id,
-                error,
-            )
+            message = "The secret of %s was not fetched again, so the last one is used: %s"
+            log(_logger, logging.WARNING, message, self._endpoint_id, error)

@@ -15,6 +15,7 @@ from flask import current_app
 
 from ..errors import ConfigurationError
 from ..inbox import Identity, StoredEvent
+from ..logs import log
 from ..runtime import Runtime, runtime_of
 from .processing import process
 from .threads import StartsThreads
@@ -59,7 +60,8 @@ class TaskDispatcher(StartsThreads):
         try:
             self._waiting.put_nowait(event)
         except queue.Full:
-            _logger.warning("Too many ids wait for the broker; a sweep sends this one.")
+            message = "Too many ids wait for the broker; a sweep sends this one."
+            log(_logger, logging.WARNING, message)
 
     def stop(self) -> None:
         """Wait for nothing: a sweep sends what was not sent."""
@@ -80,10 +82,8 @@ class TaskDispatcher(StartsThreads):
             self._troubled = False
         except Exception as error:
             if not self._troubled:  # once, not for each event of an outage
-                _logger.error(
-                    "The broker takes no tasks (%s); a sweep sends them later.",
-                    type(error).__name__,
-                )
+                message = "The broker takes no tasks (%s); a sweep sends them later."
+                log(_logger, logging.ERROR, message, type(error).__name__)
             self._troubled = True
 
     def _offer_all(self) -> None:

@@ -12,6 +12,8 @@ from sqlalchemy.engine import Connection
 
 from ..errors import YCloudError
 from ..forks import tell_child
+from ..logs import log
+from ..timers import call_later
 from .queries import INSERTS
 from .store import Inbox
 from .tables import rejections
@@ -48,9 +50,7 @@ class Rejections:
         with self._lock:
             self._counts[endpoint, reason] += 1
             if self._timer is None or not self._timer.is_alive():
-                self._timer = threading.Timer(WRITE_AFTER_SECONDS, self.write)
-                self._timer.daemon = True
-                self._timer.start()
+                self._timer = call_later(WRITE_AFTER_SECONDS, self.write)
 
     def write(self) -> None:
         """Add the counts to the inbox. Keep them if that is not possible now."""
@@ -62,7 +62,7 @@ class Rejections:
         try:
             count_rejections(self._inbox(), counts)
         except YCloudError as error:  # it is unavailable, or cannot be opened
-            _logger.warning("Rejections were not counted yet: %s", error)
+            log(_logger, logging.WARNING, "Rejections were not counted yet: %s", error)
             with self._lock:
                 self._counts += counts
 

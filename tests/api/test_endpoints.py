@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 from typing import Any
@@ -319,6 +320,30 @@ def test_the_last_secret_stays_while_the_api_is_away(
     eventually(lambda: f"{failed} YCloud's API: 404" in caplog.text)
     assert secret() == (made.secret,)
     assert str(made.secret) not in caplog.text
+
+
+def test_without_a_thread_the_last_secret_stays_and_the_fetch_is_tried_again(
+    account: YCloudAPI,
+    base_url: str,
+    endpoints: WebhookEndpoints,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = endpoints.create(URL, TYPES)
+    secret = EndpointSecret(made.id, API_KEY, base_url=base_url)
+    rotated = endpoints.rotate_secret(made.id)
+    now = time.monotonic() + 301
+    monkeypatch.setattr("flask_ycloud.api.secret.time.monotonic", lambda: now)
+
+    def out_of_threads(timer: threading.Timer) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Timer, "start", out_of_threads)
+        assert secret() == (made.secret,)
+    assert secret() == (made.secret,), "not at each delivery"
+    now += 1
+    secret()
+    eventually(lambda: secret() == (rotated.secret, made.secret))
 
 
 def test_without_a_secret_there_is_no_start(
