@@ -8,7 +8,13 @@ import re
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import (
+    AbstractContextManager,
+    closing,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -261,6 +267,15 @@ class Database:
         """
         return self.dialect != "sqlite" or self.read(sqlite.truncate_log)
 
+    def what_may_be_lost(self) -> list[str]:
+        """The settings of PostgreSQL with which its crash loses acknowledged events.
+
+        SQLite is checked at the first use.
+
+        :raises InboxUnavailable: if the database cannot be read.
+        """
+        return [] if self.dialect == "sqlite" else self.read(postgresql.what_may_be_lost)
+
     def readable_by_others(self) -> list[str]:
         """The SQLite files with events that every user of the machine may read."""
         if self.dialect != "sqlite":
@@ -293,8 +308,13 @@ class Database:
             self._ready_to_use(),
             self._connected(self._single) as connection,
             postgresql.answering(connection),
+            self._committing(connection),
         ):
             yield connection
+
+    def _committing(self, connection: Connection) -> AbstractContextManager[object]:
+        """Commit after a ``with`` block, if statements do not commit by themselves."""
+        return connection.begin() if self._single is self._writing else nullcontext()
 
     @contextmanager
     def _unpinged(self, _: float) -> Iterator[Connection]:
@@ -307,7 +327,8 @@ class Database:
                 connection = self._connected(self._single)
             with connection, postgresql.answering(connection):
                 try:
-                    yield connection
+                    with self._committing(connection):
+                        yield connection
                 except self._engine.dialect.loaded_dbapi.Error as error:
                     if connection.invalidated and not postgresql.is_late(error):
                         raise LostConnection(str(_unavailable(error, ""))) from None
@@ -363,7 +384,9 @@ class Database:
             if self.dialect == "sqlite":
                 sqlite.check_durable(connection)
             else:
-                postgresql.check_encoding(connection)
+                postgresql.check_settings(connection)
+                if postgresql.is_stricter(connection):
+                    self._single = self._writing
             # This check takes no lock. A process that was stopped while it held the lock of
             # the tables would otherwise keep all other processes from starting.
             current = are_current(connection)

@@ -42,9 +42,12 @@ def engine_options(url: URL) -> dict[str, Any]:
     An idle process uses one connection for all its polls, so it need not ping.
     """
     options: dict[str, Any] = {"max_overflow": -1, "pool_use_lifo": True}
-    given = url.query
-    if url.get_driver_name() == "psycopg" and "connect_timeout" not in given:
-        options["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
+    if url.get_driver_name() == "psycopg":
+        # The role or the environment may have another encoding.
+        ours = {"client_encoding": "utf8"}
+        if "connect_timeout" not in url.query:
+            ours["connect_timeout"] = str(CONNECT_SECONDS)
+        options["connect_args"] = ours
     return options
 
 
@@ -69,19 +72,52 @@ def is_lost(error: BaseException | None) -> bool:
     return getattr(error, "sqlstate", None) in _LOST
 
 
-def check_encoding(connection: Connection) -> None:
-    """Check that the database can store every character.
+def check_settings(connection: Connection) -> None:
+    """Check that the database can store every body, and the connection send it.
 
     :raises InboxUnavailable: if it cannot.
     """
-    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
-    encoding = encoding.decode() if isinstance(encoding, bytes) else encoding
-    if encoding != "UTF8":
+    names = "server_encoding", "client_encoding", "standard_conforming_strings"
+    of_server, of_client, conforming = _shown(connection, *names)
+    if of_server != "UTF8":
         raise InboxUnavailable(
-            f"The inbox's database has the encoding {encoding}, which cannot store every"
+            f"The inbox's database has the encoding {of_server}, which cannot store every"
             " character. Use a database with UTF8: CREATE DATABASE … ENCODING 'UTF8'"
             " TEMPLATE template0."
         )
+    if of_client != "UTF8":
+        raise InboxUnavailable(
+            f"The engine in YCLOUD_INBOX_URL has client_encoding {of_client}, which cannot"
+            " send every character. Set it to utf8."
+        )
+    if conforming == "off":
+        raise InboxUnavailable(
+            "The inbox's database has standard_conforming_strings=off, with which drivers"
+            " change the bytes of a body. Set it to on."
+        )
+
+
+def is_stricter(connection: Connection) -> bool:
+    """Whether the default isolation is stricter than READ COMMITTED.
+
+    Then a statement outside of a transaction fails if another process writes at the same
+    time: serialization_failure.
+    """
+    (isolation,) = _shown(connection, "default_transaction_isolation")
+    return isolation in ("repeatable read", "serializable")
+
+
+def what_may_be_lost(connection: Connection) -> list[str]:
+    """The settings with which a crash of the server loses committed events."""
+    names = "fsync", "synchronous_commit"
+    values = zip(names, _shown(connection, *names), strict=True)
+    return [f"{name}={value}" for name, value in values if value == "off"]
+
+
+def _shown(connection: Connection, *settings: str) -> list[str]:
+    columns = ", ".join(f"current_setting('{each}')" for each in settings)
+    row = connection.exec_driver_sql(f"SELECT {columns}").one()
+    return [each.decode() if isinstance(each, bytes) else each for each in row]
 
 
 _this_thread = threading.local()

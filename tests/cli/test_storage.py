@@ -45,6 +45,20 @@ def test_a_file_that_every_user_of_the_machine_may_read(
     assert remedy == f"chmod o-rwx {file}*"
 
 
+def test_a_server_that_loses_what_it_has_committed(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    assert levels(make_app(YCLOUD_INBOX_URL=postgresql_url), "inbox") == ["ok", "ok"]
+    url = f"{postgresql_url}%20-csynchronous_commit%3Doff"
+    (level, text, remedy) = only(make_app(YCLOUD_INBOX_URL=url), "inbox")[1]
+    assert level == "warning"
+    assert (
+        text
+        == "PostgreSQL has synchronous_commit=off: its crash loses acknowledged events."
+    )
+    assert remedy == "Set it to on, at least for this database."
+
+
 def test_a_slow_write(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flask_ycloud.cli.storage._SLOW_WRITE", 0.0)
     assert levels(app, "inbox") == ["ok", "warning"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import socket
@@ -12,9 +11,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
@@ -25,7 +26,7 @@ from flask_ycloud.inbox import postgresql as module
 
 from ..processes import _free_port
 from ..support import eventually
-from .support import DONE, accept, claim
+from .support import DONE, SUCCEEDED, accept, claim, state_of
 
 PROXY = """
 import socket, sys, threading
@@ -218,12 +219,60 @@ def test_an_option_that_the_driver_does_not_take(postgresql_url: str) -> None:
         accept(inbox)
 
 
-@pytest.mark.parametrize(
-    ("encoding", "says"),
-    [("LATIN1", "has the encoding LATIN1, which"), ("SQL_ASCII", "encoding is UTF8.")],
-)
+def test_a_client_encoding_of_the_role_or_the_environment(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours is always UTF-8. The app's own engine is checked."""
+    monkeypatch.setenv("PGCLIENTENCODING", "latin1")
+    inbox = inbox_at(f"{postgresql_url}%20-cclient_encoding%3Dlatin1")
+    assert accept(inbox, "evt_漢字") == "accepted"
+    assert state_of(inbox, "evt_漢字") == "pending"
+    inbox.database._engine.dispose()
+    own = Inbox(Database(sa.create_engine(postgresql_url), owned=True))
+    with pytest.raises(InboxUnavailable, match="has client_encoding LATIN1, which cannot"):
+        accept(own, "evt_漢字")
+
+
+def test_strings_of_old_are_refused(postgresql_url: str) -> None:
+    """Drivers change the bytes in an array."""
+    inbox = inbox_at(f"{postgresql_url}%20-cstandard_conforming_strings%3Doff")
+    with pytest.raises(InboxUnavailable, match="standard_conforming_strings=off"):
+        accept(inbox)
+    inbox.database._engine.dispose()
+
+
+@pytest.mark.parametrize("isolation", ["repeatable\\ read", "serializable"])
+def test_a_stricter_isolation_of_the_database_fails_nothing(
+    postgresql_url: str, isolation: str
+) -> None:
+    option = quote(f" -cdefault_transaction_isolation={isolation}")
+    inboxes = [inbox_at(postgresql_url + option) for _ in range(2)]  # as in two processes
+    arrivals: list[str] = []
+    handled: list[str] = []
+
+    def work(inbox: Inbox, first: int) -> None:
+        for number in range(first, first + 25):
+            arrivals.append(accept(inbox, f"evt_{number}", f"key {number % 3}"))
+            for each in inbox.fetch(2):
+                inbox.save(each, SUCCEEDED, DONE)
+                handled.append(each.id)
+
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(work, inboxes[n % 2], 100 * n) for n in range(8)]:
+            done.result()
+    while claims := inboxes[0].fetch(10):
+        for each in claims:
+            inboxes[0].save(each, SUCCEEDED, DONE)
+            handled.append(each.id)
+    assert arrivals == ["accepted"] * 200
+    assert len(set(handled)) == 200
+    for inbox in inboxes:
+        inbox.database._engine.dispose()
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
 def test_a_database_that_does_not_take_every_character(
-    postgresql_url: str, encoding: str, says: str
+    postgresql_url: str, encoding: str
 ) -> None:
     name = f"ycloud_{encoding.lower()}_{os.getpid()}"
     admin = sa.create_engine(
@@ -237,7 +286,9 @@ def test_a_database_that_does_not_take_every_character(
         try:
             url = sa.make_url(postgresql_url).set(database=name, query={})
             inbox = inbox_at(url.render_as_string())
-            with pytest.raises(InboxUnavailable, match=re.escape(says)):
+            with pytest.raises(
+                InboxUnavailable, match=f"has the encoding {encoding}, which"
+            ):
                 accept(inbox)
             inbox.database._engine.dispose()
         finally:
