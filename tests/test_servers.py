@@ -51,12 +51,22 @@ ROWS = {
     "gunicorn preload": Row(
         "gunicorn", "gunicorn -b {host} --threads 4 --preload {app}", False, True
     ),
+    "gunicorn with uvicorn's worker": Row(
+        "uvicorn_worker",
+        "gunicorn -b {host} -k uvicorn_worker.UvicornWorker asgi_app:app",
+        False, True,
+    ),
+    "gunicorn from Python": Row("gunicorn", "python own_gunicorn.py {host}", False, True),
     "uWSGI": Row(
         "pyuwsgi",
         "uwsgi --http-socket {host} --module {app} --master --die-on-term",
         False, True,
     ),
     "waitress": Row("waitress", "waitress-serve --listen {host} {app}"),
+    "waitress with an import of gunicorn": Row(
+        "waitress", "waitress-serve --listen {host} own_gunicorn:app"
+    ),
+    "waitress by a command": Row("waitress", "flask --app own_command serve {host}"),
     "granian": Row("granian", "granian --interface wsgi --port {port} {app}", False),
     "uvicorn": Row("uvicorn", "uvicorn --port {port} asgi_app:app", False, True),
     "uvicorn with two workers": Row(
@@ -76,6 +86,34 @@ from a2wsgi import WSGIMiddleware
 from served_app import app as flask_app
 flask_ycloud.start(flask_app)
 app = WSGIMiddleware(flask_app)
+"""
+
+#: Gunicorn's documented way to start it from Python.
+OWN_GUNICORN = """\
+import sys
+from gunicorn.app.base import BaseApplication
+from served_app import app
+
+class Standalone(BaseApplication):
+    def load_config(self):
+        self.cfg.set("bind", sys.argv[1])
+        self.cfg.set("threads", 4)
+
+    def load(self):
+        return app
+
+if __name__ == "__main__":
+    Standalone().run()
+"""
+
+OWN_COMMAND = """\
+import click, waitress
+from served_app import app
+
+@app.cli.command()
+@click.argument("host")
+def serve(host):
+    waitress.serve(app, listen=host)
 """
 
 WSGI = """\
@@ -112,6 +150,8 @@ class Served(Server):
         self.row = row
         self.host = f"127.0.0.1:{self.port}"
         (folder / "asgi_app.py").write_text(ASGI)
+        (folder / "own_gunicorn.py").write_text(OWN_GUNICORN)
+        (folder / "own_command.py").write_text(OWN_COMMAND)
         if row.module == "apache2":
             self._write_apache()
 

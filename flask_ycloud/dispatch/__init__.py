@@ -73,10 +73,11 @@ def prepare(runtime: Runtime) -> None:
 
     :raises ConfigurationError: if a package that the dispatch needs is not installed.
     """
+    if runtime.dispatch == "worker":
+        this_process.listen()  # also in a command, which may be one that serves
     if not servers.is_a_command():
         import_module(".worker", __package__)  # so that no request waits for the import
         if runtime.dispatch == "worker":
-            this_process.listen()
             servers.when_it_serves(partial(start_quietly, runtime))
     if runtime.settings.dispatch == "celery":
         try:

@@ -68,10 +68,13 @@ class Ending(StartsThreads):
         self._signalled = self._drained = False
 
     def listen(self) -> None:
-        """Handle SIGTERM, if this is the main thread. Gunicorn's workers are polled."""
+        """Handle SIGTERM, if this is the main thread. Gunicorn's workers are polled.
+
+        A server that handles SIGTERM later passes it on, or replaces the handler.
+        """
         if threading.current_thread() is not threading.main_thread():
             return
-        if "gunicorn.arbiter" in sys.modules:
+        if servers.gunicorn_handles_sigterm():
             return
         before = signal.getsignal(signal.SIGTERM)
         if before == self._on_signal or not (before == signal.SIG_DFL or callable(before)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,31 +13,65 @@ from typing import Any
 import click
 from flask.cli import FlaskGroup
 
+from ..timers import call_later
+
 #: The first version of uWSGI that is known to run an app's threads without an option.
 _RUNS_THREADS = (2, 0, 27)
 
 #: Apache kills its child processes after so many seconds.
 _APACHE_SECONDS = 3.0
 
+_WORKER = "gunicorn.workers.base", "Worker"
+_ARBITER = "gunicorn.arbiter", "Arbiter"
 _BOOT_SECONDS = 60.0
 _LOOK_SECONDS = 0.05
 
 
 def gunicorn_worker() -> Any | None:
-    """Gunicorn's worker in this process, or ``None``. It handles SIGTERM."""
-    base = sys.modules.get("gunicorn.workers.base")
-    owner = _owner_of_sigterm()
-    return owner if base is not None and isinstance(owner, base.Worker) else None
+    """Gunicorn's worker in this process, or ``None``."""
+    found = _gunicorn()
+    return found if isinstance(found, _class_of(*_WORKER)) else None
+
+
+def gunicorn_handles_sigterm() -> bool:
+    """Whether SIGTERM is gunicorn's in this process. Uvicorn's worker does not take it."""
+    return isinstance(_owner_of_sigterm(), _class_of(*_WORKER) + _class_of(*_ARBITER))
+
+
+def _gunicorn() -> Any | None:
+    """What of gunicorn runs this process: a worker, or the arbiter that starts workers.
+
+    A module may import gunicorn in a process of another server, so the import says nothing.
+    The arbiter loads the app before it handles signals, and the app may handle SIGTERM
+    itself. Then they are found on the stack, where the worker is nearer than its arbiter.
+    """
+    if gunicorn_handles_sigterm():
+        return _owner_of_sigterm()
+    kinds = _class_of(*_WORKER) + _class_of(*_ARBITER)
+    frame = sys._getframe() if kinds else None
+    while frame is not None:
+        if isinstance(found := frame.f_locals.get("self"), kinds):
+            return found
+        frame = frame.f_back
+    return None
+
+
+def _class_of(module: str, name: str) -> tuple[type, ...]:
+    found = getattr(sys.modules.get(module), name, None)
+    return () if found is None else (found,)
 
 
 def told_to_stop() -> Callable[[], bool] | None:
     """A function that says whether the server is stopping; ``None`` if none can."""
-    owner = _owner_of_sigterm()
-    if gunicorn_worker() is not None:
-        return lambda: not owner.alive
-    if hasattr(owner, "should_exit"):  # uvicorn's server
-        return lambda: bool(owner.should_exit)
-    return None
+    worker, server = gunicorn_worker(), _owner_of_sigterm()
+    if worker is not None:  # uvicorn's worker creates its server later
+        return lambda: not worker.alive or _exits(_owner_of_sigterm())
+    return (lambda: _exits(server)) if hasattr(server, "should_exit") else None
+
+
+def _exits(server: Any) -> bool:
+    """Whether uvicorn's server exits."""
+    return bool(getattr(server, "should_exit", False))
 
 
 def _owner_of_sigterm() -> Any:
@@ -55,12 +88,12 @@ def is_a_command() -> bool:
 
 def is_gunicorn_master() -> bool:
     """Whether this process only starts the ones that serve (``--preload``)."""
-    return "gunicorn.arbiter" in sys.modules and gunicorn_worker() is None
+    return isinstance(_gunicorn(), _class_of(*_ARBITER))
 
 
 def seconds_until_killed() -> float | None:
     """How long the server lets its process live after SIGTERM; ``None`` if unknown."""
-    if "mod_wsgi" in sys.modules:
+    if _apache() is not None:
         return _APACHE_SECONDS
     worker = gunicorn_worker()
     if worker is None:
@@ -78,7 +111,7 @@ def when_it_serves(start: Callable[[], object]) -> None:
     """
     if gunicorn_worker() is not None:
         _start_when_booted(start)
-    elif is_gunicorn_master():
+    elif "gunicorn.arbiter" in sys.modules:  # its arbiter may start later in this process
         if "gunicorn.workers.ggevent" in sys.modules:
             return  # the thread would start before gevent patches the process
         os.register_at_fork(after_in_child=lambda: _start_when_booted(start))
@@ -92,7 +125,7 @@ def when_it_ends(end: Callable[[], object]) -> None:
     """Call ``end`` when the server ends this process, if it has a hook for that."""
     if (uwsgi := _uwsgi()) is not None:
         _add_hook(uwsgi, "atexit", end)
-    subscribe = getattr(sys.modules.get("mod_wsgi"), "subscribe_shutdown", None)
+    subscribe = getattr(_apache(), "subscribe_shutdown", None)
     if subscribe is not None:
         subscribe(lambda *_, **__: end())
 
@@ -140,9 +173,14 @@ def _uwsgi() -> Any | None:
     return uwsgi if hasattr(uwsgi, "opt") else None
 
 
+def _apache() -> Any | None:
+    """mod_wsgi's own module. The package of that name can be imported anywhere."""
+    module = sys.modules.get("mod_wsgi")
+    return module if hasattr(module, "application_group") else None
+
+
 def _sub_interpreter() -> Trouble | None:
-    group = getattr(sys.modules.get("mod_wsgi"), "application_group", "")
-    if not group:
+    if not getattr(_apache(), "application_group", ""):
         return None
     return Trouble(
         "Apache runs the app in a sub-interpreter, where compiled packages may not work."
@@ -182,7 +220,7 @@ def _start_when_booted(start: Callable[[], object]) -> None:
                 return
             time.sleep(_LOOK_SECONDS)
 
-    threading.Thread(target=wait, name="ycloud-boot", daemon=True).start()
+    call_later(0, wait)  # if it does not start, the first request starts the handling
 
 
 def _add_hook(module: Any, name: str, hook: Callable[[], object]) -> None:

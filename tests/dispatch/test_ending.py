@@ -220,9 +220,21 @@ def test_other_threads_and_masters_leave_the_signal_alone(
     thread = threading.Thread(target=Ending().listen)
     thread.start()
     thread.join()
-    monkeypatch.setitem(sys.modules, "gunicorn.arbiter", sys)
-    Ending().listen()
     assert signal.getsignal(signal.SIGTERM) == before
+
+    class Arbiter:
+        def signal(self, *_: object) -> None: ...
+
+    module = ModuleType("gunicorn.arbiter")
+    vars(module)["Arbiter"] = Arbiter
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    arbiter = Arbiter()
+    signal.signal(signal.SIGTERM, arbiter.signal)
+    try:
+        Ending().listen()
+        assert signal.getsignal(signal.SIGTERM) == arbiter.signal
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_an_interpreter_without_signals_is_no_error(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -92,6 +93,8 @@ def test_apaches_sub_interpreters(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert servers.trouble("pysqlite") is None
     assert servers.seconds_until_killed() == 3
+    del apache.application_group
+    assert servers.seconds_until_killed() is None, "it is the package of the same name"
     apache.application_group = "site|"
     trouble = servers.trouble("pysqlite")
     assert trouble is not None
@@ -171,12 +174,54 @@ def test_a_master_starts_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         def _make_jobs(self) -> dict[str, Any]:
             raise AssertionError
 
-    with monkeypatch.context() as patch:
-        install(patch, "gunicorn.arbiter")
+    class Arbiter:
+        def signal(self, *_: object) -> None: ...
+
+        def setup(self, work: Callable[[], None]) -> None:
+            """It loads the app before it handles signals."""
+            work()
+
+    def check() -> None:
         assert servers.is_gunicorn_master()
         job = Job()
         job.start()
         assert not job.started
+
+    with monkeypatch.context() as patch:
+        install(patch, "gunicorn.arbiter", Arbiter=Arbiter)
+        Arbiter().setup(check)
+        patch.setattr("signal.getsignal", lambda number: Arbiter().signal)
+        check()
+
+
+def test_an_import_of_gunicorn_makes_no_master(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, "gunicorn.arbiter", Arbiter=type("Arbiter", (), {}))
+    install(monkeypatch, "gunicorn.workers.base", Worker=type("Worker", (), {}))
+    assert not servers.is_gunicorn_master()
+    app = make_app(YCLOUD_DISPATCH="worker")
+    body = body_of()
+    deliver(app, body)
+    eventually(lambda: state_of(app, id_of(body)) == "done")
+
+
+def test_a_worker_is_found_if_the_app_handles_sigterm(
+    gunicorn: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Arbiter:
+        def spawn_worker(self, work: Callable[[], None]) -> None:
+            work()
+
+    def check() -> None:
+        assert servers.gunicorn_worker() == gunicorn
+        assert not servers.is_gunicorn_master()
+        assert servers.can_start_threads()
+
+    install(monkeypatch, "gunicorn.arbiter", Arbiter=Arbiter)
+    monkeypatch.setattr("signal.getsignal", lambda number: lambda *_: None)
+    assert servers.gunicorn_worker() is None
+    Arbiter().spawn_worker(lambda: gunicorn.run(check))
 
 
 def test_a_process_without_a_server_knows_no_limit_and_no_stop() -> None:
@@ -194,6 +239,9 @@ def gunicorn(monkeypatch: pytest.MonkeyPatch) -> Any:
 
         def handle_exit(self, *_: object) -> None:
             self.alive = False
+
+        def run(self, work: Callable[[], None]) -> None:
+            work()
 
     install(monkeypatch, "gunicorn.workers.base", Worker=Worker)
     install(monkeypatch, "gunicorn.arbiter")
