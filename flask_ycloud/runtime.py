@@ -7,6 +7,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from traceback import walk_tb
@@ -173,13 +174,25 @@ class Runtime:
                     else "say which tenant, with tenant= or --tenant."
                 )
             )
-        urls = self.app.url_map.bind("localhost")
-        try:
-            return urls.build(rule.endpoint, {} if tenant is None else {"tenant": tenant})
-        except ValueError:  # of its converter, such as int
+        return self._place_of(endpoint, tenant)[1]
+
+    def subdomain_of(self, endpoint: str, tenant: str | None = None) -> str:
+        """The subdomain of an endpoint; empty if it has none.
+
+        :param tenant: as for :meth:`path_of`, which has checked it.
+        """
+        return self._place_of(endpoint, tenant)[0]
+
+    def _place_of(self, endpoint: str, tenant: str | None) -> tuple[str, str]:
+        rule = self.rule_of(endpoint)
+        place = None
+        with suppress(ValueError):  # of its converter, such as int
+            place = rule.build({} if tenant is None else {"tenant": tenant})
+        if place is None:
             raise ConfigurationError(
                 f"The path {rule.rule!r} cannot have the tenant {tenant!r}."
-            ) from None
+            )
+        return place
 
     def serves_many(self, endpoint: str) -> bool:
         """Whether an endpoint has tenants: ``<tenant>`` is in its path."""

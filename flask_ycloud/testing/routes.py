@@ -30,10 +30,12 @@ class ByClient:
     """By the test client of an app.
 
     :param path: the path of the endpoint.
+    :param subdomain: its subdomain, or nothing.
     """
 
     app: Flask
     path: str
+    subdomain: str
 
     def post(
         self, body: bytes, secret: str | bytes, endpoint_id: str | None
@@ -42,7 +44,9 @@ class ByClient:
         headers = signed_headers(body, secret, endpoint_id)
         started = perf_counter()
         with errors_kept() as errors:
-            response = self.app.test_client().post(self.path, data=body, headers=headers)
+            response = self.app.test_client().post(
+                self.path, data=body, headers=headers, subdomain=self.subdomain or None
+            )
         seconds = perf_counter() - started
         return Answer(response.status_code, response.text, seconds), errors
 

@@ -69,6 +69,29 @@ def test_registered_twice_the_first_path_is_its_own(
     assert deliver(app, body, path="/old/webhook").json == {"status": "accepted"}
 
 
+def test_under_a_subdomain(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Flask(__name__, subdomain_matching=True)
+    app.config.update(
+        TESTING=True, YCLOUD_WEBHOOK_SECRET=SECRET, SERVER_NAME="example.org:8000"
+    )
+    app.register_blueprint(ycloud_bp, subdomain="hooks")
+    look_at(app, "/ycloud/webhook", monkeypatch)
+
+
+def test_a_tenant_in_the_subdomain() -> None:
+    app = Flask(__name__, subdomain_matching=True)
+    app.config.update(TESTING=True, SERVER_NAME="example.org")
+    hooks = WebhookBlueprint("hooks", secrets=lambda tenant, _: f"{SECRET} of {tenant}")
+    app.register_blueprint(hooks, subdomain="<tenant>")
+    seen: list[str | None] = []
+    hooks.on_event(TYPE, name="one")(lambda event: seen.append(event.tenant))
+    assert FakeYCloud(app, tenant="acme").send(TYPE).acknowledged
+    assert seen == ["acme"]
+    runtime = runtime_of(app)
+    assert runtime.path_of("hooks", "acme") == "/hooks/webhook"
+    assert runtime.subdomain_of("hooks", "acme") == "acme"
+
+
 def test_each_path_is_looked_at() -> None:
     app = an_app()
     app.register_blueprint(ycloud_bp)
