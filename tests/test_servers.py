@@ -66,7 +66,9 @@ ROWS = {
     "waitress with an import of gunicorn": Row(
         "waitress", "waitress-serve --listen {host} own_gunicorn:app"
     ),
-    "waitress by a command": Row("waitress", "flask --app own_command serve {host}"),
+    "waitress by a command": Row(
+        "waitress", "flask --app own_command serve {host}", starts=True
+    ),
     "granian": Row("granian", "granian --interface wsgi --port {port} {app}", False),
     "uvicorn": Row("uvicorn", "uvicorn --port {port} asgi_app:app", False, True),
     "uvicorn with two workers": Row(
@@ -107,12 +109,13 @@ if __name__ == "__main__":
 """
 
 OWN_COMMAND = """\
-import click, waitress
+import click, flask_ycloud, waitress
 from served_app import app
 
 @app.cli.command()
 @click.argument("host")
 def serve(host):
+    flask_ycloud.start(app)
     waitress.serve(app, listen=host)
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from flask import Flask, has_app_context
 
 from ..runtime import Dispatcher, runtime_of
 from . import servers
@@ -18,15 +18,15 @@ def start(app: Flask) -> None:
 
     Only ``YCLOUD_DISPATCH="worker"`` has something to start. Calling it again does no harm.
     In a process that only starts others (gunicorn's master with ``--preload``) it does
-    nothing: the others start automatically. It also does nothing if a command such as
-    ``flask shell`` loads the app.
+    nothing: the others start automatically. It also does nothing while a command such as
+    ``flask shell`` loads the app; your own command that serves may call it.
 
     :param app: the app.
     :raises ConfigurationError: if the app has no endpoint, or its dispatch cannot be used.
     """
     runtime = runtime_of(app)
-    if servers.is_a_command():
-        return
+    if servers.is_a_command() and not has_app_context():
+        return  # the command loads the app; it has no context yet
     this_process.listen()
     runtime.dispatcher.start()
 

@@ -318,6 +318,16 @@ def test_a_command_of_flask_is_no_server(
     assert runtime_of(app).dispatcher.started == (not is_one)  # type: ignore[attr-defined]
 
 
+def test_the_body_of_a_command_may_start_the_handling(make_app: MakeApp) -> None:
+    """As a command of the app does that serves."""
+    app = make_app(YCLOUD_DISPATCH="worker")
+    flask = click.Context(FlaskGroup(), info_name="flask")
+    serve = click.Context(click.Command("serve"), parent=flask, info_name="serve")
+    with flask, serve, app.app_context():
+        start(app)
+    assert runtime_of(app).dispatcher.started  # type: ignore[attr-defined]
+
+
 def test_a_command_of_another_program_may_be_one() -> None:
     with click.Context(click.Group(), info_name="serve"):
         assert not servers.is_a_command()
