@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import AssertionPool, Pool, StaticPool
 
 from ..errors import ConfigurationError
 from . import postgresql, sqlite
@@ -36,6 +37,7 @@ def open_engine(where: str | URL | Engine, folder: str | Path = ".") -> Engine:
     """
     if isinstance(where, Engine):
         _check(where.url)
+        _check_pool(where.pool)
         return where
     try:
         if not isinstance(where, (str, URL)):
@@ -104,6 +106,14 @@ def _made(url: URL, folder: str | Path) -> Engine:
     engine = sa.create_engine(url, **options, **postgresql.engine_options(url))
     postgresql.prepare(engine)
     return engine
+
+
+def _check_pool(pool: Pool) -> None:
+    if isinstance(pool, (StaticPool, AssertionPool)):
+        raise ConfigurationError(
+            f"The engine in YCLOUD_INBOX_URL has a {type(pool).__name__}: one connection,"
+            " which threads cannot share. Leave out poolclass=."
+        )
 
 
 def _check(url: URL) -> None:

@@ -103,6 +103,16 @@ def test_who_opens_sqlite_while_another_makes_it_waits(
     other.close()
 
 
+@pytest.mark.parametrize("pool", [sa.pool.StaticPool, sa.pool.AssertionPool])
+def test_an_engine_with_one_connection_for_all_threads_is_refused(
+    tmp_path: Path, pool: type[sa.Pool]
+) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/app.db", poolclass=pool)
+    with pytest.raises(ConfigurationError, match=f"has a {pool.__name__}: one connection"):
+        open_engine(engine)
+    engine.dispose()
+
+
 def test_an_engine_that_does_not_sync_is_refused(tmp_path: Path) -> None:
     engine = sa.create_engine(f"sqlite:///{tmp_path}/app.db")
     sa.event.listen(
