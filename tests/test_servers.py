@@ -93,8 +93,10 @@ app = WSGIMiddleware(flask_app)
 #: Gunicorn's documented way to start it from Python.
 OWN_GUNICORN = """\
 import sys
+import flask_ycloud
 from gunicorn.app.base import BaseApplication
 from served_app import app
+flask_ycloud.start(app)
 
 class Standalone(BaseApplication):
     def load_config(self):

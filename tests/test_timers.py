@@ -39,6 +39,7 @@ def test_without_threads_a_forgery_is_rejected_and_counted_later(
     monkeypatch.setattr(rejections, "WRITE_AFTER_SECONDS", 0.05)
     caplog.set_level(logging.WARNING)
     inbox = runtime_of(app).inbox
+    monkeypatch.setattr(runtime_of(app).log_limit, "_clock", lambda: 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Timer, "start", out_of_threads)
         assert [forge(app) for _ in range(3)] == [401] * 3

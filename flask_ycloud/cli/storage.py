@@ -43,8 +43,12 @@ def inbox(subject: Subject) -> Iterator[Finding]:
         text = f"Every user of this machine may read {' and '.join(found)}."
         yield warning("inbox", text, f"chmod o-rwx {found[0]}*")
     if settings := database.what_may_be_lost():
-        text = f"PostgreSQL has {', '.join(settings)}: its crash loses acknowledged events."
-        yield warning("inbox", text, "Set it to on, at least for this database.")
+        text = (
+            f"PostgreSQL has {' and '.join(settings)}: a crash of the server may lose the"
+            " last acknowledged events."
+        )
+        remedy = "Set it to on. synchronous_commit can be set for the role or the database."
+        yield warning("inbox", text, remedy)
     took = statistics.median(_writes(database))
     text = f"A durable write takes {1000 * took:.1f} ms."
     if took < _SLOW_WRITE:

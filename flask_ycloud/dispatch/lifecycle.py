@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, has_app_context
+from flask import Flask
 
 from ..runtime import Dispatcher, runtime_of
 from . import servers
@@ -17,18 +17,20 @@ def start(app: Flask) -> None:
     after a restart. Under gunicorn and uWSGI this happens automatically.
 
     Only ``YCLOUD_DISPATCH="worker"`` has something to start. Calling it again does no harm.
-    In a process that only starts others (gunicorn's master with ``--preload``) it does
-    nothing: the others start automatically. It also does nothing while a command such as
-    ``flask shell`` loads the app; your own command that serves may call it.
+    In a process that starts others, such as gunicorn's master with ``--preload``, it does
+    nothing: the others start automatically. So it does nothing either if gunicorn is only
+    imported and may start later, or while a command such as ``flask shell`` loads the app.
+    Your own command that serves may call it.
 
     :param app: the app.
     :raises ConfigurationError: if the app has no endpoint, or its dispatch cannot be used.
     """
     runtime = runtime_of(app)
-    if servers.is_a_command() and not has_app_context():
-        return  # the command loads the app; it has no context yet
+    if servers.is_loading(app):
+        return
     this_process.listen()
-    runtime.dispatcher.start()
+    if not servers.gunicorn_may_start():
+        runtime.dispatcher.start()
 
 
 def stop(app: Flask) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
-from flask.cli import FlaskGroup
+from flask import Flask
+from flask.cli import FlaskGroup, ScriptInfo
 
 from ..timers import call_later
 
@@ -23,19 +24,33 @@ _APACHE_SECONDS = 3.0
 
 _WORKER = "gunicorn.workers.base", "Worker"
 _ARBITER = "gunicorn.arbiter", "Arbiter"
+_worker: Any = None  # gunicorn's, once it was found
+
 _BOOT_SECONDS = 60.0
 _LOOK_SECONDS = 0.05
 
 
 def gunicorn_worker() -> Any | None:
-    """Gunicorn's worker in this process, or ``None``."""
+    """Gunicorn's worker in this process, or ``None``.
+
+    Once it was found, it is known to all threads. A process that it forks is no worker.
+    """
+    global _worker
     found = _gunicorn()
-    return found if isinstance(found, _class_of(*_WORKER)) else None
+    if isinstance(found, _class_of(*_WORKER)):
+        _worker = found
+    known = isinstance(_worker, _class_of(*_WORKER))
+    return _worker if known and _worker.pid == os.getpid() else None
 
 
 def gunicorn_handles_sigterm() -> bool:
     """Whether SIGTERM is gunicorn's in this process. Uvicorn's worker does not take it."""
-    return isinstance(_owner_of_sigterm(), _class_of(*_WORKER) + _class_of(*_ARBITER))
+    return isinstance(_owner_of_sigterm(), _gunicorn_classes())
+
+
+def gunicorn_may_start() -> bool:
+    """Whether this process may become gunicorn's arbiter: its module is imported."""
+    return "gunicorn.arbiter" in sys.modules and gunicorn_worker() is None
 
 
 def _gunicorn() -> Any | None:
@@ -47,13 +62,17 @@ def _gunicorn() -> Any | None:
     """
     if gunicorn_handles_sigterm():
         return _owner_of_sigterm()
-    kinds = _class_of(*_WORKER) + _class_of(*_ARBITER)
+    kinds = _gunicorn_classes()
     frame = sys._getframe() if kinds else None
     while frame is not None:
         if isinstance(found := frame.f_locals.get("self"), kinds):
             return found
         frame = frame.f_back
     return None
+
+
+def _gunicorn_classes() -> tuple[type, ...]:
+    return _class_of(*_WORKER) + _class_of(*_ARBITER)
 
 
 def _class_of(module: str, name: str) -> tuple[type, ...]:
@@ -86,6 +105,17 @@ def is_a_command() -> bool:
     return isinstance(context.find_root().command, FlaskGroup)
 
 
+def is_loading(app: Flask) -> bool:
+    """Whether a command of ``flask`` loads the app now, or has loaded another one.
+
+    In its body a command has loaded its app, and may serve it.
+    """
+    if not is_a_command():
+        return False
+    info = click.get_current_context().find_object(ScriptInfo)
+    return getattr(info, "_loaded_app", None) is not app
+
+
 def is_gunicorn_master() -> bool:
     """Whether this process only starts the ones that serve (``--preload``)."""
     return isinstance(_gunicorn(), _class_of(*_ARBITER))
@@ -109,16 +139,19 @@ def when_it_serves(start: Callable[[], object]) -> None:
     another process than this one; with gevent it is then not possible. uWSGI calls a
     function after its fork.
     """
-    if gunicorn_worker() is not None:
-        _start_when_booted(start)
-    elif "gunicorn.arbiter" in sys.modules:  # its arbiter may start later in this process
-        if "gunicorn.workers.ggevent" in sys.modules:
-            return  # the thread would start before gevent patches the process
-        os.register_at_fork(after_in_child=lambda: _start_when_booted(start))
-    elif (uwsgi := _uwsgi()) is not None:
+    if (uwsgi := _uwsgi()) is not None:
         if {"lazy-apps", "lazy"} & set(map(_text, uwsgi.opt)):
             return  # it has forked already, and does not say when the app is loaded
         _add_hook(uwsgi, "post_fork_hook", start)
+    elif gunicorn_worker() is not None:
+        _start_when_booted(start)
+    elif gunicorn_may_start():
+        os.register_at_fork(after_in_child=lambda: _start_in_child(start))
+
+
+def _start_in_child(start: Callable[[], object]) -> None:
+    if "gunicorn.workers.ggevent" not in sys.modules:  # it has not patched the process yet
+        _start_when_booted(start)
 
 
 def when_it_ends(end: Callable[[], object]) -> None:

@@ -8,13 +8,7 @@ import re
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterator
-from contextlib import (
-    AbstractContextManager,
-    closing,
-    contextmanager,
-    nullcontext,
-    suppress,
-)
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -308,13 +302,8 @@ class Database:
             self._ready_to_use(),
             self._connected(self._single) as connection,
             postgresql.answering(connection),
-            self._committing(connection),
         ):
             yield connection
-
-    def _committing(self, connection: Connection) -> AbstractContextManager[object]:
-        """Commit after a ``with`` block, if statements do not commit by themselves."""
-        return connection.begin() if self._single is self._writing else nullcontext()
 
     @contextmanager
     def _unpinged(self, _: float) -> Iterator[Connection]:
@@ -327,8 +316,7 @@ class Database:
                 connection = self._connected(self._single)
             with connection, postgresql.answering(connection):
                 try:
-                    with self._committing(connection):
-                        yield connection
+                    yield connection
                 except self._engine.dialect.loaded_dbapi.Error as error:
                     if connection.invalidated and not postgresql.is_late(error):
                         raise LostConnection(str(_unavailable(error, ""))) from None
@@ -385,8 +373,6 @@ class Database:
                 sqlite.check_durable(connection)
             else:
                 postgresql.check_settings(connection)
-                if postgresql.is_stricter(connection):
-                    self._single = self._writing
             # This check takes no lock. A process that was stopped while it held the lock of
             # the tables would otherwise keep all other processes from starting.
             current = are_current(connection)

@@ -24,6 +24,10 @@ _IDLE_SECONDS = 5.0
 _LATE = "the server gave no answer"
 _STEP_SECONDS = 0.25
 
+# With a stricter isolation, statements fail if another process writes at the same time.
+_LEVEL = "ISOLATION LEVEL READ COMMITTED"
+_STRICT = ("repeatable read", "serializable")
+
 #: SQLSTATEs after which a connection is unusable: the server is read-only, or shuts down.
 _LOST = ("25006", "57P01", "57P02", "57P03", "57P05")
 
@@ -42,18 +46,17 @@ def engine_options(url: URL) -> dict[str, Any]:
     An idle process uses one connection for all its polls, so it need not ping.
     """
     options: dict[str, Any] = {"max_overflow": -1, "pool_use_lifo": True}
-    if url.get_driver_name() == "psycopg":
+    if url.get_driver_name() in ("psycopg", "psycopg2"):
         # The role or the environment may have another encoding.
-        ours = {"client_encoding": "utf8"}
-        if "connect_timeout" not in url.query:
-            ours["connect_timeout"] = str(CONNECT_SECONDS)
-        options["connect_args"] = ours
+        options["connect_args"] = {"client_encoding": "utf8"}
+    if url.get_driver_name() == "psycopg" and "connect_timeout" not in url.query:
+        options["connect_args"]["connect_timeout"] = CONNECT_SECONDS
     return options
 
 
 def prepare(engine: Engine) -> None:
     """Check each connection of our engine when it is opened, and after it was idle."""
-    event.listen(engine, "connect", _mind_the_pooler)
+    event.listen(engine, "connect", _set_up)
     _ping_what_was_idle(engine)
 
 
@@ -73,12 +76,17 @@ def is_lost(error: BaseException | None) -> bool:
 
 
 def check_settings(connection: Connection) -> None:
-    """Check that the database can store every body, and the connection send it.
+    """Check that every body can be stored, and that statements need no transaction.
 
-    :raises InboxUnavailable: if it cannot.
+    :raises InboxUnavailable: if a setting of the database, role or connection is wrong.
     """
-    names = "server_encoding", "client_encoding", "standard_conforming_strings"
-    of_server, of_client, conforming = _shown(connection, *names)
+    of_server, of_client, conforming, isolation = _shown(
+        connection,
+        "server_encoding",
+        "client_encoding",
+        "standard_conforming_strings",
+        "default_transaction_isolation",
+    )
     if of_server != "UTF8":
         raise InboxUnavailable(
             f"The inbox's database has the encoding {of_server}, which cannot store every"
@@ -87,24 +95,20 @@ def check_settings(connection: Connection) -> None:
         )
     if of_client != "UTF8":
         raise InboxUnavailable(
-            f"The engine in YCLOUD_INBOX_URL has client_encoding {of_client}, which cannot"
-            " send every character. Set it to utf8."
+            f"Connections to the inbox's database have client_encoding {of_client}, which"
+            " cannot send every character. Set it to utf8."
         )
     if conforming == "off":
         raise InboxUnavailable(
             "The inbox's database has standard_conforming_strings=off, with which drivers"
             " change the bytes of a body. Set it to on."
         )
-
-
-def is_stricter(connection: Connection) -> bool:
-    """Whether the default isolation is stricter than READ COMMITTED.
-
-    Then a statement outside of a transaction fails if another process writes at the same
-    time: serialization_failure.
-    """
-    (isolation,) = _shown(connection, "default_transaction_isolation")
-    return isolation in ("repeatable read", "serializable")
+    if isolation in _STRICT:
+        raise InboxUnavailable(
+            f"Connections to the inbox's database have default_transaction_isolation"
+            f" {isolation!r}. Set it to 'read committed' for this role, or in the options"
+            " of the engine: -c default_transaction_isolation=read\\ committed."
+        )
 
 
 def what_may_be_lost(connection: Connection) -> list[str]:
@@ -117,7 +121,7 @@ def what_may_be_lost(connection: Connection) -> list[str]:
 def _shown(connection: Connection, *settings: str) -> list[str]:
     columns = ", ".join(f"current_setting('{each}')" for each in settings)
     row = connection.exec_driver_sql(f"SELECT {columns}").one()
-    return [each.decode() if isinstance(each, bytes) else each for each in row]
+    return list(row)
 
 
 _this_thread = threading.local()
@@ -188,18 +192,22 @@ def is_late(error: BaseException) -> bool:
     return str(error).startswith(_LATE)
 
 
-def _mind_the_pooler(connection: Any, _: Any) -> None:
-    """Prepare no statements behind a pooler: the next one may run on another connection.
+def _set_up(connection: Any, _: Any) -> None:
+    """Prepare a new connection of psycopg: isolation, and statements behind a pooler.
 
-    A pooler invents the process id that it sends to a client.
+    A pooler invents the process id that it sends to a client. Behind it, the next statement
+    may run on another connection, so none is prepared, and nothing is set.
     """
     info = getattr(connection, "info", None)
     if not hasattr(connection, "prepare_threshold") or info is None:
         return
-    ((pid,),) = connection.execute("SELECT pg_backend_pid()").fetchall()
-    connection.rollback()
+    query = "SELECT pg_backend_pid(), current_setting('default_transaction_isolation')"
+    ((pid, isolation),) = connection.execute(query).fetchall()
     if pid != info.backend_pid:
         connection.prepare_threshold = None
+    elif isolation in _STRICT:
+        connection.execute(f"SET SESSION CHARACTERISTICS AS TRANSACTION {_LEVEL}")
+    connection.commit()
 
 
 def _ping_what_was_idle(engine: Engine) -> None:

@@ -135,7 +135,7 @@ def gunicorn(monkeypatch: pytest.MonkeyPatch) -> Any:
     """What looks like gunicorn's worker, with --max-requests 10."""
 
     class Worker:
-        alive, nr, max_requests = True, 0, 10
+        alive, nr, max_requests, pid = True, 0, 10, os.getpid()
 
         def handle_exit(self, *_: object) -> None: ...
 

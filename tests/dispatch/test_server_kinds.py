@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import click
 import pytest
-from flask.cli import FlaskGroup
+from flask.cli import FlaskGroup, ScriptInfo
 
 from flask_ycloud import start
 from flask_ycloud.dispatch import servers
@@ -201,6 +203,8 @@ def test_an_import_of_gunicorn_makes_no_master(
     install(monkeypatch, "gunicorn.workers.base", Worker=type("Worker", (), {}))
     assert not servers.is_gunicorn_master()
     app = make_app(YCLOUD_DISPATCH="worker")
+    start(app)
+    assert not runtime_of(app).dispatcher.started, "its arbiter may start"  # type: ignore[attr-defined]
     body = body_of()
     deliver(app, body)
     eventually(lambda: state_of(app, id_of(body)) == "done")
@@ -222,6 +226,10 @@ def test_a_worker_is_found_if_the_app_handles_sigterm(
     monkeypatch.setattr("signal.getsignal", lambda number: lambda *_: None)
     assert servers.gunicorn_worker() is None
     Arbiter().spawn_worker(lambda: gunicorn.run(check))
+    with ThreadPoolExecutor() as pool:
+        assert pool.submit(servers.gunicorn_worker).result() == gunicorn, "in each thread"
+    gunicorn.pid = 1
+    assert servers.gunicorn_worker() is None, "a process that it has forked"
 
 
 def test_a_process_without_a_server_knows_no_limit_and_no_stop() -> None:
@@ -234,7 +242,7 @@ def test_a_process_without_a_server_knows_no_limit_and_no_stop() -> None:
 def gunicorn(monkeypatch: pytest.MonkeyPatch) -> Any:
     class Worker:
         def __init__(self) -> None:
-            self.alive, self.booted = True, False
+            self.alive, self.booted, self.pid = True, False, os.getpid()
             self.cfg = SimpleNamespace(graceful_timeout=30, timeout=0)
 
         def handle_exit(self, *_: object) -> None:
@@ -280,8 +288,8 @@ def test_a_master_starts_the_handling_in_its_workers(
     assert len(hooks) == 1
     hooks[0]()
     install(monkeypatch, "gunicorn.workers.ggevent")
-    servers.when_it_serves(lambda: None)
-    assert len(hooks) == 1, "with gevent, the first request starts it"
+    monkeypatch.setattr(servers, "_start_when_booted", lambda start: pytest.fail("gevent"))
+    hooks[0]()
 
 
 def test_a_worker_that_never_boots_is_not_waited_for(
@@ -320,12 +328,18 @@ def test_a_command_of_flask_is_no_server(
 
 def test_the_body_of_a_command_may_start_the_handling(make_app: MakeApp) -> None:
     """As a command of the app does that serves."""
-    app = make_app(YCLOUD_DISPATCH="worker")
-    flask = click.Context(FlaskGroup(), info_name="flask")
+    app, other = make_app(YCLOUD_DISPATCH="worker"), make_app(YCLOUD_DISPATCH="worker")
+    info = ScriptInfo(create_app=lambda: app)
+    flask = click.Context(FlaskGroup(), info_name="flask", obj=info)
     serve = click.Context(click.Command("serve"), parent=flask, info_name="serve")
     with flask, serve, app.app_context():
         start(app)
+        assert not runtime_of(app).dispatcher.started, "it is being loaded"  # type: ignore[attr-defined]
+        info.load_app()
+        start(app)
+        start(other)
     assert runtime_of(app).dispatcher.started  # type: ignore[attr-defined]
+    assert not runtime_of(other).dispatcher.started  # type: ignore[attr-defined]
 
 
 def test_a_command_of_another_program_may_be_one() -> None:

@@ -229,8 +229,11 @@ def test_a_client_encoding_of_the_role_or_the_environment(
     assert state_of(inbox, "evt_漢字") == "pending"
     inbox.database._engine.dispose()
     own = Inbox(Database(sa.create_engine(postgresql_url), owned=True))
-    with pytest.raises(InboxUnavailable, match="has client_encoding LATIN1, which cannot"):
+    with pytest.raises(InboxUnavailable, match="have client_encoding LATIN1, which cannot"):
         accept(own, "evt_漢字")
+
+
+REMEDY = r"-c default_transaction_isolation=read\ committed"
 
 
 def test_strings_of_old_are_refused(postgresql_url: str) -> None:
@@ -268,6 +271,14 @@ def test_a_stricter_isolation_of_the_database_fails_nothing(
     assert len(set(handled)) == 200
     for inbox in inboxes:
         inbox.database._engine.dispose()
+    own = sa.create_engine(postgresql_url + option)
+    with pytest.raises(InboxUnavailable, match="Set it to 'read committed'"):
+        accept(Inbox(Database(own)))
+    own.dispose()
+    remedy = {"options": rf"{sa.make_url(postgresql_url).query['options']} {REMEDY}"}
+    own = sa.create_engine(sa.make_url(postgresql_url).set(query={}), connect_args=remedy)
+    assert accept(Inbox(Database(own)), "evt_own") == "accepted"
+    own.dispose()
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
@@ -387,7 +398,7 @@ def test_another_driver_is_left_as_it_is() -> None:
         """A connection of a driver that does not prepare statements."""
 
     other = Other()
-    module._mind_the_pooler(other, None)
+    module._set_up(other, None)
     assert vars(other) == {}
 
 
