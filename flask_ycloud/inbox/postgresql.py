@@ -45,13 +45,13 @@ def engine_options(url: URL) -> dict[str, Any]:
     Handlers keep connections for as long as they run. Accepting must not wait for these.
     An idle process uses one connection for all its polls, so it need not ping.
     """
-    options: dict[str, Any] = {"max_overflow": -1, "pool_use_lifo": True}
+    ours: dict[str, Any] = {}
     if url.get_driver_name() in ("psycopg", "psycopg2"):
         # The role or the environment may have another encoding.
-        options["connect_args"] = {"client_encoding": "utf8"}
+        ours["client_encoding"] = "utf8"
     if url.get_driver_name() == "psycopg" and "connect_timeout" not in url.query:
-        options["connect_args"]["connect_timeout"] = CONNECT_SECONDS
-    return options
+        ours["connect_timeout"] = CONNECT_SECONDS
+    return {"max_overflow": -1, "pool_use_lifo": True, "connect_args": ours}
 
 
 def prepare(engine: Engine) -> None:
