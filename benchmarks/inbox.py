@@ -98,6 +98,8 @@ def accept_alone(inbox: Inbox, lock: AbstractContextManager[object]) -> None:
         "origin": "",
         "body_hash": inbox.database.hashed(BODY),
         "body": BODY,
+        "hashes": [],
+        "names": "{}",
         **dict.fromkeys(_NULL),
     }
     database = inbox.database
