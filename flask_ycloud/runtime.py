@@ -160,6 +160,13 @@ class Runtime:
     def path_of(self, endpoint: str, tenant: str | None = None) -> str:
         """The path of an endpoint, wherever its blueprint is mounted.
 
+        The arguments and errors are those of :meth:`location_of`.
+        """
+        return self.location_of(endpoint, tenant)[1]
+
+    def location_of(self, endpoint: str, tenant: str | None = None) -> tuple[str, str]:
+        """The subdomain of an endpoint, which may be empty, and its path.
+
         :param tenant: the tenant, if the endpoint has tenants.
         :raises ConfigurationError: if the endpoint has tenants and none is given, if it has
             none and one is given, or if the path cannot have this tenant.
@@ -174,25 +181,14 @@ class Runtime:
                     else "say which tenant, with tenant= or --tenant."
                 )
             )
-        return self._place_of(endpoint, tenant)[1]
-
-    def subdomain_of(self, endpoint: str, tenant: str | None = None) -> str:
-        """The subdomain of an endpoint; empty if it has none.
-
-        :param tenant: as for :meth:`path_of`, which has checked it.
-        """
-        return self._place_of(endpoint, tenant)[0]
-
-    def _place_of(self, endpoint: str, tenant: str | None) -> tuple[str, str]:
-        rule = self.rule_of(endpoint)
-        place = None
+        location = None
         with suppress(ValueError):  # of its converter, such as int
-            place = rule.build({} if tenant is None else {"tenant": tenant})
-        if place is None:
+            location = rule.build({} if tenant is None else {"tenant": tenant})
+        if location is None:
             raise ConfigurationError(
                 f"The path {rule.rule!r} cannot have the tenant {tenant!r}."
             )
-        return place
+        return location
 
     def serves_many(self, endpoint: str) -> bool:
         """Whether an endpoint has tenants: ``<tenant>`` is in its path."""

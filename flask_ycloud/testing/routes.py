@@ -29,13 +29,13 @@ class Route(Protocol):
 class ByClient:
     """By the test client of an app.
 
-    :param path: the path of the endpoint.
-    :param subdomain: its subdomain, or nothing.
+    :param subdomain: the subdomain of the endpoint, or nothing.
+    :param path: its path.
     """
 
     app: Flask
-    path: str
     subdomain: str
+    path: str
 
     def post(
         self, body: bytes, secret: str | bytes, endpoint_id: str | None

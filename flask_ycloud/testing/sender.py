@@ -48,11 +48,7 @@ class Sender:
         else:
             runtime = runtime_of(app)
             name = runtime.endpoint_named(endpoint)
-            path, subdomain = (
-                runtime.path_of(name, tenant),
-                runtime.subdomain_of(name, tenant),
-            )
-            self._route = ByClient(app, path, subdomain)
+            self._route = ByClient(app, *runtime.location_of(name, tenant))
             secret = secret or secret_of(runtime, name, tenant, endpoint_id)
             inbox = AppInbox(runtime, timeout, real=real_inbox)
             self._address = Address(inbox, name, tenant or "")

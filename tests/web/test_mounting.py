@@ -89,7 +89,7 @@ def test_a_tenant_in_the_subdomain() -> None:
     assert seen == ["acme"]
     runtime = runtime_of(app)
     assert runtime.path_of("hooks", "acme") == "/hooks/webhook"
-    assert runtime.subdomain_of("hooks", "acme") == "acme"
+    assert runtime.location_of("hooks", "acme") == ("acme", "/hooks/webhook")
 
 
 def test_each_path_is_looked_at() -> None:
