@@ -36,10 +36,10 @@ def gunicorn_worker() -> Any | None:
     Once it was found, it is known to all threads. A process that it forks is no worker.
     """
     global _worker
-    found = _gunicorn()
-    if isinstance(found, _class_of(*_WORKER)):
+    kind = _class_of(*_WORKER)
+    if isinstance(found := _gunicorn(), kind):
         _worker = found
-    known = isinstance(_worker, _class_of(*_WORKER))
+    known = isinstance(_worker, kind)
     return _worker if known and _worker.pid == os.getpid() else None
 
 
@@ -60,9 +60,9 @@ def _gunicorn() -> Any | None:
     The arbiter loads the app before it handles signals, and the app may handle SIGTERM
     itself. Then they are found on the stack, where the worker is nearer than its arbiter.
     """
-    if gunicorn_handles_sigterm():
-        return _owner_of_sigterm()
     kinds = _gunicorn_classes()
+    if isinstance(owner := _owner_of_sigterm(), kinds):
+        return owner
     frame = sys._getframe() if kinds else None
     while frame is not None:
         if isinstance(found := frame.f_locals.get("self"), kinds):

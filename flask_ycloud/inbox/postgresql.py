@@ -25,7 +25,6 @@ _LATE = "the server gave no answer"
 _STEP_SECONDS = 0.25
 
 # With a stricter isolation, statements fail if another process writes at the same time.
-_LEVEL = "ISOLATION LEVEL READ COMMITTED"
 _STRICT = ("repeatable read", "serializable")
 
 #: SQLSTATEs after which a connection is unusable: the server is read-only, or shuts down.
@@ -105,7 +104,7 @@ def check_settings(connection: Connection) -> None:
         )
     if isolation in _STRICT:
         raise InboxUnavailable(
-            f"Connections to the inbox's database have default_transaction_isolation"
+            "Connections to the inbox's database have default_transaction_isolation"
             f" {isolation!r}. Set it to 'read committed' for this role, or in the options"
             " of the engine: -c default_transaction_isolation=read\\ committed."
         )
@@ -206,7 +205,9 @@ def _set_up(connection: Any, _: Any) -> None:
     if pid != info.backend_pid:
         connection.prepare_threshold = None
     elif isolation in _STRICT:
-        connection.execute(f"SET SESSION CHARACTERISTICS AS TRANSACTION {_LEVEL}")
+        connection.execute(
+            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED"
+        )
     connection.commit()
 
 

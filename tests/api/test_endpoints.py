@@ -323,10 +323,7 @@ def test_the_last_secret_stays_while_the_api_is_away(
 
 
 def test_without_a_thread_the_last_secret_stays_and_the_fetch_is_tried_again(
-    account: YCloudAPI,
-    base_url: str,
-    endpoints: WebhookEndpoints,
-    monkeypatch: pytest.MonkeyPatch,
+    base_url: str, endpoints: WebhookEndpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = endpoints.create(URL, TYPES)
     secret = EndpointSecret(made.id, API_KEY, base_url=base_url)
