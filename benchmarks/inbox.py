@@ -19,8 +19,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
 
 from flask_ycloud import InboxUnavailable
 from flask_ycloud.inbox import Database, Inbox, Verdict, open_engine
@@ -37,7 +39,8 @@ SERVER = "postgresql+psycopg://postgres@127.0.0.1/test"
 BODY = json.dumps(sample_event("whatsapp.inbound_message.received")).encode()
 
 
-_NULL = ("endpoint_id", "signed_at", "settled_at", "reason", "traceparent", "body_key")
+A = TypeVar("A")
+T = TypeVar("T")
 
 
 def rate(work: Callable[[], object], seconds: float, threads: int = 1) -> float:
@@ -83,31 +86,36 @@ def accept(inbox: Inbox) -> None:
     )
 
 
-def accept_alone(inbox: Inbox, lock: AbstractContextManager[object]) -> None:
-    """Commit once per request, like a receiver without shared commits."""
-    row = {
-        "id": new_id(),
-        "endpoint": "ycloud",
-        "type": "whatsapp.inbound_message.received",
-        "key": secrets.token_hex(16),
-        "received_at": time.time(),
-        "state": "pending",
-        "due_at": 0.0,
-        "redeliveries": 0,
-        "tenant": "",
-        "origin": "",
-        "body_hash": inbox.database.hashed(BODY),
-        "body": BODY,
-        "hashes": [],
-        "names": "{}",
-        **dict.fromkeys(_NULL),
-    }
-    database = inbox.database
-    sqlite = database.dialect == "sqlite"
-    own = database._begin(time.monotonic()) if sqlite else database._autocommit()
+class CommitsEach(Database):
+    """Commits once per request, like a receiver without shared commits.
+
+    :param in_turn: held during each commit.
+    """
+
+    def __init__(self, engine: Engine, in_turn: AbstractContextManager[object]) -> None:
+        super().__init__(engine)
+        self._in_turn = in_turn
+
+    def write_single_together(
+        self, work: Callable[[Connection, list[A]], list[T]], what: A
+    ) -> T:
+        sqlite = self.dialect == "sqlite"
+        own = self._begin(time.monotonic()) if sqlite else self._autocommit()
+        with self._in_turn, own as tx:
+            return work(tx, [what])[0]
+
+
+def accept_alone(inbox: Inbox) -> None:
     # If the database is locked for too long, the answer is 503.
-    with lock, suppress(InboxUnavailable), own as tx:
-        inbox._insert(tx, [row])
+    with suppress(InboxUnavailable):
+        accept(inbox)
+
+
+def committing_each(
+    engine: Engine, in_turn: AbstractContextManager[object] | None = None
+) -> Callable[[], None]:
+    """Return what accepts an event without shared commits."""
+    return partial(accept_alone, Inbox(CommitsEach(engine, in_turn or nullcontext())))
 
 
 def fill(inbox: Inbox, count: int) -> None:
@@ -259,25 +267,19 @@ COMMIT_EACH = "one commit each"
 
 def commits(inbox: Inbox, folder: Path, seconds: float) -> dict[str, list[float]]:
     """Return the rates of accepting with and without shared commits, and of the disk."""
-    lock = threading.Lock()
+    engine = inbox.database._engine
     works: dict[str, tuple[Callable[[], object], int]] = {
-        COMMIT_EACH: (partial(accept_alone, inbox, nullcontext()), THREADS),
-        "one commit each, in turn": (partial(accept_alone, inbox, lock), THREADS),
+        COMMIT_EACH: (committing_each(engine), THREADS),
+        "one commit each, in turn": (committing_each(engine, threading.Lock()), THREADS),
         "shared commits": (partial(accept, inbox), THREADS),
         "one thread alone": (partial(accept, inbox), 1),
     }
     if inbox.database.dialect == "sqlite":
-        # The default of SQLite is a rollback journal.
-        plain = Inbox(
-            Database(sa.create_engine(f"sqlite:///{folder}/plain.db"), owned=True)
-        )
-        plain.database.init()
-        works[COMMIT_EACH] = (partial(accept_alone, plain, nullcontext()), THREADS)
-        works["one commit each, WAL"] = (
-            partial(accept_alone, inbox, nullcontext()),
-            THREADS,
-        )
+        works["one commit each, WAL"] = works[COMMIT_EACH]
         works["one commit each, WAL, in turn"] = works.pop("one commit each, in turn")
+        # The default of SQLite is a rollback journal.
+        plain = sa.create_engine(f"sqlite:///{folder}/plain.db")
+        works[COMMIT_EACH] = (committing_each(plain), THREADS)
     rates: dict[str, list[float]] = {name: [] for name in [*works, "the disk's syncs"]}
     for _ in range(ROUNDS):
         for name, (work, threads) in works.items():
@@ -288,8 +290,9 @@ def commits(inbox: Inbox, folder: Path, seconds: float) -> dict[str, list[float]
 
 def commits_on_a_slower_disk(inbox: Inbox, seconds: float) -> dict[str, list[float]]:
     """Slow down commits, as on most disks: here a sync takes a tenth of a millisecond."""
-    works = {
-        COMMIT_EACH + ", WAL": partial(accept_alone, inbox, nullcontext()),
+    engine = inbox.database._engine
+    works: dict[str, Callable[[], object]] = {
+        COMMIT_EACH + ", WAL": committing_each(engine),
         "shared commits": partial(accept, inbox),
     }
     rates: dict[str, list[float]] = {name: [] for name in works}
@@ -297,7 +300,6 @@ def commits_on_a_slower_disk(inbox: Inbox, seconds: float) -> dict[str, list[flo
     def sync(_: object) -> None:  # during this, SQLite's lock is held, as during a sync
         time.sleep(SLOWER_MS / 1000)
 
-    engine = inbox.database._engine
     sa.event.listen(engine, "commit", sync)
     for _ in range(ROUNDS):
         for name, work in works.items():
