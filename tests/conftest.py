@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import time
 import uuid
@@ -25,6 +26,9 @@ from .ycloud_api import YCloudAPI, serving
 
 MakeApp = Callable[..., Flask]
 
+# A shell that starts the tests with "&" ignores Ctrl-C for them, and so for their servers.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 #: Which of several test processes this is.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 
@@ -42,8 +46,8 @@ def _own_handlers() -> Iterator[None]:
     """Subscriptions are global: take off what a test put on."""
     yield
     everywhere._by_name.clear()
-    for signal in everywhere.signals._namespace.values():
-        signal._clear_state()
+    for each in everywhere.signals._namespace.values():
+        each._clear_state()
 
 
 @pytest.fixture

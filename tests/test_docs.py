@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import subprocess
+import sys
 from importlib.metadata import metadata
 from pathlib import Path
 
@@ -62,6 +63,22 @@ def test_pypi_can_render_the_readme() -> None:
     writer = get_writer_class("html5")()
     docutils.core.publish_string(text, writer=writer, settings_overrides=settings)
     assert complaints.getvalue() == ""
+
+
+def test_an_example_can_be_run_without_the_others() -> None:
+    """Tests that run in parallel may divide a page."""
+    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    every = subprocess.run(
+        [*pytest, "--collect-only", "docs/operating.rst"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    last = [line for line in every.stdout.splitlines() if "::" in line][-1]
+    ran = subprocess.run([*pytest, last], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert ran.returncode == 0, ran.stdout
+    assert "1 passed" in ran.stdout
 
 
 def test_every_page_is_in_the_contents() -> None:

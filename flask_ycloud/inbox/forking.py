@@ -54,11 +54,19 @@ def _in_sqlite(
 class Cursor(sqlite3.Cursor):
     """A cursor that is never at work during a fork."""
 
+    _closed = False
+
     def execute(self, *args: Any) -> Any:
         return _in_sqlite(self, self.connection, sqlite3.Cursor.execute, *args)
 
     def executemany(self, *args: Any) -> Any:
         return _in_sqlite(self, self.connection, sqlite3.Cursor.executemany, *args)
+
+    def executescript(self, *args: Any) -> Any:
+        return _in_sqlite(self, self.connection, sqlite3.Cursor.executescript, *args)
+
+    def __next__(self) -> Any:
+        return _in_sqlite(self, self.connection, sqlite3.Cursor.__next__)
 
     def fetchone(self) -> Any:
         return _in_sqlite(self, self.connection, sqlite3.Cursor.fetchone)
@@ -72,6 +80,14 @@ class Cursor(sqlite3.Cursor):
 
     def close(self) -> None:
         _in_sqlite(self, self.connection, sqlite3.Cursor.close)
+        self._closed = True
+
+    def __del__(self) -> None:
+        # Python would reset the statement of an open cursor, and a fork could happen then.
+        # Nothing ends that statement in the child, so its connection would stay open.
+        if not self._closed:
+            with suppress(sqlite3.Error):  # its connection is closed
+                self.close()
 
 
 class SQLiteConnection(sqlite3.Connection):
@@ -88,8 +104,15 @@ class SQLiteConnection(sqlite3.Connection):
         self._cursors.add(cursor)
         return cursor
 
+    # Without these three, Python makes a cursor of its own class.
     def execute(self, *args: Any) -> Any:
         return self.cursor().execute(*args)
+
+    def executemany(self, *args: Any) -> Any:
+        return self.cursor().executemany(*args)
+
+    def executescript(self, *args: Any) -> Any:
+        return self.cursor().executescript(*args)
 
     def commit(self) -> None:
         _in_sqlite(self, self, sqlite3.Connection.commit)

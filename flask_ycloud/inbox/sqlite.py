@@ -18,6 +18,8 @@ from . import files, forking
 #: Seconds that a writer waits for the lock after its arrival. YCloud recommends an answer
 #: within six seconds.
 LOCK_SECONDS = 2.0
+#: It tries at least for so long: a fork or a busy machine may have taken the time before.
+_TRYING_SECONDS = 0.1
 _STEP_SECONDS = 0.001
 _BUSY_SECONDS = 5
 _FULL = 2  # the level of PRAGMA synchronous
@@ -95,7 +97,8 @@ def begin_immediate(connection: Connection) -> None:
         # Deleted data is overwritten in the file, also with an engine of the app.
         driver.execute("PRAGMA secure_delete = ON").close()
     arrival = getattr(_this_thread, "arrival", None)
-    until = (time.monotonic() if arrival is None else arrival) + LOCK_SECONDS
+    now = time.monotonic()
+    until = max((arrival or now) + LOCK_SECONDS, now + _TRYING_SECONDS)
     driver.execute("PRAGMA busy_timeout = 0").close()
     try:
         while not _has_begun(driver, last=time.monotonic() >= until):

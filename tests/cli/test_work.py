@@ -155,12 +155,14 @@ def test_a_worker_without_handlers_does_not_start(
 
 
 def signal_when(ready: Any, *, times: int = 1) -> threading.Thread:
-    """Send this process SIGTERM when something is true."""
+    """Send this process SIGTERM when something is true, or is not at the deadline."""
 
     def work() -> None:
         for _ in range(times):
-            eventually(ready)
-            os.kill(os.getpid(), signal.SIGTERM)
+            try:
+                eventually(ready)
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=work)
     thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sqlite3
@@ -280,6 +281,37 @@ def test_rows_are_fetched_as_usual(tmp_path: Path) -> None:
         assert cursor.fetchmany(2) == [(2,), (3,)]
         cursor.close()
     assert not forking._has_transaction(made)
+
+
+def test_a_fork_waits_for_every_call_into_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for the closing of a cursor that was dropped, which is how Python ends it."""
+    closed: list[object] = []
+
+    def in_sqlite(thing: Any, *args: Any) -> Any:
+        if args[1] is sqlite3.Cursor.close:
+            closed.append(args[1])
+        return waiting(thing, *args)
+
+    waiting = forking._in_sqlite
+    monkeypatch.setattr(forking, "_in_sqlite", in_sqlite)
+    fork_waits = lambda: threading.get_ident() in forking._inside  # noqa: E731
+    with closing(sqlite3.connect(":memory:", factory=forking.SQLiteConnection)) as made:
+        made.create_function("fork_waits", 0, fork_waits)
+        for thing in (made, made.cursor()):
+            thing.execute("CREATE TABLE seen (it)")
+            thing.executemany("INSERT INTO seen VALUES (fork_waits() + ?)", [(0,), (0,)])
+            thing.executescript("INSERT INTO seen VALUES (fork_waits())")
+            assert list(thing.execute("SELECT it FROM seen")) == [(1,), (1,), (1,)]
+            assert list(thing.execute("SELECT fork_waits() FROM seen")) == [(1,)] * 3
+            thing.executescript("DROP TABLE seen")
+        del thing
+        before = len(closed)
+        cursor = made.execute("VALUES (1), (2)")
+        del cursor
+        gc.collect()
+        assert len(closed) == before + 1
+        kept = made.cursor()
+    del kept  # its connection is closed
 
 
 def test_drivers_without_a_socket_are_left_to_themselves() -> None:

@@ -99,6 +99,15 @@ def test_the_wait_of_an_engine_of_somebody_else_is_as_before(file: Path) -> None
     engine.dispose()
 
 
+def test_a_writer_that_was_stopped_before_its_first_try(
+    inbox: Inbox, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a fork, or since the machine is busy: it still tries for a moment."""
+    monkeypatch.setattr("flask_ycloud.inbox.sqlite.time.sleep", lambda _: other.rollback())
+    with module.waiting_since(time.monotonic() - 60), inbox.database._writing.begin() as tx:
+        add(tx, 1)
+
+
 def test_tables_that_are_gone_are_made_again(inbox: Inbox) -> None:
     accept(inbox)
     inbox.database.write(lambda tx: tx.exec_driver_sql("DROP TABLE ycloud_events"))
