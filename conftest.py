@@ -2,15 +2,15 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import flask
-import pytest
 from flask.globals import app_ctx
-from sybil import Sybil
-from sybil.integration.pytest import SybilItem
+from sybil import Document, Example, Region, Sybil
 from sybil.parsers.rest import DocTestParser, PythonCodeBlockParser
+from sybil.typing import Evaluator, Parser
 
 from flask_ycloud.errors import YCloudError
 from flask_ycloud.handlers.registry import everywhere
@@ -45,19 +45,32 @@ def _be_a_module(namespace: dict[str, Any]) -> None:
     os.chdir(folder.name)
 
 
-def pytest_runtest_call(item: pytest.Item) -> None:
-    """Run the examples above it first: another process may run their tests, or none."""
-    if isinstance(item, SybilItem):
-        ran = item.example.namespace["_ran"]
-        for above in item.example.document.examples():
-            if above.start < item.example.start and above.start not in ran:
-                ran.add(above.start)
-                above.evaluate()
-        ran.add(item.example.start)
+def _in_order(parse: Parser) -> Parser:
+    """Run the examples above it first, each once: tests in parallel divide a page."""
+
+    def regions(document: Document) -> Iterator[Region]:
+        for region in parse(document):
+            assert region.evaluator is not None
+            region.evaluator = evaluator(region.evaluator)
+            yield region
+
+    def evaluator(evaluate: Evaluator) -> Evaluator:
+        def evaluate_in_order(example: Example) -> str | None:
+            if example.start in example.namespace["_ran"]:
+                return None
+            example.namespace["_ran"].add(example.start)
+            for each in example.document.examples():
+                if each.start < example.start:
+                    each.evaluate()
+            return evaluate(example)
+
+        return evaluate_in_order
+
+    return regions
 
 
 pytest_collect_file = Sybil(
-    parsers=[DocTestParser(), PythonCodeBlockParser()],
+    parsers=[_in_order(DocTestParser()), _in_order(PythonCodeBlockParser())],
     patterns=["README.rst", "docs/*.rst"],
     excludes=["docs/tutorial.rst", "docs/payloads/*"],  # tests/test_tutorial.py follows it
     setup=_be_a_module,
