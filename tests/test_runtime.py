@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -52,11 +53,18 @@ def test_a_scratch_store_goes_with_its_app() -> None:
     app.config.update(YCLOUD_WEBHOOK_SECRET=SECRET, TESTING=True)
     app.register_blueprint(ycloud_bp)
     deliver(app, body_of())
-    file = Path(str(runtime_of(app).inbox.database._engine.url.database))
+    engine = runtime_of(app).inbox.database._engine
+    file = Path(str(engine.url.database))
     assert file.exists()
+    lent = engine.raw_connection()
+    driver = lent.driver_connection
+    assert driver is not None
+    lent.close()
     del app
     gc.collect()
     assert not file.parent.exists()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):  # and so do its files
+        driver.execute("SELECT 1")
 
 
 def test_otherwise_it_is_in_the_instance_folder(make_app: MakeApp) -> None:

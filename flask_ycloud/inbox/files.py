@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -76,8 +77,10 @@ def watch(engine: Engine, replaced: Callable[[str], None]) -> None:
 
     If so, a new connection opens the file again.
 
-    :param replaced: called with the path of such a file.
+    :param replaced: called with the path of such a file. It is a method of an object that
+        may end before the engine, and disposes of the engine then.
     """
+    method = weakref.WeakMethod(replaced)
 
     def connected(connection: Any, record: ConnectionPoolEntry) -> None:
         ((_, _, path), *_) = connection.execute("PRAGMA database_list").fetchall()
@@ -86,7 +89,8 @@ def watch(engine: Engine, replaced: Callable[[str], None]) -> None:
     def goes_out(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
         file = record.info.get(_OPENED)
         if file is not None and not file.is_there:
-            replaced(file.path)
+            if tell := method():  # pragma: no branch  (its object ends while this runs)
+                tell(file.path)
             raise InvalidatePoolError  # another connection opens the file at this path
 
     event.listen(engine, "connect", connected)

@@ -211,18 +211,25 @@ def _after_in_child() -> None:
     _entrance = threading.RLock()
     _abandoned.extend(_others())
     _inside.clear()
-    for each in list(_connections):
-        late = _handshake is not None and not _handshake.in_time()
-        if late or _is_one_of(each, _abandoned):
-            _abandoned.append(each)
-            continue
-        with suppress(sqlite3.Error):
-            each.close_in_child()
-    _connections.clear()
-    _leave_sockets()
+    idle = [each for each in list(_connections) if not _is_one_of(each, _abandoned)]
     if _handshake is not None:
+        for each in filter(_has_transaction, idle):
+            if _handshake.in_time():
+                _close_in_child(each)
+            else:
+                _abandoned.append(each)
         _handshake.done()
         _handshake = None
+    for each in idle:
+        if not _is_one_of(each, _abandoned):
+            _close_in_child(each)
+    _connections.clear()
+    _leave_sockets()
+
+
+def _close_in_child(connection: SQLiteConnection) -> None:
+    with suppress(sqlite3.Error):
+        connection.close_in_child()
 
 
 def _leave_sockets() -> None:
