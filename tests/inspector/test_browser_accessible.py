@@ -90,10 +90,12 @@ def test_each_page(browser: Browser, app: Flask, size: str, scheme: Any) -> None
         assert (sum(map(int, paper[4:-1].split(","))) > 384) == (scheme == "light")
         for name in ("Replay", "Discard", "Delete"):
             page.goto(f"{url}?state=dead")
-            page.get_by_role("button", name=f"{name} all").click()
+            with page.expect_navigation():
+                page.get_by_role("button", name=f"{name} all").click()
             check(page, width, f"{name}?")
         page.goto(f"{url}send")
-        page.get_by_role("button", name="Send", exact=True).click()
+        with page.expect_navigation():
+            page.get_by_role("button", name="Send", exact=True).click()
         check(page, width, "sent")
         page.goto(url)
         if size == "phone":
