@@ -108,19 +108,20 @@ def handle(
     event = _identity(runtime, event_id, endpoint, tenant)
     if event is None:
         return
+    before = runtime.inbox.clock()
     claim = runtime.inbox.claim(event)
     due_at: float | None = None
     if claim is not None:
         verdict = process(runtime, claim).verdict
         due_at = None if verdict is None else verdict.due_at
         follower = runtime.inbox.follower(claim)
-        if follower is not None:
+        if follower is not None and follower != event:
             dispatcher.offer(follower)
     elif (found := _get(runtime, event)) and found.due_at:
         due_at = found.due_at.timestamp()
-    if due_at is not None and due_at > runtime.inbox.clock():
-        # A retry, or the end of another process's lease.
-        dispatcher.offer(event, due_at - runtime.inbox.clock())
+    if due_at is not None and due_at > before:
+        # A retry, or the end of another process's lease. It may be due by now.
+        dispatcher.offer(event, max(0.0, due_at - runtime.inbox.clock()))
 
 
 def _identity(

@@ -11,7 +11,7 @@ import pytest
 from celery import Celery, Task
 from flask import Flask
 
-from flask_ycloud import Event, on_event
+from flask_ycloud import Event, Retry, on_event
 from flask_ycloud.dispatch import tasks
 from flask_ycloud.dispatch.celery import handle, sweep
 from flask_ycloud.dispatch.tasks import TaskDispatcher
@@ -114,6 +114,42 @@ def test_a_retry_is_a_task_that_waits(celery_app: tuple[Flask, Any]) -> None:
     assert options["countdown"] == pytest.approx(63, abs=4), "a tenth more at most"
     handle(id_of(body))  # too early: it waits for the rest
     assert celery.sent[-1][1]["countdown"] == pytest.approx(62, abs=7), "likewise"
+
+
+def test_a_retry_at_once_is_a_task_at_once(celery_app: tuple[Flask, Any]) -> None:
+    """It does not wait for a sweep."""
+    app, celery = celery_app
+
+    @on_event(TYPE, name="one")
+    def again(event: Event[Any]) -> None:
+        if event.attempt == 1:
+            raise Retry(after=0)
+
+    body = body_of()
+    deliver(app, body)
+    eventually(lambda: celery.sent)
+    handle(id_of(body))
+    assert [each[0] for each in celery.sent] == [id_of(body)] * 2
+    assert celery.sent[-1][1]["countdown"] is None
+    handle(id_of(body))
+    assert runtime_of(app).inbox.stats().pending == 0
+    assert len(celery.sent) == 2
+
+
+def test_a_lease_that_ends_while_a_task_looks(celery_app: tuple[Flask, Any]) -> None:
+    """The task found the event leased. It comes back, though the event is due by now."""
+    app, celery = celery_app
+    body = body_of()
+    deliver(app, body)
+    eventually(lambda: celery.sent)
+    inbox = runtime_of(app).inbox
+    assert inbox.claim(Identity(id_of(body), "ycloud")) is not None
+    started = time.time()
+    at = iter([started, started])  # then time has passed
+    inbox.clock = lambda: next(at, started + inbox.lease + 1)
+    handle(id_of(body))
+    assert len(celery.sent) == 2
+    assert celery.sent[-1][1]["countdown"] is None
 
 
 def test_no_task_waits_in_the_broker_for_long(
