@@ -211,16 +211,16 @@ def _after_in_child() -> None:
     _entrance = threading.RLock()
     _abandoned.extend(_others())
     _inside.clear()
-    idle = [each for each in list(_connections) if not _is_one_of(each, _abandoned)]
+    ours = [each for each in list(_connections) if not _is_one_of(each, _abandoned)]
     if _handshake is not None:
-        for each in filter(_has_transaction, idle):
+        for each in filter(_has_transaction, ours):
             if _handshake.in_time():
                 _close_in_child(each)
             else:
                 _abandoned.append(each)
         _handshake.done()
         _handshake = None
-    for each in idle:
+    for each in ours:
         if not _is_one_of(each, _abandoned):
             _close_in_child(each)
     _connections.clear()

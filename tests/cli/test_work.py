@@ -154,15 +154,14 @@ def test_a_worker_without_handlers_does_not_start(
     assert states(app) == ["pending"]
 
 
-def signal_when(ready: Any, *, times: int = 1) -> threading.Thread:
+def signal_when(ready: Any) -> threading.Thread:
     """Send this process SIGTERM when something is true, or is not at the deadline."""
 
     def work() -> None:
-        for _ in range(times):
-            try:
-                eventually(ready)
-            finally:
-                os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            eventually(ready)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=work)
     thread.start()
